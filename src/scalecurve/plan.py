@@ -72,7 +72,8 @@ def make_plan(study: Study) -> Plan:
     twice = _repeated([plan.ref for plan in tasks])
     if twice:
         raise UserError(f"{study.source}: tasks: {twice!r} is named by two entries; remove one of them")
-    return Plan(study, _ladders(study), tuple(tasks))
+    ladders = tuple(_within_budget(ladder, study.max_tokens_total) for ladder in _ladders(study))
+    return Plan(study, ladders, tuple(tasks))
 
 
 @contextmanager
@@ -175,6 +176,17 @@ def _ladders(study: Study) -> tuple[Ladder, ...]:
     if twice:
         raise UserError(f'{study.source}: models: two families are named {twice!r}; give one of them family = "…"')
     return tuple(ladders)
+
+
+def _within_budget(ladder: Ladder, tokens: int | None) -> Ladder:
+    """The ladder, its served models held to ``tokens`` each where they have no budget of their own."""
+    if tokens is None:
+        return ladder
+    rungs = (
+        replace(rung, options={"max_tokens_total": tokens, **rung.options}) if rung.backend == "endpoint" else rung
+        for rung in ladder.rungs
+    )
+    return replace(ladder, rungs=tuple(rungs))
 
 
 def _resolve(entry: ModelEntry) -> Ladder | Rung:

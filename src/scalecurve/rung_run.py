@@ -93,7 +93,9 @@ class RungRun:
         try:
             # What a run began with it goes on with: other batches round differently.
             batch_tokens = study.batch_tokens or record["batch_tokens"]
-            model = open_model(rung, device=study.device, dtype=study.dtype, batch_tokens=batch_tokens)
+            model = open_model(
+                rung, device=study.device, dtype=study.dtype, batch_tokens=batch_tokens, cache=study.cache
+            )
         except Exception as error:
             listener.note(f"{rung.name}: cannot be opened: {reason(error)}")
             self.fail(error)

@@ -23,7 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from scalecurve.nouns import UserError
 
-THROUGHPUT_FIELDS = frozenset({"device", "batch_tokens", "description"})
+THROUGHPUT_FIELDS = frozenset({"device", "batch_tokens", "description", "cache", "max_tokens_total"})
 """Fields that never change an answer's meaning: a run may be continued with other values of them."""
 
 
@@ -89,6 +89,7 @@ class Study(_Table):
     ``metrics``: empty means each task's own and their companions. ``limit``: examples a task, all when absent.
     ``seed``/``seeds``: of the draw of shots and of sampling; one cell for each of ``seeds``. ``settings`` goes to
     the strategies. ``part_size``: examples computed and written as a whole (absent: chosen from the model's size).
+    ``cache``: a file of answers that runs share. ``max_tokens_total``: most tokens each served model may spend.
     """
 
     name: Name
@@ -109,6 +110,8 @@ class Study(_Table):
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     batch_tokens: Count | None = None
     part_size: Count | None = None
+    cache: Text | None = None
+    max_tokens_total: Count | None = None
     _source: str = PrivateAttr("study")
 
     @model_validator(mode="after")
@@ -210,7 +213,8 @@ def _resolve_paths(study: Study, base: Path) -> Study:
         for entry in study.models
     )
     tasks = tuple(entry.model_copy(update={"ref": absolute(entry.ref)}) for entry in study.tasks)
-    return study.model_copy(update={"models": models, "tasks": tasks})
+    cache = str((base / study.cache).resolve()) if study.cache else None
+    return study.model_copy(update={"models": models, "tasks": tasks, "cache": cache})
 
 
 # ── Error messages ───────────────────────────────────────────────────────────────────────────────────────────

@@ -34,6 +34,8 @@ def run(
     mode: Annotated[str | None, typer.Option(help="How defects of a task are treated.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")] = None,
+    cache: Annotated[str | None, typer.Option(help="File of answers shared between runs; made where absent.")] = None,
+    max_tokens_total: Annotated[int | None, typer.Option(help="Most tokens each served model may spend.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
     out: Out = None,
     retry_failed: Retry = False,
@@ -54,6 +56,8 @@ def run(
         "mode": mode,
         "device": device,
         "dtype": dtype,
+        "cache": cache,
+        "max_tokens_total": max_tokens_total,
     }
     execute_study(
         study_of(study, {field: value for field, value in given.items() if value}), out, retry_failed, workers, quiet
