@@ -25,6 +25,8 @@ def use_onednn(model: Any) -> int:
         if type(module) is torch.nn.Linear and module.weight.dtype == torch.float32:
             module.forward = _forward(module)  # type: ignore[method-assign]
             taken += 1
+        elif _is_gated(module):
+            module.forward = _gated(module)
     return taken
 
 
@@ -35,6 +37,34 @@ def _intel() -> bool:
         return "GenuineIntel" in Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
+
+
+def _is_gated(module: Any) -> bool:
+    """Whether a module is the SwiGLU of Llama and its kin: down(silu(gate(x)) · up(x)), in float32."""
+    if type(module).__name__ not in _GATED:
+        return False
+    layers = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
+    return type(getattr(module, "act_fn", None)).__name__ in ("SiLU", "SiLUActivation") and all(
+        type(layer) is torch.nn.Linear and layer.weight.dtype == torch.float32 for layer in layers
+    )
+
+
+_GATED = frozenset({"LlamaMLP", "Qwen2MLP", "Qwen3MLP", "Olmo2MLP", "MistralMLP", "SmolLM3MLP"})
+"""transformers' classes whose forward pass is just that."""
+
+
+def _gated(module: Any) -> Any:
+    """The SwiGLU, its activation and product done while the matrices are multiplied, not in passes of their own."""
+    linear = torch.ops.mkldnn._linear_pointwise
+    own, gate, up, down = module.forward, module.gate_proj, module.up_proj, module.down_proj
+
+    def forward(x: Tensor) -> Any:
+        if torch.is_grad_enabled() or x.dtype != torch.float32:
+            return own(x)
+        opened = linear(x, gate.weight, gate.bias, "swish", [], "")
+        return down(linear.binary(x, opened, up.weight, up.bias, "mul"))
+
+    return forward
 
 
 def _forward(module: torch.nn.Linear) -> Any:
