@@ -48,21 +48,10 @@ def probe_curves(scores: pl.DataFrame, curves: pl.DataFrame, probes: Sequence[Pr
     """
     import polars as pl
 
-    from scalecurve.curves.gather import AXES
+    from scalecurve.curves.gather import curve_points
 
-    axes = [name for name in AXES if name in curves.columns]
-    scales = curves.select("family", "rung", *axes).unique(["family", "rung"], keep="first")
-    key = ["family", "task", "strategy", "shots", "metric", "rung"]
-    item = [*key, "example_id"]
-    means = scores.group_by(item, maintain_order=True).agg(pl.col("value").mean()).group_by(key, maintain_order=True)
-    points = means.agg(
-        y=pl.col("value").mean(),
-        se=pl.col("value").std() / pl.col("value").count().sqrt(),
-        n=pl.col("value").count().cast(pl.Int64),
-        failed=pl.col("value").null_count().cast(pl.Int64),
-    ).join(scales, on=["family", "rung"], how="left")
     chances = {PREFIX + probe.name: probe.chance for probe in probes}
-    table = points.with_columns(
+    table = curve_points(scores, curves).with_columns(
         chance=pl.col("metric").replace_strict(chances, default=0.0, return_dtype=pl.Float64),
         ceiling=pl.lit(1.0),
         higher_is_better=pl.lit(True),

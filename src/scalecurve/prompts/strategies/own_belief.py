@@ -1,0 +1,50 @@
+"""Own belief: the model first says what it knows about the question, and is then asked with that before it.
+
+A second probe of suggestibility, by the model itself. After BeliefBank (Kassner et al. 2021, arXiv 2109.14723), which
+gives a model its own statements back as context.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from scalecurve.nouns import Answer, Request
+from scalecurve.prompts.render import build_prompt
+from scalecurve.prompts.strategies.belief import right_belief
+from scalecurve.prompts.strategies.direct import direct
+from scalecurve.prompts.strategy import Asking, Question, strategy
+from scalecurve.prompts.typed import setting
+
+CUE = "What I know about this:"
+MOST_TOKENS = 40
+_SENTENCE = re.compile(r"\s*(\S.*?[.!?])(?:\s|$)")
+
+
+@strategy("belief_own")
+def belief_own(question: Question) -> Asking:
+    """Direct prompting with a statement of the model's own before the question's text; the shots are as without it.
+
+    The statement is the first sentence (or line) after the question without its options, and a cue (setting
+    ``own_cue``). ``samples`` keeps it. Flags: ``unstated`` when it is empty (the question is then asked plainly),
+    ``leak`` when it contains the right answer.
+    """
+    example = question.query.example
+    cue = setting(question, "own_cue", str, CUE)
+    bare = replace(example, input=f"{example.input}\n{cue}", options=(), option_scores=())
+    frame = replace(question.task, rendering=replace(question.task.rendering, output_prefix=""))
+    (reply,) = yield (Request(build_prompt(frame, bare), max_tokens=MOST_TOKENS, stop=("\n",)),)
+    said = reply.texts[0]
+    found = _SENTENCE.match(said)
+    stated = found.group(1) if found else said.strip()
+    asked = replace(example, input=f"{stated} {example.input}" if stated else example.input)
+    answer: Answer = yield from direct(replace(question, query=replace(question.query, example=asked)))
+    leak = stated and re.search(rf"(?<!\w){re.escape(right_belief(example).strip())}(?!\w)", stated, re.IGNORECASE)
+    flags = (("leak",) if leak else ()) if stated else ("unstated",)
+    return replace(
+        answer,
+        samples=(stated,),
+        flags=(*answer.flags, *flags),
+        prompt_tokens=answer.prompt_tokens + reply.prompt_tokens,
+        generated_tokens=answer.generated_tokens + reply.generated_tokens,
+    )
