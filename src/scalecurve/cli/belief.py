@@ -81,26 +81,18 @@ def _effects(run: Path, task: str | None, metric: str, axis: str) -> Iterator[di
     """One record a family, task and number of shots; ``UserError`` when nothing was asked under belief_none."""
     import polars as pl
 
+    from scalecurve.cli._tables import scales_on, scores_and_curves
     from scalecurve.curves.belief import COLUMNS, NONE, belief_effects
     from scalecurve.nouns import UserError
-    from scalecurve.runs import open_run, read_outputs
+    from scalecurve.runs import read_outputs
 
-    directory = open_run(run)
-    scores, curves = pl.read_parquet(directory.scores), pl.read_parquet(directory.curves)
-    asked = scores.filter(pl.col("strategy") == NONE, pl.col("metric") == metric)
-    asked = asked if task is None else asked.filter(pl.col("task").str.contains(task, literal=True))
+    directory, scores, curves = scores_and_curves(run)
+    asked = scores.filter(pl.col("task").str.contains(task or "", literal=True), strategy=NONE, metric=metric)
     if asked.is_empty():
-        raise UserError(
-            f"{run}: no task{f' with {task!r}' if task else ''} was asked under {NONE} and scored by {metric}"
-        )
-    scales = (
-        {rung: x for rung, x in curves.select("rung", axis).unique().iter_rows() if x} if axis in curves.columns else {}
-    )
-    if not scales:
-        raise UserError(f"--axis: no rung of {run} has a value on {axis!r}")
-    for family, ref, shots in asked.select("family", "task", "shots").unique(maintain_order=True).iter_rows():
-        outputs = read_outputs(directory).filter(pl.col("task") == ref).select("family", "task", *COLUMNS).collect()
-        rows = belief_effects(
-            scores, outputs, scales, task=ref, metric=metric, shots=shots, family=family, axis=axis
-        )  # fmt: skip
-        yield {"family": family, "task": ref, "shots": shots, "metric": metric, "rows": rows}
+        some = f" with {task!r}" if task else ""
+        raise UserError(f"{run}: no task{some} was asked under {NONE} and scored by {metric}")
+    scales = scales_on(curves, axis, run)
+    for own in asked.select("family", "task", "shots").unique(maintain_order=True).iter_rows(named=True):
+        outputs = read_outputs(directory).filter(**own).select("family", "task", *COLUMNS).collect()
+        rows = belief_effects(scores, outputs, scales, metric=metric, axis=axis, **own)
+        yield {**own, "metric": metric, "rows": rows}

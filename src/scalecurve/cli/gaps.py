@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,55 +50,46 @@ def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _gaps(run: Path, task: str | None, metric: str | None, axis: str) -> Iterator[dict[str, Any]]:
-    """One record a task with a contrast and way of asking; ``UserError`` when the run has none."""
+    """One record a task with its control and way of asking; ``UserError`` when the run has none."""
     import polars as pl
 
-    from scalecurve.curves.gaps import PREFIX, gap_table
+    from scalecurve.cli._tables import scales_on, scores_and_curves
+    from scalecurve.curves.gaps import LOG_ODDS, PREFIX, SHIFT, gap_table
     from scalecurve.nouns import UserError
-    from scalecurve.runs import open_run
 
-    directory = open_run(run)
-    manifest = directory.read_manifest()
-    refs = {(record["source"], record["name"]): record["ref"] for record in manifest["tasks"]}
-    pairs = [
-        (record, refs[record["source"], record["contrast"]])
-        for record in manifest["tasks"]
-        if (record["source"], record.get("contrast")) in refs and (task is None or task in record["ref"])
-    ]
+    directory, scores, curves = scores_and_curves(run)
+    pairs = _pairs(directory.read_manifest()["tasks"], task)
     if not pairs:
-        raise UserError(
-            f"{run}: no task with its control{f' contains {task!r}' if task else ''}; ask both parts of a kind"
-        )
-    scores, curves = pl.read_parquet(directory.scores), pl.read_parquet(directory.curves)
-    verdicts = pl.read_parquet(directory.verdicts)
-    scales = (
-        {rung: x for rung, x in curves.select("rung", axis).unique().iter_rows() if x} if axis in curves.columns else {}
-    )
-    if not scales:
-        raise UserError(f"--axis: no rung of {run} has a value on {axis!r}")
+        some = f" contains {task!r}" if task else ""
+        raise UserError(f"{run}: no task with its control{some}; ask both parts of a kind")
+    scales, verdicts = scales_on(curves, axis, run), pl.read_parquet(directory.verdicts)
     for record, control in pairs:
         measure = metric or record["metrics"][0]
-        asked = scores.filter(pl.col("task") == record["ref"], pl.col("metric") == measure)
+        asked = scores.filter(task=record["ref"], metric=measure)
         if asked.is_empty():
-            raise UserError(
-                f"--metric: {record['ref']} was not scored by {measure!r}; it has {', '.join(record['metrics'])}"
-            )
-        for family, strategy, shots in (
-            asked.select("family", "strategy", "shots").unique(maintain_order=True).iter_rows()
-        ):
-            arm = {"family": family, "strategy": strategy, "shots": shots}
+            has = ", ".join(record["metrics"])
+            raise UserError(f"--metric: {record['ref']} was not scored by {measure!r}; it has {has}")
+        curve = {"task": record["ref"], "metric": SHIFT if measure == LOG_ODDS else PREFIX + measure}
+        for arm in asked.select("family", "strategy", "shots").unique(maintain_order=True).iter_rows(named=True):
             found = gap_table(scores, scales, record["ref"], control, metric=measure, axis=axis, **arm)
-            own = {**arm, "task": record["ref"], "metric": PREFIX + measure}
-            judged = verdicts.filter(*(pl.col(name) == value for name, value in own.items())).to_dicts()
-            yield arm | {
+            judged = verdicts.filter(**arm, **curve).select("shape", "confidence").to_dicts()
+            yield {
                 "task": record["ref"],
                 "control_task": control,
                 "metric": measure,
+                **arm,
                 "rungs": found.to_dicts(),
-                "trend": _trend(curves.filter(*(pl.col(name) == value for name, value in own.items())), axis),
-                "shape": judged[0]["shape"] if judged else "",
-                "confidence": judged[0]["confidence"] if judged else None,
+                "trend": _trend(curves.filter(**arm, **curve), axis),
+                **(judged[0] if judged else {"shape": "", "confidence": None}),
             }
+
+
+def _pairs(records: Sequence[Mapping[str, Any]], task: str | None) -> list[tuple[Mapping[str, Any], str]]:
+    """(record of a task with a trap, its control's ref), of those whose ref contains ``task``."""
+    refs = {(record["source"], record["name"]): record["ref"] for record in records}
+    named = [record for record in records if record.get("contrast") and (task or "") in record["ref"]]
+    found = [(record, refs.get((record["source"], record["contrast"]))) for record in named]
+    return [(record, control) for record, control in found if control is not None]
 
 
 def _trend(points: pl.DataFrame, axis: str) -> dict[str, float] | None:

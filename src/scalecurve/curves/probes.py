@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scalecurve.curves.errors import standard_error
 from scalecurve.nouns import UserError
 from scalecurve.tasks.probes import PREFIX, Probe, read_probes
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["PREFIX", "Probe", "ladder", "probe_curves", "probe_scores", "read_probes"]
+SURELY = 3.0  # standard errors above chance
+
+__all__ = ["PREFIX", "Probe", "appears_at", "ladder", "probe_curves", "probe_scores", "read_probes"]
 
 
 def probe_scores(outputs: pl.DataFrame, probes: Sequence[Probe]) -> pl.DataFrame:
@@ -77,3 +80,30 @@ def ladder(verdicts: pl.DataFrame) -> pl.DataFrame:
     place = pl.col("threshold").fill_null(np.inf)
     ordered = rows.with_columns(place=place).sort("family", "task", "strategy", "shots", "place").drop("place")
     return ordered.with_columns(probe=pl.col("metric").str.strip_prefix(PREFIX))
+
+
+def appears_at(
+    y: Sequence[float | None],
+    se: Sequence[float | None],
+    n: Sequence[int],
+    chance: float | None,
+    *,
+    higher_is_better: bool = True,
+) -> int | None:
+    """From which point on, in ascending scale, every score is above chance by three standard errors.
+
+    The index of the first such point; None where there is none, where chance is unknown, or where the last score is not
+    above it. Points without a score are stepped over. A plainer question than the verdict's threshold, which needs the
+    shape of the whole curve: it has an answer for two rungs as well as for twelve.
+    """
+    if chance is None:
+        return None
+    sign, first = (1.0 if higher_is_better else -1.0), None
+    for at in reversed(range(len(y))):
+        value = y[at]
+        if value is None:
+            continue
+        if not sign * (value - chance) > SURELY * standard_error(value, n[at], se[at]):
+            break
+        first = at
+    return first

@@ -191,10 +191,11 @@ def _classes(row: Row) -> tuple[str, ...]:
             value = ast.literal_eval(value)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             row.fail("classes", f"{value[:60]!r} is not a list of texts such as [' Yes', ' No']")
-    good = isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(one, str) and one for one in value)
-    if not good or len(set(value)) < len(value):
+    classes = tuple(value) if isinstance(value, list | tuple) else ()
+    texts = len(classes) > 1 and all(isinstance(one, str) and one for one in classes)
+    if not texts or len(set(classes)) < len(classes):
         row.fail("classes", "give at least two different texts, such as [' Yes', ' No']")
-    return tuple(value)
+    return classes
 
 
 def _answer_index(row: Row, classes: int) -> int:
