@@ -98,16 +98,15 @@ def _grade_gaps(run: RunDirectory) -> None:
 
     records = run.read_manifest()["tasks"]
     refs = {(record["source"], record["name"]): record["ref"] for record in records}
-    for record in records:
-        control = refs.get((record["source"], record.get("contrast")))
-        if control is None:
-            continue
-        scores, curves = pl.read_parquet(run.scores), pl.read_parquet(run.curves)
-        headline = (
-            record["preferred_metric"] if record["preferred_metric"] in record["metrics"] else record["metrics"][0]
-        )
-        graded = gap_scores(scores, record["ref"], control, headline)
-        _add(run, scores, curves, graded, gap_curves(graded, curves, record["preferred_metric"]))
+    paired = [
+        (one, refs[one["source"], one["contrast"]]) for one in records if (one["source"], one.get("contrast")) in refs
+    ]
+    if not paired:
+        return
+    scores, curves = pl.read_parquet(run.scores), pl.read_parquet(run.curves)
+    graded = [gap_scores(scores, one["ref"], control, one["metrics"][0]) for one, control in paired]
+    added = [gap_curves(own, curves, one["preferred_metric"]) for own, (one, _) in zip(graded, paired, strict=True)]
+    _add(run, scores, curves, pl.concat(graded), pl.concat(added))
 
 
 def _add(

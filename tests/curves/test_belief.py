@@ -19,6 +19,7 @@ def output(rung: str, arm: str, item: int, chosen: str, flags=()) -> dict:
     return {
         "family": "f", "task": "t", "rung": rung, "strategy": f"belief_{arm}", "shots": 0, "seed": 0,
         "example_id": str(item), "options": OPTIONS, "option_logprobs": logprobs, "flags": list(flags), "error": "",
+        "prompt_tokens": 20 if arm == "none" else 30, "generated_tokens": 0,
     }  # fmt: skip
 
 
@@ -54,6 +55,7 @@ def test_scores_change_as_counted(effects) -> None:
     assert wrong["change"] == pytest.approx(-0.25)
     assert wrong["lo"] < -0.25 < wrong["hi"] < 0
     assert effects["right", "small"]["change"] == pytest.approx(0.25)
+    assert (wrong["tokens_in"], wrong["tokens_out"], wrong["leaks"]) == (30, 0, None)
 
 
 def test_flips_are_counted_among_the_items_that_chose_otherwise(effects) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +45,7 @@ def belief(
             print(f"{one['task']}: belief {arm} against none, {one['family']}, {one['shots']}-shot, {metric}")
             rows = [row for row in one["rows"] if row["arm"] == arm]
             print(_print.table(headers, [_line(row) for row in rows], right=(2, 3, 4, 5)))
+            print(f"  tokens an item: {_tokens(rows, 'tokens_in')} in, {_tokens(rows, 'tokens_out')} out")
             if arm == "own":
                 print(f"  statements that held the right answer: {', '.join(str(row['leaks']) for row in rows)}")
             print()
@@ -54,6 +55,11 @@ def belief(
     print(
         "it; drift: the same after an irrelevant remark; resistance: score over that without. Brackets: 95% intervals."
     )
+
+
+def _tokens(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    low, high = min(row[name] for row in rows), max(row[name] for row in rows)
+    return f"{low:.0f}" if f"{low:.0f}" == f"{high:.0f}" else f"{low:.0f}–{high:.0f}"
 
 
 def _line(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -86,9 +86,9 @@ def _gaps(run: Path, task: str | None, metric: str | None, axis: str) -> Iterato
 
 def _pairs(records: Sequence[Mapping[str, Any]], task: str | None) -> list[tuple[Mapping[str, Any], str]]:
     """(record of a task with a trap, its control's ref), of those whose ref contains ``task``."""
-    refs = {(record["source"], record["name"]): record["ref"] for record in records}
+    refs = {(record.get("source"), record.get("name")): record["ref"] for record in records}
     named = [record for record in records if record.get("contrast") and (task or "") in record["ref"]]
-    found = [(record, refs.get((record["source"], record["contrast"]))) for record in named]
+    found = [(record, refs.get((record.get("source"), record["contrast"]))) for record in named]
     return [(record, control) for record, control in found if control is not None]
 
 

@@ -24,7 +24,10 @@ Floats = NDArray[np.float64]
 NONE, IRRELEVANT, OWN = "belief_none", "belief_irrelevant", "belief_own"
 ARMS = ("belief_right", "belief_wrong", IRRELEVANT, OWN)
 STATED, LEAK = "stated:", "leak"
-COLUMNS = ("rung", "strategy", "shots", "seed", "example_id", "options", "option_logprobs", "flags", "error")
+COLUMNS = (
+    "rung", "strategy", "shots", "seed", "example_id", "options", "option_logprobs", "flags", "error", "prompt_tokens",
+    "generated_tokens",
+)  # fmt: skip
 """Of outputs, what ``belief_effects`` reads (besides family and task)."""
 
 
@@ -55,6 +58,7 @@ def belief_effects(
     shift, shift_lo, shift_hi      mean change of the stated option's log-probability among the options (nats); its
                            interval holds at all rungs together
     leaks                  of the arm own: statements that held the right answer
+    tokens_in, tokens_out  mean tokens of an item's prompts and texts under the arm
 
     What has no meaning is None: flips and shift where nothing is stated, resistance where nothing was right without.
     ``UserError`` when ``belief_none`` was not asked of the task.
@@ -83,8 +87,8 @@ def belief_effects(
             own |= _flips(choices, arm, rung)
             own |= _resistance(scores, arm, rung, metric, seed, replicates)
             own |= {name: values[at] for name, values in shifts.items()}
-            said = choices.get((rung, arm), {}).values()
-            rows.append(own | {"leaks": sum(LEAK in flags for _, _, flags in said) if arm == OWN else None})
+            own |= {"leaks": _leaks(choices, rung) if arm == OWN else None}
+            rows.append(own | _cost(outputs, arm, rung))
     return rows
 
 
@@ -110,6 +114,19 @@ def _choices(outputs: pl.DataFrame) -> dict[tuple[str, str], dict[tuple[int, str
 
 def _stated(flags: list[str]) -> str | None:
     return next((flag.removeprefix(STATED) for flag in flags if flag.startswith(STATED)), None)
+
+
+def _leaks(choices: Mapping[tuple[str, str], Mapping[Any, Choice]], rung: str) -> int:
+    return sum(LEAK in flags for _, _, flags in choices.get((rung, OWN), {}).values())
+
+
+def _cost(outputs: pl.DataFrame, arm: str, rung: str) -> dict[str, float | None]:
+    import polars as pl
+
+    means = outputs.filter(strategy=arm, rung=rung).select(
+        tokens_in=pl.col("prompt_tokens").mean(), tokens_out=pl.col("generated_tokens").mean()
+    )
+    return means.row(0, named=True)
 
 
 def _flips(choices: Mapping[tuple[str, str], Mapping[Any, Choice]], arm: str, rung: str) -> dict[str, Any]:
