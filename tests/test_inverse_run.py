@@ -102,7 +102,7 @@ def test_gaps_are_printed(run: Path, call: Call) -> None:
         task="inverse:neqa-n80:trap", metric="log_odds_shift", strategy="direct"
     )
     assert [row["gap"] for row in found[0]["rungs"]] == pytest.approx(shifts["y"].to_list())
-    assert found[0]["trend"]["slope"] != 0
+    assert found[0]["trend"]["p_slope"] == 1  # the mock answers alike at every size
 
 
 def test_belief_is_printed(run: Path, call: Call) -> None:

@@ -35,7 +35,7 @@ def test_parts_are_made_alike_every_time(whole: Task, part: str) -> None:
     assert task == decompose(whole, part)
     assert (task.name, task.parent, task.source) == (f"films:{part}", "films", "emoji")
     assert len(task.examples) >= 100
-    assert len({example.input for example in task.examples}) >= 99  # two films share their rarest emoji
+    assert len({example.input for example in task.examples}) >= 95  # a few films share their rarest emoji
     for example in task.examples:
         if part != "name":
             assert sum(example.option_scores) == 1

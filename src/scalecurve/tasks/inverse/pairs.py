@@ -44,6 +44,8 @@ class Kind:
     draw: Callable[[random.Random], Pair]
 
 
+PATIENCE = 500  # draws in a row that bring nothing new, after which a kind is taken to have no more
+
 _KINDS: dict[str, Kind] = {}
 
 
@@ -72,12 +74,14 @@ def draw_pairs(kind: Kind, n: int, seed: int = 0) -> list[Pair]:
     """``n`` different pairs of a kind, the same for the same seed. ``UserError`` when it has no more of them."""
     rng = random.Random(f"inverse|{kind.name}|{seed}")
     found: dict[str, Pair] = {}
-    for _ in range(40 * n):
+    in_vain = 0
+    while len(found) < n and in_vain < PATIENCE:
         pair = kind.draw(rng)
+        in_vain = in_vain + 1 if pair.trap.prompt in found else 0
         found.setdefault(pair.trap.prompt, pair)
-        if len(found) == n:
-            return list(found.values())
-    raise UserError(f"task 'inverse:{kind.name}': has only about {len(found)} different questions; ask for fewer")
+    if len(found) < n:
+        raise UserError(f"task 'inverse:{kind.name}': has only about {len(found)} different questions; ask for fewer")
+    return list(found.values())
 
 
 # ── What the kinds share ─────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ import ast
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,9 +54,12 @@ class Row:
     def number(self, field: str) -> float:
         value = self.fields.get(field)
         try:
-            return float(str(value).replace(",", ""))
+            number = float(str(value).replace(",", ""))
         except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
             self.fail(field, f"{value!r} is not a number")
+        return number
 
 
 def load_prize_file(path: Path, form: str = "") -> tuple[Task, ...]:

@@ -53,17 +53,17 @@ def test_pairs_are_different_questions_that_differ_in_the_trap(kind: str) -> Non
             assert all(one[0] == " " and one == f" {one.strip()}" for one in item.classes)
         words = [set(item.prompt.split()) for item in (pair.trap, pair.control)]
         if kind != "repetitive_algebra":  # there the shots' answers change
-            assert len(words[0] & words[1]) >= 0.6 * len(words[0])
+            assert len(words[0] & words[1]) >= 0.5 * len(words[0])
         if kind != "into_the_unknown":  # there the other choice is the trap
             assert pair.trap.classes == pair.control.classes
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["hindsight_neglect", "modus_tollens", "neqa", "sig_figs"])
 def test_no_constant_answer_is_right_more_often_than_chance(kind: str) -> None:
-    items = [item for pair in pairs(kind) for item in (pair.trap,)]
-    letters = [right(item) for item in items if right(item) in ("A", "B", "Yes", "No")]
-    for one in set(letters):
-        assert 0.4 < letters.count(one) / len(letters) < 0.6
+    for part in ("trap", "control"):
+        answers = [right(getattr(pair, part)) for pair in pairs(kind)]
+        assert len(set(answers)) == 2
+        assert 0.4 < answers.count(answers[0]) / len(answers) < 0.6
 
 
 # ── One by one: the right answer is recomputed from the text ─────────────────────────────────────────────────
