@@ -94,7 +94,15 @@ def test_gaps_are_printed(run: Path, call: Call) -> None:
     assert "memo_trap" not in said
     assert "a decade" in said
     assert "over scale the gap is" in said
+    control = pl.read_parquet(run / "curves.parquet").filter(
+        task="inverse:neqa-n80:control", metric="multiple_choice_grade", strategy="direct"
+    )
+    (direct, *_) = json.loads(call("gaps", run, "--json", "--task", "neqa"))
+    above = (control["y"] - 0.5 > 2 * control["se"]).to_list()
+    assert [row["control_above_chance"] for row in direct["rungs"]] == above
+    assert ("control ≈ chance" in said.partition("An interval holds")[0]) is not all(above)
     found = json.loads(call("gaps", run, "--json", "--task", "neqa", "--metric", "log_odds"))
+    assert found[0]["rungs"][0]["control_above_chance"] is None
     assert [one["strategy"] for one in found] == [
         "direct", "belief_none", "belief_wrong", "belief_irrelevant", "belief_own"]  # fmt: skip
     assert [row["rung"] for row in found[0]["rungs"]] == [model["name"] for model in MODELS]

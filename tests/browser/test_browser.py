@@ -87,8 +87,10 @@ def test_parts_are_a_ladder_in_the_order_in_which_they_appear(page) -> None:
     page.open("#/ability/4").wait("document.querySelectorAll('.ladder > li').length === 2")
     page.run("document.querySelector('.ladder').scrollIntoView()")
     page.wait("document.querySelectorAll('.ladder .chart[data-drawn]').length === 2")
-    firsts = "[4, 5].map(t => Math.min(...state.data.curves.filter(c => c.p && c.t === t).map(c => c.a ?? 99)))"
-    order = page.run(f"const f = {firsts}; return f[0] <= f[1] ? [4, 5] : [5, 4]")
+    curves = page.run("return state.data.curves.filter(c => c.p && c.t >= 4).map(c => [c.t, c.a ?? 99, -c.y.at(-1)])")
+    first = {task: min(a for t, a, _ in curves if t == task) for task in (4, 5)}
+    last = {task: next(y for t, _, y in curves if t == task) for task in (4, 5)}
+    order = sorted((4, 5), key=lambda task: (first[task], last[task]))
     names = page.run("return [...document.querySelectorAll('.ladder h3')].map(n => n.textContent)")
     assert names == [page.run(f"return state.data.tasks[{at}].name.split(': ')[1]") for at in order]
     said = page.run("return [...document.querySelectorAll('.ladder > li')].map(n => n.textContent)")

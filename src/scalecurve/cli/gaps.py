@@ -37,16 +37,19 @@ def gaps(
         if one["trend"]:
             slope, error = one["trend"]["slope"], one["trend"]["slope_se"]
             print(f"  the gap changes by {slope:+.3f} ± {error:.3f} a decade (p {one['trend']['p_slope']:.2g})")
-        if one["shape"]:
+        if one["shape"] not in ("", "too-few"):
             sure = "" if one["confidence"] is None else f" ({one['confidence']:.0%} of bootstrap copies)"
             print(f"  over scale the gap is {one['shape']}{sure}")
         print()
     print("An interval holds at all rungs of its table together. Below zero: the trap costs score.")
+    print("control ≈ chance: without the trap the model cannot do it either, so there the gap says little.")
 
 
 def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     shown = (f"{row['control']:.3f}", f"{row['trap']:.3f}", f"{row['gap']:+.3f}")
-    return ("", row["rung"], str(row["n"]), *shown, f"{row['lo']:+.3f} … {row['hi']:+.3f}", row["effect"])
+    effect = [row["effect"], "" if row["control_above_chance"] in (True, None) else "control ≈ chance"]
+    between = f"{row['lo']:+.3f} … {row['hi']:+.3f}"
+    return ("", row["rung"], str(row["n"]), *shown, between, ", ".join(filter(None, effect)))
 
 
 def _gaps(run: Path, task: str | None, metric: str | None, axis: str) -> Iterator[dict[str, Any]]:
@@ -78,7 +81,7 @@ def _gaps(run: Path, task: str | None, metric: str | None, axis: str) -> Iterato
                 "control_task": control,
                 "metric": measure,
                 **arm,
-                "rungs": found.to_dicts(),
+                "rungs": _with_chance(found.to_dicts(), curves.filter(**arm, task=control, metric=measure)),
                 "trend": _trend(curves.filter(**arm, **curve), axis),
                 **(judged[0] if judged else {"shape": "", "confidence": None}),
             }
@@ -90,6 +93,20 @@ def _pairs(records: Sequence[Mapping[str, Any]], task: str | None) -> list[tuple
     named = [record for record in records if record.get("contrast") and (task or "") in record["ref"]]
     found = [(record, refs.get((record.get("source"), record["contrast"]))) for record in named]
     return [(record, control) for record, control in found if control is not None]
+
+
+def _with_chance(rows: Sequence[dict[str, Any]], control: pl.DataFrame) -> list[dict[str, Any]]:
+    """``rows`` with ``control_above_chance``: whether the control is, by two standard errors; None where unknown."""
+    points = {row["rung"]: row for row in control.iter_rows(named=True)}
+
+    def above(rung: str) -> bool | None:
+        point = points.get(rung)
+        if point is None or point["chance"] is None or point["y"] is None:
+            return None
+        distance = point["y"] - point["chance"] if point["higher_is_better"] else point["chance"] - point["y"]
+        return bool(distance > 2 * (point["se"] or 0.0))
+
+    return [row | {"control_above_chance": above(row["rung"])} for row in rows]
 
 
 def _trend(points: pl.DataFrame, axis: str) -> dict[str, float] | None:

@@ -85,8 +85,9 @@ function addLadder(page, task, index) {
     page.append(...heading, el("ul", { class: "cards" }, ...[...steps.values()].flat().filter((c) => c.t !== index).slice(0, 60).map(card)));
     return;
   }
-  const first = (curves) => Math.min(...curves.map((curve) => curve.a ?? Infinity));
-  const ordered = [...steps.values()].sort((a, b) => first(a) - first(b) || (b[0].y.at(-1) ?? 0) - (a[0].y.at(-1) ?? 0));
+  const size = (rung, i) => rung.params_non_embedding ?? rung.params_total ?? i;
+  const first = (curves) => Math.min(...curves.map((c) => (c.a === null ? Infinity : size(rungsOf(c)[c.a], c.a))));
+  const ordered = [...steps.values()].sort((a, b) => (first(a) === first(b) ? (b[0].y.at(-1) ?? 0) - (a[0].y.at(-1) ?? 0) : first(a) - first(b)));
   const list = el("ol", { class: "grid ladder", "aria-labelledby": "h-ladder" });
   page.append(...heading, el("p", { class: "note" }, say("ladder_note")), list);
   for (const curves of ordered) list.append(step(curves, index));
