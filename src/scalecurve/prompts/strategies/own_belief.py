@@ -16,7 +16,7 @@ from scalecurve.prompts.strategies.direct import direct
 from scalecurve.prompts.strategy import Asking, Question, strategy
 from scalecurve.prompts.typed import setting
 
-CUE = "What I know about this:"
+CUE = "One fact about this is that"
 MOST_TOKENS = 40
 _SENTENCE = re.compile(r"\s*(\S.*?[.!?])(?:\s|$)")
 
@@ -25,9 +25,9 @@ _SENTENCE = re.compile(r"\s*(\S.*?[.!?])(?:\s|$)")
 def belief_own(question: Question) -> Asking:
     """Direct prompting with a statement of the model's own before the question's text; the shots are as without it.
 
-    The statement is the first sentence (or line) after the question without its options, and a cue (setting
-    ``own_cue``). ``samples`` keeps it. Flags: ``unstated`` when it is empty (the question is then asked plainly),
-    ``leak`` when it contains the right answer.
+    The statement is a cue (setting ``own_cue``) after the question without its options, and how the model goes on to
+    the end of the sentence or line. ``samples`` keeps it. Flags: ``unstated`` when the model says nothing (the question
+    is then asked plainly), ``leak`` when the statement contains the right answer.
     """
     example = question.query.example
     cue = setting(question, "own_cue", str, CUE)
@@ -36,7 +36,8 @@ def belief_own(question: Question) -> Asking:
     (reply,) = yield (Request(build_prompt(frame, bare), max_tokens=MOST_TOKENS, stop=("\n",)),)
     said = reply.texts[0]
     found = _SENTENCE.match(said)
-    stated = found.group(1) if found else said.strip()
+    going_on = found.group(1) if found else said.strip()
+    stated = f"{cue} {going_on}" if re.search(r"\w", going_on) else ""
     asked = replace(example, input=f"{stated} {example.input}" if stated else example.input)
     answer: Answer = yield from direct(replace(question, query=replace(question.query, example=asked)))
     leak = stated and re.search(rf"(?<!\w){re.escape(right_belief(example).strip())}(?!\w)", stated, re.IGNORECASE)
