@@ -59,8 +59,10 @@ class Task:
 
     ``chance`` is the expected score of blind guessing under the preferred metric; ``ceiling`` the best attainable.
     ``parent`` names the container of a subtask. ``worked`` are answered examples kept apart for use as shots, where
-    the task has them. ``probes`` declare partial abilities graded on the same answers (``tasks.probes``). ``flags``
-    name defects and repairs (see docs). ``fingerprint`` is a SHA-256 over all that determines prompts and scores.
+    the task has them. ``probes`` declare partial abilities graded on the same answers (``tasks.probes``).
+    ``contrast`` names the leaf that asks the same examples, id by id, without this one's trap (``curves.gaps``).
+    ``flags`` name defects and repairs (see docs). ``fingerprint`` is a SHA-256 over all that determines prompts and
+    scores.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Task:
     fingerprint: str = ""
     probes: Mapping[str, Any] = field(default_factory=dict)
     worked: tuple[Example, ...] = ()
+    contrast: str = ""
 
 
 # ── Who answers ──────────────────────────────────────────────────────────────────────────────────────────────

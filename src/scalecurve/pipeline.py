@@ -62,6 +62,7 @@ def _derive_all(run: RunDirectory, metrics: tuple[str, ...], note: Callable[[str
         note("scoring")
     derive(run, metrics)
     _grade_probes(run)
+    _grade_gaps(run)
     if note:
         note("judging the curves")
     judge_run(run)
@@ -86,9 +87,37 @@ def _grade_probes(run: RunDirectory) -> None:
         scores, curves = pl.read_parquet(run.scores), pl.read_parquet(run.curves)
         answered = read_outputs(run).filter(pl.col("task") == ref).collect()
         graded = probe_scores(answered, probes)
-        added = probe_curves(graded, curves, probes).select(curves.columns).cast(curves.schema)
-        write_parquet(run.scores, pl.concat([scores, graded.select(scores.columns).cast(scores.schema)]))
-        write_parquet(run.curves, pl.concat([curves, added]))
+        _add(run, scores, curves, graded, probe_curves(graded, curves, probes))
+
+
+def _grade_gaps(run: RunDirectory) -> None:
+    """Add the differences between tasks with a trap and their controls, where both were asked."""
+    import polars as pl
+
+    from scalecurve.curves.gaps import gap_curves, gap_scores
+
+    records = run.read_manifest()["tasks"]
+    refs = {(record["source"], record["name"]): record["ref"] for record in records}
+    paired = [
+        (one, refs[one["source"], one["contrast"]]) for one in records if (one["source"], one.get("contrast")) in refs
+    ]
+    if not paired:
+        return
+    scores, curves = pl.read_parquet(run.scores), pl.read_parquet(run.curves)
+    graded = [gap_scores(scores, one["ref"], control, one["metrics"][0]) for one, control in paired]
+    added = [gap_curves(own, curves, one["preferred_metric"]) for own, (one, _) in zip(graded, paired, strict=True)]
+    _add(run, scores, curves, pl.concat(graded), pl.concat(added))
+
+
+def _add(
+    run: RunDirectory, scores: pl.DataFrame, curves: pl.DataFrame, graded: pl.DataFrame, added: pl.DataFrame
+) -> None:
+    """Append item scores and curves to the run's tables."""
+    import polars as pl
+
+    more = added.select(curves.columns).cast(curves.schema)
+    write_parquet(run.scores, pl.concat([scores, graded.select(scores.columns).cast(scores.schema)]))
+    write_parquet(run.curves, pl.concat([curves, more]))
 
 
 def judge_run(run: RunDirectory) -> None:

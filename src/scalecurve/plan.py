@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from scalecurve.nouns import Cell, Ladder, Rung, Task, UserError
 from scalecurve.prompts.shots import Query
 from scalecurve.study import ModelEntry, Study, TaskEntry
+from scalecurve.tasks.sources import LISTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,8 @@ def _plan_entry(study: Study, entry: TaskEntry) -> Iterator[TaskPlan]:
 
 
 def task_ref(task: Task) -> str:
-    """The name of a task in cells and tables: with its source for the lab's and BIG-bench's, else alone."""
-    return f"{task.source}:{task.name}" if task.source in ("lab", "bigbench") else task.name
+    """The name of a task in cells and tables: with its source where the source is known by a name, else alone."""
+    return f"{task.source}:{task.name}" if task.source in LISTED else task.name
 
 
 def _metrics_for(study: Study, entry: TaskEntry, task: Task) -> tuple[str, ...]:

@@ -201,12 +201,18 @@ def _without_none(value: Any) -> Any:
     return value
 
 
+_PATH_IN_REF = re.compile(r"(inverse:|)(.*?(?:\.csv|\.jsonl)|.*)(:\w+|)", re.DOTALL)
+"""A reference: the source that is given a file, the path, and the file's format."""
+
+
 def _resolve_paths(study: Study, base: Path) -> Study:
     """Make references to existing files absolute, so that the study means the same wherever it is read."""
 
     def absolute(ref: str) -> str:
-        looks_like_path = "/" in ref or ref.endswith((".toml", ".json"))
-        return str((base / ref).resolve()) if looks_like_path and (base / ref).exists() else ref
+        source, path, form = _PATH_IN_REF.fullmatch(ref).groups("")  # type: ignore[union-attr]  # it matches any text
+        looks_like_path = "/" in path or path.endswith((".toml", ".json", ".csv", ".jsonl"))
+        found = looks_like_path and (base / path).exists()
+        return f"{source}{(base / path).resolve()}{form}" if found else ref
 
     models = tuple(
         entry.model_copy(update={"ref": absolute(entry.ref), "location": absolute(entry.location)})

@@ -83,6 +83,23 @@ def test_filters_of_the_examples(page) -> None:
     assert set(pattern) == {4}
 
 
+def test_parts_are_a_ladder_in_the_order_in_which_they_appear(page) -> None:
+    page.open("#/ability/4").wait("document.querySelectorAll('.ladder > li').length === 2")
+    page.run("document.querySelector('.ladder').scrollIntoView()")
+    page.wait("document.querySelectorAll('.ladder .chart[data-drawn]').length === 2")
+    curves = page.run("return state.data.curves.filter(c => c.p && c.t >= 4).map(c => [c.t, c.a ?? 99, -c.y.at(-1)])")
+    first = {task: min(a for t, a, _ in curves if t == task) for task in (4, 5)}
+    last = {task: next(y for t, _, y in curves if t == task) for task in (4, 5)}
+    order = sorted((4, 5), key=lambda task: (first[task], last[task]))
+    names = page.run("return [...document.querySelectorAll('.ladder h3')].map(n => n.textContent)")
+    assert names == [page.run(f"return state.data.tasks[{at}].name.split(': ')[1]") for at in order]
+    said = page.run("return [...document.querySelectorAll('.ladder > li')].map(n => n.textContent)")
+    assert all("appears at syn-" in one or "from the smallest" in one or "not surely" in one for one in said)
+    assert page.errors() == []
+    page.open("#/ability/0").wait("document.querySelectorAll('.example').length")
+    assert page.run("return document.querySelector('.ladder') === null")
+
+
 def test_axis_and_log_switch(page) -> None:
     page.open("#/ability/1").wait("'drawn' in document.getElementById('headline').dataset")
     Select(page.browser.find_element(By.ID, "axis")).select_by_value("training_flops")

@@ -9,13 +9,13 @@ from scalecurve.metrics.registry import aggregate, get_metric
 from scalecurve.nouns import Answer, Task
 from scalecurve.tasks.reader import blind_grade
 
-_UNIFORM = frozenset({"option_probability", "brier", "calibration_multiple_choice_brier_score"})
+_UNIFORM = frozenset({"option_probability", "brier", "calibration_multiple_choice_brier_score", "classification_loss"})
 
 
 def bounds(task: Task, metric: str) -> tuple[float | None, float | None]:
     """Chance and ceiling of ``metric`` on the examples of ``task``; None where there is no such level.
 
-    Chance of a grade is the mean over examples of Σ scores / options; of a probability or Brier score, what equal
+    Chance of a grade is the mean over examples of Σ scores / options; of a probability, loss or Brier score, what equal
     probabilities earn; of a generated answer, the metric's lowest value. A lower-is-better metric has its best value,
     0, as ceiling.
     """
