@@ -63,7 +63,7 @@ def cells_of(family: str, rung: Rung, task: TaskPlan) -> dict[Arm, Cell]:
 
 def make_plan(study: Study) -> Plan:
     """Resolve every name of ``study``. ``UserError`` for the first that is unknown or does not fit."""
-    check_names(f"{study.source}: strategies", study.strategies, _strategy_names())
+    _check_strategies(f"{study.source}: strategies", study.strategies)
     check_names(f"{study.source}: metrics", study.metrics, _metric_names(study.metrics))
     tasks: list[TaskPlan] = []
     for at, entry in enumerate(study.tasks):
@@ -90,7 +90,7 @@ def _plan_entry(study: Study, entry: TaskEntry) -> Iterator[TaskPlan]:
     from scalecurve.prompts import draw
     from scalecurve.tasks import load_tasks
 
-    check_names("strategies", entry.strategies or (), _strategy_names())
+    _check_strategies("strategies", entry.strategies or ())
     check_names("metrics", entry.metrics or (), _metric_names(entry.metrics or ()))
     arms = tuple(
         Arm(strategy, shots, seed)
@@ -210,10 +210,13 @@ def _select(entry: ModelEntry, ladder: Ladder) -> Ladder:
 
 
 # ── Checks ───────────────────────────────────────────────────────────────────────────────────────────────────
-def _strategy_names() -> Sequence[str]:
-    from scalecurve.prompts import strategy_names
+def _check_strategies(field: str, names: Iterable[str]) -> None:
+    """``UserError`` for an unknown strategy, or a stage that cannot stand before another (``gate+direct``)."""
+    from scalecurve.prompts import get_strategy, strategy_names
 
-    return list(strategy_names())
+    for name in names:
+        check_names(field, name.split("+"), list(strategy_names()))
+        get_strategy(name)
 
 
 def _metric_names(asked: Iterable[str]) -> Sequence[str]:

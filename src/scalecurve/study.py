@@ -205,6 +205,9 @@ def _resolve_paths(study: Study, base: Path) -> Study:
     """Make references to existing files absolute, so that the study means the same wherever it is read."""
 
     def absolute(ref: str) -> str:
+        if ref.startswith("twins:"):  # twins:FILE:KIND
+            file, *rest = ref.split(":")[1:]
+            return ":".join(("twins", str((base / file).resolve()), *rest)) if (base / file).is_file() else ref
         looks_like_path = "/" in ref or ref.endswith((".toml", ".json"))
         return str((base / ref).resolve()) if looks_like_path and (base / ref).exists() else ref
 

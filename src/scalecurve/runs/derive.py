@@ -54,13 +54,19 @@ def derive(
         cell = Cell(**{name: record[name] for name in CELL_FIELDS})
         rows = read_cell(run, cell, {int(index): key for index, key in record["parts"].items()})
         task = task_of(records[cell.task], (example for example, _ in rows))
+        holding = frozenset[str]().union(*(metrics_room.held(example, answer) for example, answer in rows))
+        errors = sum(bool(answer.error) for _, answer in rows) + record["examples"] - len(rows)
         for metric in dict.fromkeys([*records[cell.task]["metrics"], *extra_metrics]):
+            definition = metrics_room.METRICS[metric]
             values, (y, se, n) = _score(task, metric, rows)
+            if not n and not errors and (definition.partial or not definition.needs <= holding):
+                continue  # not what this strategy gives: nothing is missing
             scores.append(_score_frame(cell, metric, rows, values))
             questions = (cell.task, cell.shots, cell.seed, len(rows), metric)
             if questions not in bounds:
                 bounds[questions] = metrics_room.bounds(task, metric)
-            points.append(_Point(cell, metric, _finite(y), _finite(se), n, record["examples"] - n, *bounds[questions]))
+            failed = errors if definition.partial else record["examples"] - n
+            points.append(_Point(cell, metric, _finite(y), _finite(se), n, failed, *bounds[questions]))
         if on_cell:
             on_cell(done, len(manifest["cells"]))
     preferred = {ref: record["preferred_metric"] for ref, record in records.items()}

@@ -12,7 +12,7 @@ from scalecurve.tasks.jsonfile import read_json
 from scalecurve.tasks.reader import MODES, read_task, subtask_files
 
 LAB = Path(__file__).resolve().parent.parent / "lab" / "tasks"
-SOURCES = ("lab", "bigbench", "bbh")
+SOURCES = ("lab", "bigbench", "bbh", "twins", "answerability")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
     """The leaf tasks that ``ref`` names; a container gives all its subtasks.
 
     ``lab:NAME[:SUBTASK]`` the laboratory's tasks; ``bigbench:NAME[:SUBTASK]`` the installed BIG-bench;
-    ``bbh:DIRECTORY/NAME`` BIG-Bench Hard; else the path of a ``task.json`` or its directory.
+    ``bbh:DIRECTORY/NAME`` BIG-Bench Hard; ``twins:COUNT`` or ``twins:FILE`` answerable and unanswerable word problems;
+    ``answerability:NAME`` BIG-bench tasks told what can be answered; else the path of a ``task.json`` or its directory.
     """
     if mode not in MODES:
         raise UserError(f"mode: unknown mode {mode!r}; use {' or '.join(MODES)}")
@@ -54,6 +55,14 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
         from scalecurve.tasks.bbh import load_bbh
 
         return load_bbh(rest)
+    if source == "twins":
+        from scalecurve.tasks.twins import load_twins
+
+        return load_twins(rest)
+    if source == "answerability":
+        from scalecurve.tasks.answerability import load_answerability
+
+        return load_answerability(rest, mode=mode)
     return _path_tasks(ref, mode)
 
 
