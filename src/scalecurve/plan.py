@@ -161,7 +161,7 @@ def _ladders(study: Study) -> tuple[Ladder, ...]:
         with _at(f"{study.source}: models[{at}]"):
             found = _resolve(entry)
             if isinstance(found, Ladder):
-                ladders.append(_select(entry, found))
+                ladders.append(found)
             else:
                 single.append(found)
     if single:
@@ -197,9 +197,16 @@ def _resolve(entry: ModelEntry) -> Ladder | Rung:
         given = entry.model_dump(exclude={"ref", "rungs", "family"})
         return Rung(**given)
     if is_ladder(entry.ref):
-        ladder = load_ladder(entry.ref)
-        return replace(ladder, family=entry.family) if entry.family else ladder
-    return resolve_rung(entry.ref)
+        ladder = _select(entry, load_ladder(entry.ref))
+        rungs = tuple(_with_options(entry, rung) for rung in ladder.rungs)
+        return replace(ladder, rungs=rungs, family=entry.family or ladder.family)
+    return _with_options(entry, resolve_rung(entry.ref))
+
+
+def _with_options(entry: ModelEntry, rung: Rung) -> Rung:
+    if not entry.options:
+        return rung
+    return replace(rung, name=rung.name + entry.mark, options={**rung.options, **entry.options})
 
 
 def _select(entry: ModelEntry, ladder: Ladder) -> Ladder:
