@@ -69,9 +69,15 @@ def derive(
             points.append(_Point(cell, metric, _finite(y), _finite(se), n, failed, *bounds[questions]))
         if on_cell:
             on_cell(done, len(manifest["cells"]))
-    preferred = {ref: record["preferred_metric"] for ref, record in records.items()}
+    preferred = {ref: _preferred(record) for ref, record in records.items()}
     write_parquet(run.scores, pl.concat(scores) if scores else pl.DataFrame(schema=score_schema()))
     write_parquet(run.curves, _curve_frame(points, manifest["rungs"], preferred))
+
+
+def _preferred(record: Mapping[str, Any]) -> str:
+    """The task's preferred metric where the study asked for it, else the first it asked for."""
+    wanted, asked = str(record["preferred_metric"]), list(record["metrics"])
+    return wanted if wanted in asked or not asked else str(asked[0])
 
 
 def _score(
