@@ -71,7 +71,8 @@ class ChatTemplate:
         except UserError:  # a template for a single question; the model's own end of text must do
             return frozenset()
         ids = self._tokenizer(after, add_special_tokens=False)["input_ids"]
-        added = {*self._tokenizer.added_tokens_decoder, *self._tokenizer.all_special_ids}
+        written = self._tokenizer.added_tokens_decoder  # in some vocabularies line breaks are such tokens too
+        added = {number for number, token in written.items() if str(token).strip()} | {*self._tokenizer.all_special_ids}
         return frozenset(next(([int(one)] for one in ids if one in added), []))
 
 
