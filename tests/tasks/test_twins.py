@@ -15,6 +15,7 @@ from scalecurve.prompts import build_prompt, draw
 from scalecurve.study import load_study
 from scalecurve.tasks import load_tasks
 from scalecurve.tasks.answerability import TASKS, told
+from scalecurve.tasks.postprocess import postprocess
 from scalecurve.tasks.twins import KINDS, PREMISES, UNITS
 from scalecurve.tasks.word_problems import TEMPLATES, own_problems
 
@@ -259,3 +260,20 @@ def test_the_installed_tasks_have_the_published_numbers() -> None:
 def test_an_unknown_task_is_named_with_those_there_are() -> None:
     with pytest.raises(UserError, match="did you mean known_unknowns"):
         load_tasks("answerability:known_unknown")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (" 7", "7"),
+        ("8 - 5 = 3 shells.\nQ: 9 + 9", "3"),
+        ("8-5=3", "3"),
+        ("It is -4.", "-4"),
+        ("so 10-7", "7"),
+        ("hm\n3.5 or 12\n1", "12"),
+        ("about 3.5", "3.5"),
+        ("none", ""),
+    ],
+)
+def test_the_number_a_direct_answer_ends_on(text: str, number: str) -> None:
+    assert postprocess(text, one("twins:1").postprocess) == number

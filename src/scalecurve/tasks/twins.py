@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scalecurve.nouns import Example, Postprocess, Task, UserError
+from scalecurve.tasks.postprocess import LAST_NUMBER
 from scalecurve.tasks.reader import fingerprint
 from scalecurve.tasks.word_problems import NUMBER, Problem, own_problems, read_problems, shuffled
 
@@ -86,7 +87,7 @@ def _task(name: str, problems: Sequence[Problem], kind: str, seed: int) -> Task:
         examples=tuple(examples),
         metrics=METRICS,
         preferred_metric=METRICS[0],
-        postprocess=Postprocess(regex=r"[-+]?\d+"),
+        postprocess=Postprocess(regex=LAST_NUMBER),
         max_tokens=MAX_TOKENS,
         description="Word problems, each beside a copy that cannot be answered.",
         keywords=("answerability", "arithmetic"),
