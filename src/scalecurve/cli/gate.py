@@ -43,9 +43,14 @@ def gate(
     if as_json:
         print(_print.as_json([asdict(report) for report in reports]))
         return
-    shown = [name for name in reports[0].measures if not all(isnan(r.measures[name].value) for r in reports)]
-    headers = ("task", "rung", "n", "threshold", *(name.replace("_", " ") for name in shown))
-    print(_print.table(headers, [_line(report, shown) for report in reports], right=(2, 3)))
+    gate_alone = ("auroc", "twins", "false_refusal", "recall", "precision")
+    behind = [name for name in reports[0].measures if name not in gate_alone]
+    for title, names in (("the gate", gate_alone), (f"{then} behind it", behind)):
+        shown = [name for name in names if not all(isnan(report.measures[name].value) for report in reports)]
+        if shown:
+            headers = ("task", "rung", "n", "threshold", *(name.replace("_", " ") for name in shown))
+            lines = [_line(report, shown) for report in reports]
+            print(f"{title}\n{_print.table(headers, lines, right=(2, 3))}\n")
 
 
 def _line(report: GateReport, shown: list[str]) -> tuple[str, ...]:
