@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute"},
     "lab": {"nouns"},
     "exchange": {"nouns", "models", "runs"},
-    "thinking": {"nouns", "prompts", "runs", "curves"},
+    "thinking": {"nouns", "prompts", "metrics", "runs", "curves"},
     "query": {"nouns"},
 }
 TORCH_ROOMS = {"models", "engine", "lab"}

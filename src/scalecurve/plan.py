@@ -64,7 +64,7 @@ def cells_of(family: str, rung: Rung, task: TaskPlan) -> dict[Arm, Cell]:
 
 def make_plan(study: Study) -> Plan:
     """Resolve every name of ``study``. ``UserError`` for the first that is unknown or does not fit."""
-    check_names(f"{study.source}: strategies", study.strategies, _strategy_names())
+    _check_strategies(f"{study.source}: strategies", study.strategies)
     check_names(f"{study.source}: metrics", study.metrics, _metric_names(study.metrics))
     tasks: list[TaskPlan] = []
     for at, entry in enumerate(study.tasks):
@@ -91,7 +91,7 @@ def _plan_entry(study: Study, entry: TaskEntry) -> Iterator[TaskPlan]:
     from scalecurve.prompts import draw
     from scalecurve.tasks import load_tasks
 
-    check_names("strategies", entry.strategies or (), _strategy_names())
+    _check_strategies("strategies", entry.strategies or ())
     check_names("metrics", entry.metrics or (), _metric_names(entry.metrics or ()))
     arms = tuple(
         Arm(strategy, shots, seed)
@@ -162,7 +162,7 @@ def _ladders(study: Study) -> tuple[Ladder, ...]:
         with _at(f"{study.source}: models[{at}]"):
             found = _resolve(entry)
             if isinstance(found, Ladder):
-                ladders.append(_select(entry, found))
+                ladders.append(found)
             else:
                 single.append(found)
     if single:
@@ -198,9 +198,16 @@ def _resolve(entry: ModelEntry) -> Ladder | Rung:
         given = entry.model_dump(exclude={"ref", "rungs", "family"})
         return Rung(**given)
     if is_ladder(entry.ref):
-        ladder = load_ladder(entry.ref)
-        return replace(ladder, family=entry.family) if entry.family else ladder
-    return resolve_rung(entry.ref)
+        ladder = _select(entry, load_ladder(entry.ref))
+        rungs = tuple(_with_options(entry, rung) for rung in ladder.rungs)
+        return replace(ladder, rungs=rungs, family=entry.family or ladder.family)
+    return _with_options(entry, resolve_rung(entry.ref))
+
+
+def _with_options(entry: ModelEntry, rung: Rung) -> Rung:
+    if not entry.options:
+        return rung
+    return replace(rung, name=rung.name + entry.mark, options={**rung.options, **entry.options})
 
 
 def _select(entry: ModelEntry, ladder: Ladder) -> Ladder:
@@ -211,10 +218,13 @@ def _select(entry: ModelEntry, ladder: Ladder) -> Ladder:
 
 
 # ── Checks ───────────────────────────────────────────────────────────────────────────────────────────────────
-def _strategy_names() -> Sequence[str]:
-    from scalecurve.prompts import strategy_names
+def _check_strategies(field: str, names: Iterable[str]) -> None:
+    """``UserError`` for an unknown strategy, or a stage that cannot stand before another (``gate+direct``)."""
+    from scalecurve.prompts import get_strategy, strategy_names
 
-    return list(strategy_names())
+    for name in names:
+        check_names(field, name.split("+"), list(strategy_names()))
+        get_strategy(name)
 
 
 def _metric_names(asked: Iterable[str]) -> Sequence[str]:

@@ -172,7 +172,8 @@ class RungRun:
         asked: list[tuple[Arm, Example]] = []
         generators = []
         for arm, queries in stretch.items():
-            settings = {**self.plan.study.settings, "seed": arm.seed, "max_tokens": task.task.max_tokens}
+            own = {"seed": arm.seed, "max_tokens": task.task.max_tokens, "rung": self.rung.name}
+            settings = {**self.plan.study.settings, **own}
             strategy = get_strategy(arm.strategy)
             for query in queries:
                 asked.append((arm, query.example))

@@ -42,7 +42,10 @@ class _Table(BaseModel):
 
 
 class ModelEntry(_Table):
-    """A ladder or model by ``ref``, with ``rungs`` to keep only some; or one model written out in full."""
+    """A ladder or model by ``ref``, with ``rungs`` to keep only some; or one model written out in full.
+
+    ``options`` go to the backend, by ``ref`` to that of every rung.
+    """
 
     ref: str = ""
     rungs: tuple[str, ...] = ()
@@ -59,9 +62,14 @@ class ModelEntry(_Table):
     loss: float | None = None
     options: dict[str, Any] = {}
 
+    @property
+    def mark(self) -> str:
+        """What tells a model that is asked as a chat from the same model asked plainly, in its name."""
+        return "+chat" if self.options.get("chat") else ""
+
     @model_validator(mode="after")
     def _ref_or_full(self) -> Self:
-        written_out = self.model_fields_set - {"ref", "rungs", "family"}
+        written_out = self.model_fields_set - {"ref", "rungs", "family", "options"}
         if self.ref and written_out:
             raise ValueError(f"give either ref or a model written out, not ref and {', '.join(sorted(written_out))}")
         if not self.ref and not (self.name and self.backend and self.location):
@@ -123,7 +131,7 @@ class Study(_Table):
         _once("tasks", [entry.ref for entry in self.tasks], "give the task's strategies and shots in one entry")
         named = [entry.name for entry in self.models if entry.name]
         _once("models", named, "two models with one name cannot be told apart; rename one")
-        _once("models", [entry.ref for entry in self.models if entry.ref])
+        _once("models", [entry.ref + entry.mark for entry in self.models if entry.ref])
         return self
 
     @property
@@ -201,8 +209,8 @@ def _without_none(value: Any) -> Any:
     return value
 
 
-_PATH_IN_REF = re.compile(r"(inverse:|)(.*?(?:\.csv|\.jsonl)|.*)(:\w+|)", re.DOTALL)
-"""A reference: the source that is given a file, the path, and the file's format."""
+_PATH_IN_REF = re.compile(r"(inverse:|twins:|)(.*?\.(?:csv|jsonl|json)|.*)((?::[\w=+-]+)*)", re.DOTALL)
+"""A reference: the source that is given a file, the path, and what is said of the file (format, kind)."""
 
 
 def _resolve_paths(study: Study, base: Path) -> Study:

@@ -187,7 +187,10 @@ def write_exam(folder: Path) -> None:
         if "" not in subtasks:
             _write(folder / name, {"name": name, "description": head["description"], "keywords": head["keywords"]})
         for subtask, items in subtasks.items():
-            leaf = {"name": subtask or name, **head, "examples": [_example(item, choice) for item in items]}
+            examples = [_example(item, choice) for item in items]
+            if name == "answerability":
+                examples = [one | {"answerable": one["target"] != UNKNOWN} for one in examples]
+            leaf = {"name": subtask or name, **head, "examples": examples}
             if (name, subtask) == ("rebus", "title"):
                 leaf["probes"] = rebus_probes(build_world())
             _write(folder / name / subtask, leaf)

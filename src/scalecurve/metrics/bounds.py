@@ -15,14 +15,16 @@ _UNIFORM = frozenset({"option_probability", "brier", "calibration_multiple_choic
 def bounds(task: Task, metric: str) -> tuple[float | None, float | None]:
     """Chance and ceiling of ``metric`` on the examples of ``task``; None where there is no such level.
 
-    Chance of a grade is the mean over examples of Σ scores / options; of a probability, loss or Brier score, what equal
-    probabilities earn; of a generated answer, the metric's lowest value. A lower-is-better metric has its best value,
-    0, as ceiling.
+    Chance of a grade is the mean over examples of Σ scores / options; of a probability, loss or Brier score, what
+    equal probabilities earn; of a generated answer, the metric's lowest value; of a partial metric, its own. A
+    lower-is-better metric has its best value, 0, as ceiling.
     """
     definition = get_metric(metric)
     if not definition.bounded:
         return None, None
     ceiling = definition.high if definition.higher_is_better else definition.low
+    if definition.partial:
+        return definition.chance, ceiling
     graded = tuple(example for example in task.examples if example.options)
     if metric == task.preferred_metric:
         return task.chance, task.ceiling if task.ceiling < 1.0 else ceiling

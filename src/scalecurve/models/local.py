@@ -20,11 +20,12 @@ from scalecurve.nouns import Output, Request, Rung, UserError
 
 if TYPE_CHECKING:
     from scalecurve.engine.runner import Runner
+    from scalecurve.models.chat import ChatTemplate
 
 log = logging.getLogger("scalecurve")
 
 DTYPES = ("float32", "bfloat16", "float16")
-OPTIONS = frozenset({"add_bos_token", "max_length", "engine"})
+OPTIONS = frozenset({"add_bos_token", "max_length", "engine", "chat", "system"})
 _LENGTHS = ("n_positions", "max_position_embeddings", "n_ctx")  # the harness's order
 DEFAULT_LENGTH = 2048
 
@@ -36,11 +37,12 @@ class LocalModel:
     which the vocabulary was scored, since the model was opened.
     """
 
-    def __init__(self, rung: Rung, model: Any, runner: Runner, identity: str) -> None:
+    def __init__(self, rung: Rung, model: Any, runner: Runner, identity: str, chat: ChatTemplate | None = None) -> None:
         self.name = rung.name
         self.fingerprint = identity
         self._model = model
         self._runner = runner
+        self._chat = chat
 
     @property
     def batch_tokens(self) -> int:
@@ -67,7 +69,8 @@ class LocalModel:
         return len(self._runner.encoder.ids([text], special=False)[0])
 
     def run(self, requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
-        self._runner.run(requests, on_output)
+        asked = [self._chat.request(request) for request in requests] if self._chat else requests
+        self._runner.run(asked, on_output)
 
     def close(self) -> None:
         self._runner.close()
@@ -84,6 +87,7 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
         raise UserError(f"{rung.name}: local models need {error.name}; pip install 'scalecurve[models]'") from None
     from scalecurve.engine.runner import Runner
     from scalecurve.engine.text import Encoder
+    from scalecurve.models.chat import chat_template
 
     _all_threads()
     where = pick_device(device)
@@ -97,9 +101,13 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     model.to(where)
     torch.set_num_threads(1 if count_parameters(model)[1] < SMALL else _all_threads())
     encoder = Encoder(tokenizer, _max_length(rung, model, tokenizer), rung.options.get("add_bos_token"))
-    said = {"dtype": dtype, "revision": rung.revision, "options": dict(rung.options)}
+    said: dict[str, Any] = {"dtype": dtype, "revision": rung.revision, "options": dict(rung.options)}
+    chat = chat_template(rung, tokenizer)
+    if chat:
+        said["chat_template"] = chat.source
+        encoder.ends |= chat.ends
     runner = Runner(model, encoder, batch_tokens=batch_tokens, plain=rung.options.get("engine") == "plain")
-    return LocalModel(rung, model, runner, fingerprint(source.files, said))
+    return LocalModel(rung, model, runner, fingerprint(source.files, said), chat)
 
 
 @cache

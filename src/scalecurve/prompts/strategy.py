@@ -2,6 +2,9 @@
 
 A strategy is a generator function in a module of ``scalecurve.prompts.strategies``, registered by ``@strategy``. It
 yields a tuple of Requests, is sent the tuple of their Outputs, may do so again, and returns the Answer.
+
+A stage that can come before any strategy is registered by ``@before`` and takes the strategy that follows as its second
+argument: ``gate+direct`` is the stage ``gate``, then ``direct``.
 """
 
 from __future__ import annotations
@@ -35,7 +38,9 @@ class Question:
 
 
 Strategy = Callable[[Question], Asking]
+Before = Callable[[Question, Strategy], Asking]
 _STRATEGIES: dict[str, Strategy] = {}
+_BEFORE: dict[str, Before] = {}
 
 
 def strategy(name: str) -> Callable[[Strategy], Strategy]:
@@ -48,9 +53,28 @@ def strategy(name: str) -> Callable[[Strategy], Strategy]:
     return register
 
 
+def before(name: str) -> Callable[[Before], Before]:
+    """Register a stage that comes before another strategy, as in ``name+direct``."""
+
+    def register(function: Before) -> Before:
+        _BEFORE[name] = function
+        return function
+
+    return register
+
+
 def get_strategy(name: str) -> Strategy:
-    """The strategy ``name``; ``UserError`` with the nearest names when there is none."""
+    """The strategy ``name``, or a stage and a strategy as ``stage+name``.
+
+    ``UserError`` with the nearest names when there is none.
+    """
     _load_all()
+    stage, plus, rest = name.partition("+")
+    if plus:
+        if stage not in _BEFORE:
+            raise UserError(f"strategies: {name!r}: {stage!r} is no stage before another; use {', '.join(_BEFORE)}")
+        first, then = _BEFORE[stage], get_strategy(rest)
+        return lambda question: first(question, then)
     if name not in _STRATEGIES:
         near = difflib.get_close_matches(name, _STRATEGIES, n=2)
         raise UserError(f"strategies: unknown strategy {name!r}; use {' or '.join(near or sorted(_STRATEGIES))}")

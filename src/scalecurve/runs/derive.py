@@ -54,18 +54,30 @@ def derive(
         cell = Cell(**{name: record[name] for name in CELL_FIELDS})
         rows = read_cell(run, cell, {int(index): key for index, key in record["parts"].items()})
         task = task_of(records[cell.task], (example for example, _ in rows))
+        holding = frozenset[str]().union(*(metrics_room.held(example, answer) for example, answer in rows))
+        errors = sum(bool(answer.error) for _, answer in rows) + record["examples"] - len(rows)
         for metric in dict.fromkeys([*records[cell.task]["metrics"], *extra_metrics]):
+            definition = metrics_room.METRICS[metric]
             values, (y, se, n) = _score(task, metric, rows)
+            if not n and not errors and (definition.partial or not definition.needs <= holding):
+                continue  # not what this strategy gives: nothing is missing
             scores.append(_score_frame(cell, metric, rows, values))
             questions = (cell.task, cell.shots, cell.seed, len(rows), metric)
             if questions not in bounds:
                 bounds[questions] = metrics_room.bounds(task, metric)
-            points.append(_Point(cell, metric, _finite(y), _finite(se), n, record["examples"] - n, *bounds[questions]))
+            failed = errors if definition.partial else record["examples"] - n
+            points.append(_Point(cell, metric, _finite(y), _finite(se), n, failed, *bounds[questions]))
         if on_cell:
             on_cell(done, len(manifest["cells"]))
-    preferred = {ref: record["preferred_metric"] for ref, record in records.items()}
+    preferred = {ref: _preferred(record) for ref, record in records.items()}
     write_parquet(run.scores, pl.concat(scores) if scores else pl.DataFrame(schema=score_schema()))
     write_parquet(run.curves, _curve_frame(points, manifest["rungs"], preferred))
+
+
+def _preferred(record: Mapping[str, Any]) -> str:
+    """The task's preferred metric where the study asked for it, else the first it asked for."""
+    wanted, asked = str(record["preferred_metric"]), list(record["metrics"])
+    return wanted if wanted in asked or not asked else str(asked[0])
 
 
 def _score(

@@ -18,6 +18,9 @@ FIRST_LINE = r"\A[^\S\n]*(\S(?:[^\n]*\S)?)"
 WHOLE_TEXT = r"\A\s*(\S(?:[\s\S]*\S)?)"
 """Corrected mode, where the default regex makes answers unmatchable: the first line, or all, without outer blanks."""
 
+LAST_NUMBER = r"(?:(?<!\d)[-+])?\d+(?:\.\d+)?(?=[^\d\n]*(?:\n|\Z))"
+"""The last number of the first line that has one: "8 - 5 = 3 shells." gives 3."""
+
 
 def postprocess(text: str, rules: Postprocess, max_length: int = 0) -> str:
     """The response in ``text``.

@@ -12,7 +12,7 @@ from scalecurve.tasks.jsonfile import read_json
 from scalecurve.tasks.reader import MODES, read_task, subtask_files
 
 LAB = Path(__file__).resolve().parent.parent / "lab" / "tasks"
-SOURCES = ("lab", "bigbench", "bbh", "inverse", "emoji")
+SOURCES = ("lab", "bigbench", "bbh", "inverse", "emoji", "twins", "answerability")
 LISTED = ("lab", "bigbench", "inverse", "emoji")
 
 
@@ -41,7 +41,9 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
 
     ``lab:NAME[:SUBTASK]`` the laboratory's tasks; ``bigbench:NAME[:SUBTASK]`` the installed BIG-bench;
     ``bbh:DIRECTORY/NAME`` BIG-Bench Hard; ``inverse:KIND`` or ``inverse:FILE.csv`` traps for large models;
-    ``emoji:films`` the parts of BIG-bench's emoji_movie; else the path of a ``task.json`` or its directory.
+    ``emoji:films`` the parts of BIG-bench's emoji_movie;
+    ``twins:COUNT`` or ``twins:FILE`` answerable and unanswerable word problems;
+    ``answerability:NAME`` BIG-bench tasks told what can be answered; else the path of a ``task.json`` or its directory.
     """
     if mode not in MODES:
         raise UserError(f"mode: unknown mode {mode!r}; use {' or '.join(MODES)}")
@@ -64,6 +66,14 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
         from scalecurve.tasks.emoji import load_emoji
 
         return load_emoji(rest, mode=mode)
+    if source == "twins":
+        from scalecurve.tasks.twins import load_twins
+
+        return load_twins(rest)
+    if source == "answerability":
+        from scalecurve.tasks.answerability import load_answerability
+
+        return load_answerability(rest, mode=mode)
     return _path_tasks(ref, mode)
 
 

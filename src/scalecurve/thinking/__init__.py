@@ -4,7 +4,8 @@
 replayed on others (``replay``) without any model.
 """
 
-from scalecurve.thinking.measures import FlipMatrix, auroc, calibration_error, flip_matrix, risk_coverage
+from scalecurve.metrics.ranking import auroc, risk_coverage
+from scalecurve.thinking.measures import FlipMatrix, calibration_error, flip_matrix
 from scalecurve.thinking.pairs import Pairs, read_bbh_outputs, read_run_pairs
 from scalecurve.thinking.policies import Controller, budgeted, calibrated, learned, threshold
 from scalecurve.thinking.replay import Outcome, baselines, front, replay

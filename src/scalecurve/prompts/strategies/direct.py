@@ -7,10 +7,10 @@ from scalecurve.prompts.render import build_prompt
 from scalecurve.prompts.scoring import accounting, scored_fields, scoring_requests
 from scalecurve.prompts.strategy import Asking, Question, strategy
 from scalecurve.tasks.bbh import ANSWER as BBH_ANSWER
-from scalecurve.tasks.postprocess import DEFAULT_REGEX, FIRST_LINE, postprocess
+from scalecurve.tasks.postprocess import DEFAULT_REGEX, FIRST_LINE, LAST_NUMBER, postprocess
 
 _WITHIN_A_LINE = frozenset(
-    {DEFAULT_REGEX, FIRST_LINE, BBH_ANSWER, r"[-+]?\d+", r"[^\n]+", r"[a-h][1-8]", r"[\w]+", r"[a-z]+"}
+    {DEFAULT_REGEX, FIRST_LINE, LAST_NUMBER, BBH_ANSWER, r"[-+]?\d+", r"[^\n]+", r"[a-h][1-8]", r"[\w]+", r"[a-z]+"}
 )
 """Regexes whose first match on the first line is their first match in any longer text."""
 
