@@ -36,16 +36,23 @@ class Question:
 
 Strategy = Callable[[Question], Asking]
 _STRATEGIES: dict[str, Strategy] = {}
+_LEAST_SHOTS: dict[str, int] = {}
 
 
-def strategy(name: str) -> Callable[[Strategy], Strategy]:
-    """Register a generator function as the strategy ``name``."""
+def strategy(name: str, *, least_shots: int = 0) -> Callable[[Strategy], Strategy]:
+    """Register a generator function as the strategy ``name``, which is asked with ``least_shots`` shots or more."""
 
     def register(function: Strategy) -> Strategy:
-        _STRATEGIES[name] = function
+        _STRATEGIES[name], _LEAST_SHOTS[name] = function, least_shots
         return function
 
     return register
+
+
+def least_shots(name: str) -> int:
+    """The fewest shots that the strategy ``name`` makes sense with."""
+    _load_all()
+    return _LEAST_SHOTS.get(name, 0)
 
 
 def get_strategy(name: str) -> Strategy:
