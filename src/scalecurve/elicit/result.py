@@ -26,8 +26,8 @@ class Gain:
 
     ``gain`` is the mean paired difference (above 0 is better, whatever the metric), ``lo`` and ``hi`` its 95% interval,
     which holds at all models of the task together. ``found`` is the share of texts an answer was found in (None:
-    options were scored). ``flag`` is ``extraction`` where the gain is not seen on the questions that both prompts' answers were
-    found for. ``chosen_score`` is the score where the prompt was chosen: too good, and no claim.
+    options were scored). ``flag`` is ``extraction`` where the gain is not seen on the questions whose answer was found
+    under both prompts. ``chosen_score`` is the score where the prompt was chosen: too good, and no claim.
     """
 
     prompt: str
