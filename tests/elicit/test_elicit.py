@@ -128,9 +128,9 @@ def test_a_budget_of_tokens_is_kept_and_used(tmp_path: Path, tokens: int) -> Non
     assert found.cost["tokens"] <= tokens
     rounds = [json.loads(path.read_text()) for path in (tmp_path / "rounds").iterdir()]
     assert sum(batch["tokens"] for batch in rounds) == found.cost["tokens"]
-    assert found.tasks[0].rungs[0].n > 0
-    if tokens < 100_000:
-        assert found.cost["tokens"] > 0.6 * tokens
+    n, most = found.tasks[0].rungs[0].n, len(split(load_tasks("lab:facts_choice")[0], 1, 0).held_out)
+    assert 0 < n <= most
+    assert n == most or found.cost["tokens"] > 0.6 * tokens
 
 
 def test_a_budget_that_is_too_small_is_said_before_anything_is_asked(tmp_path: Path) -> None:
@@ -140,9 +140,10 @@ def test_a_budget_that_is_too_small_is_said_before_anything_is_asked(tmp_path: P
 
 
 def test_a_limit_of_time_ends_the_search(tmp_path: Path) -> None:
-    found = elicit(study_of("lab:facts_choice"), tmp_path, budget=Budget(None, 1e-3), space=SMALL)
-    rung = found.tasks[0].rungs[0]
-    assert rung.n < len(split(load_tasks("lab:facts_choice")[0], 1, 0).held_out)
+    with pytest.raises(UserError, match="give more tokens or minutes"):
+        elicit(study_of("lab:facts_choice"), tmp_path / "none", budget=Budget(None, 1e-6), space=SMALL)
+    found = elicit(study_of("lab:facts_choice", limit=60), tmp_path / "ample", budget=Budget(None, 3600), space=SMALL)
+    assert found.tasks[0].rungs[0].n == 30
 
 
 # ── What it finds ────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,22 +191,30 @@ def test_each_model_has_its_own_prompt_and_the_best_for_all_is_one_of_them(tmp_p
     assert written == ["sums-common.toml", "sums-one.toml", "sums-three.toml", "sums-two.toml"]
 
 
+def riddles(folder: Path, seed: int) -> Path:
+    """A task of 120 questions of four options, to which the mock model's answers have nothing to do."""
+    path = folder / f"riddles{seed}" / "task.json"
+    path.parent.mkdir()
+    scores = {option: int(option == "north") for option in ("north", "east", "south", "west")}
+    examples = [{"input": f"riddle {seed} {at}", "target_scores": scores} for at in range(120)]
+    head = {"name": "riddles", "description": "Asks.", "keywords": ["a"], "metrics": ["multiple_choice_grade"]}
+    path.write_text(json.dumps({**head, "preferred_score": "multiple_choice_grade", "examples": examples}))
+    return path
+
+
 def test_luck_is_no_gain(tmp_path: Path) -> None:
     """Models that guess: winners look better where they were chosen, and are not on held-out questions."""
     looked, held, wrong = [], [], 0
-    for seed in range(12):
-        models = [{"name": f"m{seed}", "backend": "mock", "location": f"seed {seed}"}]
-        study = study_of("lab:facts_choice", models=models, seed=seed, limit=150)
-        rung = elicit(study, tmp_path / str(seed), space=SMALL).tasks[0].rungs[0]
+    for seed in range(20):
+        rung = elicit(study_of(str(riddles(tmp_path, seed))), tmp_path / f"out{seed}", space=SMALL).tasks[0].rungs[0]
         assert rung.own.gain is not None
         assert rung.own.chosen_score is not None
         looked.append(rung.own.chosen_score)
         held.append(rung.own.gain)
         wrong += rung.understated
-    chance = 0.25
-    assert np.mean(looked) > chance + 0.03
-    assert abs(np.mean(held)) < 0.05
-    assert wrong <= 2
+    assert np.mean(looked) > 0.25 + 0.05
+    assert abs(np.mean(held)) < 0.04  # two standard errors of 20 differences over 60 questions
+    assert wrong <= 3
 
 
 def test_equal_seeds_give_equal_results(tmp_path: Path) -> None:
@@ -224,7 +233,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("elicit") / "out"
     study = out.parent / "two.toml"
     study.write_text('tasks = ["lab:facts_choice"]\n[[models]]\nref = "lab"\nrungs = ["lab-3k", "lab-12k"]\n')
-    command = [SCRIPT, "elicit", study, "--tokens", "150000", "--limit", "60", "--shots", "0", "--steps", "8"]
+    command = [SCRIPT, "elicit", study, "--tokens", "60000", "--limit", "60", "--shots", "0", "--steps", "8"]
     done = subprocess.run([*command, "--out", out], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (out / "said.txt").write_text(done.stdout)
@@ -234,7 +243,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_table_claims_held_out_gains_only(finished: Path) -> None:
     said = (finished / "said.txt").read_text()
     result = json.loads((finished / "elicit.json").read_text())
-    assert result["cost"]["tokens"] <= 150_000
+    assert result["cost"]["tokens"] <= 60_000
     for rung in result["tasks"][0]["rungs"]:
         line = next(line for line in said.splitlines() if line.startswith(f"{rung['rung']} "))
         numbers = re.findall(r"[-+]?\d+\.\d+", line)
@@ -303,9 +312,8 @@ def test_errors_of_the_command_line(tmp_path: Path) -> None:
         (["lab:facts_choise"], "did you mean lab:facts_choice"),
         (["lab:facts_choice", "--minutes", "0"], "--minutes: must be above 0"),
     ):
-        done = subprocess.run(
-            [*asked, *arguments, "--out", tmp_path / "o"], capture_output=True, text=True, check=False
-        )
+        command = [*asked, *arguments, "--quiet", "--out", tmp_path / "o"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert said in done.stderr
     assert not (tmp_path / "o").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,8 +46,8 @@ def elicit(
     from scalecurve.cli._interrupt import prompt_interrupt
     from scalecurve.cli.run import study_of
 
-    given = {"models": model, "tasks": task, "metrics": [metric] if metric else None, "limit": limit, "seeds": None}
-    given |= {"seeds": [seed] if seed is not None else None, "device": device}
+    given: dict[str, Any] = {"models": model, "tasks": task, "limit": limit, "device": device}
+    given |= {"metrics": [metric] if metric else None, "seeds": None if seed is None else [seed]}
     asked = study_of(study, {field: value for field, value in given.items() if value})
     folder = out or Path("elicited") / asked.name
     with prompt_interrupt():

@@ -28,6 +28,7 @@ from scalecurve.runs.atomic import write_bytes
 
 FORMAT = 1
 TIE = "option_probability"
+SAY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Bench:
     seed: int
     folder: Path
     open_model: Callable[[], Model]
+    say: Callable[[str], None] = lambda text: None
     marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
 
     def ask(self, candidates: Sequence[Candidate], items: Sequence[Example], budget: Budget) -> bool:
@@ -70,14 +72,26 @@ class Bench:
         meter, began = Meter(self.open_model(), allowance), time.monotonic()
         generators = [self._asking(candidate, item) for candidate, item in asked]
         try:
-            answers = drive(meter, [item.id for _, item in asked], generators)
+            answers = drive(meter, [item.id for _, item in asked], generators, self._progress())
         except OverBudget:
             return {"tokens": meter.tokens, "seconds": time.monotonic() - began, "marks": []}
         marks = [self._mark(item, answer) for (_, item), answer in zip(asked, answers, strict=True)]
-        batch = {"tokens": meter.tokens, "seconds": time.monotonic() - began}
-        batch |= {"marks": [[mark.value, mark.tie, mark.found, mark.tokens] for mark in marks]}
+        rows = [[mark.value, mark.tie, mark.found, mark.tokens] for mark in marks]
+        batch = {"tokens": meter.tokens, "seconds": time.monotonic() - began, "marks": rows}
         write_bytes(path, json.dumps(batch).encode())
         return batch
+
+    def _progress(self) -> Callable[[int, int], None]:
+        """Says now and then how many of a stage's requests are answered."""
+        said = time.monotonic()
+
+        def heard(done: int, total: int) -> None:
+            nonlocal said
+            if time.monotonic() - said > SAY_SECONDS:
+                said = time.monotonic()
+                self.say(f"    {done} of {total} requests")
+
+        return heard
 
     def _asking(self, candidate: Candidate, item: Example) -> Any:
         settings = {"seed": self.seed, "max_tokens": self.task.max_tokens}

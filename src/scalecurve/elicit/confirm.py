@@ -68,7 +68,7 @@ class TaskJob:
 
     def _bench(self, open_model: Callable[[], Model]) -> Bench:
         folder = self.out / "rounds"
-        return Bench(self.plan.task, self.metric, self.higher_is_better, self.seed, folder, open_model)
+        return Bench(self.plan.task, self.metric, self.higher_is_better, self.seed, folder, open_model, self.say)
 
     def _phases(self, budget: Budget) -> Iterator[Phase]:
         """A part of the budget for each step to come. What a step leaves over goes to those after it.

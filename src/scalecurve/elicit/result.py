@@ -60,7 +60,7 @@ class RungGain:
     @property
     def understated(self) -> bool:
         """Whether the default prompt is known to understate what the model can do."""
-        return self.own.lo is not None and self.own.lo > 0 and not self.own.flag
+        return _above(self.own.lo) and not self.own.flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,6 @@ def gains(
         texts = [mark.found for mark in marks if mark.found is not None]
         same = winner.prompt.digest == default.prompt.digest
         mean, lo, hi = (0.0, 0.0, 0.0) if same else bands[at]
-        unread = bool(texts) and lo is not None and lo > 0 and (bands_read[at][1] is None or bands_read[at][1] <= 0)
         found.append(
             Gain(
                 prompt=winner.name,
@@ -119,11 +118,15 @@ def gains(
                 hi=hi,
                 found=float(np.mean(texts)) if texts else None,
                 tokens=bench.mean_tokens(winner, asked[at]),
-                flag="extraction" if unread else "",
+                flag="extraction" if texts and _above(lo) and not _above(bands_read[at][1]) else "",
                 chosen_score=mean_score(bench, winner, chosen[at]),
             )
         )
     return found
+
+
+def _above(low: float | None) -> bool:
+    return low is not None and low > 0
 
 
 def _differences(

@@ -39,7 +39,7 @@ def search(
     for at, count in enumerate(counts):
         if at:
             alive = _best(bench, alive, development[:asked], count)
-        allowance = budget.left(pace) * (2 if not at else 1) / (len(counts) - at + (not at))
+        allowance = budget.left(pace) * (1 / (len(counts) - at) if at else _first_share(len(counts)))
         if at:
             alive, more = _fit(bench, alive, development[:asked], cost, allowance, asked)
         else:
@@ -65,6 +65,11 @@ def search(
     return Choice(winner, tuple(items), tuple(rounds))
 
 
+def _first_share(rounds: int) -> float:
+    """What the first round may take of a search's budget: it asks twice as many questions as any later one."""
+    return 2 / (rounds + 1)
+
+
 def _pace(bench: Bench, development: Sequence[Example], budget: Budget) -> float:
     """Seconds a token, from asking the default prompt; 0 where time is no limit."""
     if budget.seconds is None or not bench.ask([DEFAULT], development[:LEAST_ITEMS], budget):
@@ -73,16 +78,17 @@ def _pace(bench: Bench, development: Sequence[Example], budget: Budget) -> float
 
 
 def _affordable(candidates: Sequence[Candidate], cost: dict[str, float], tokens: float, seed: int) -> list[Candidate]:
-    """All candidates, or as many drawn by ``seed`` as half the tokens pay eight questions for; the default is one."""
+    """All candidates, or as many drawn by ``seed`` as the first round pays eight questions for; one is the default."""
     order = list(candidates[1:])
     random.Random(f"candidates|{seed}").shuffle(order)
     kept, total = {candidates[0].name}, cost[candidates[0].name]
     for candidate in order:
-        if (total + cost[candidate.name]) * LEAST_ITEMS <= tokens / 2:
+        share = _first_share(len(sizes(len(kept) + 1)))
+        if (total + cost[candidate.name]) * LEAST_ITEMS <= tokens * share:
             kept.add(candidate.name)
             total += cost[candidate.name]
     if len(kept) < 2:
-        need = 2 * LEAST_ITEMS * (cost[candidates[0].name] + min(cost[c.name] for c in order))
+        need = LEAST_ITEMS * (cost[candidates[0].name] + min(cost[c.name] for c in order))
         raise UserError(
             f"elicit: the budget leaves about {tokens:.0f} tokens to choose with, and two prompts need {need:.0f}; "
             f"give more tokens or minutes"

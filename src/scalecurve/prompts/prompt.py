@@ -105,11 +105,9 @@ def _reworded(prompt: Prompt, question: Question) -> Question:
     form = replace(question.task.rendering, **changed)
     example = query.example
     if prompt.options == "lettered" and example.options:
-        settings["answer_type"] = f"option:{ascii_uppercase[max(len(example.options), 2) - 1]}"
-        shots = tuple(
-            Shot(lettered(shot.example), _letters(shot.example).get(shot.target, shot.target)) for shot in shots
-        )
+        shots = tuple(_lettered_shot(shot) for shot in shots)
         example = lettered(example)
+        settings["answer_type"] = f"option:{max('B', *example.options)}"
     return replace(
         question, task=replace(question.task, rendering=form), query=Query(example, shots), settings=settings
     )
