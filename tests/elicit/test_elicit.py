@@ -27,6 +27,7 @@ from scalecurve.prompts.prompt import parse_prompt
 from scalecurve.runs import read_outputs
 from scalecurve.study import Study, load_study, parse_study
 from scalecurve.tasks import load_tasks
+from scalecurve.tasks.sources import LAB
 
 SCRIPT = Path(sys.executable).with_name("scalecurve")
 SMALL = replace(
@@ -231,9 +232,11 @@ def test_equal_seeds_give_equal_results(tmp_path: Path) -> None:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of the command line on the smallest real models."""
     out = tmp_path_factory.mktemp("elicit") / "out"
+    task = json.loads((LAB / "facts_choice" / "task.json").read_text())
+    (out.parent / "facts.json").write_text(json.dumps(task | {"examples": task["examples"][:60]}))
     study = out.parent / "two.toml"
-    study.write_text('tasks = ["lab:facts_choice"]\n[[models]]\nref = "lab"\nrungs = ["lab-3k", "lab-12k"]\n')
-    command = [SCRIPT, "elicit", study, "--tokens", "60000", "--limit", "60", "--shots", "0", "--steps", "8"]
+    study.write_text('tasks = ["facts.json"]\n[[models]]\nref = "lab"\nrungs = ["lab-3k", "lab-12k"]\n')
+    command = [SCRIPT, "elicit", study, "--tokens", "60000", "--shots", "0", "--steps", "8"]
     done = subprocess.run([*command, "--out", out], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (out / "said.txt").write_text(done.stdout)
@@ -256,13 +259,13 @@ def test_the_table_claims_held_out_gains_only(finished: Path) -> None:
 def test_the_found_prompt_runs_in_a_study_that_leaves_out_what_it_was_chosen_on(finished: Path, tmp_path: Path) -> None:
     run, outcome = run_study(load_study(finished / "study.toml"), tmp_path / "run")
     assert outcome.complete
-    path = finished / "prompts" / "lab-facts_choice-common.toml"
+    path = finished / "prompts" / "facts_choice-common.toml"
     prompt = parse_prompt(path.read_text(), str(path))
     asked = read_outputs(run).filter(pl.col("strategy") == path.name).collect()
     assert prompt.chosen_on
     assert not set(asked["example_id"]) & set(prompt.chosen_on)
     result = json.loads((finished / "elicit.json").read_text())["tasks"][0]["rungs"][0]
-    held_out = split(load_tasks("lab:facts_choice")[0], 0, 0, 60).held_out
+    held_out = split(load_tasks(str(finished.parent / "facts.json"))[0], 0, 0).held_out
     scores = pl.read_parquet(run.scores).filter(
         pl.col("strategy") == path.name, pl.col("rung") == result["rung"], pl.col("metric") == "multiple_choice_grade"
     )
@@ -309,7 +312,7 @@ def test_errors_of_the_command_line(tmp_path: Path) -> None:
         (["lab:facts_choice", "--options", "bold"], "--options: unknown 'bold'; use own, listed"),
         (["lab:facts_choice", "--template", "x"], "--template: 'x': say once, with {input}"),
         (["lab:facts_choice", "--metric", "macro_f1"], "macro_f1 has no score of single answers"),
-        (["lab:facts_choise"], "did you mean lab:facts_choice"),
+        (["lab:facts_choise"], "did you mean facts_choice"),
         (["lab:facts_choice", "--minutes", "0"], "--minutes: must be above 0"),
     ):
         command = [*asked, *arguments, "--quiet", "--out", tmp_path / "o"]

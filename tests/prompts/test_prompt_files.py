@@ -138,7 +138,7 @@ def test_errors_name_the_field(text: str, said: str) -> None:
 
 def test_more_options_than_letters() -> None:
     many = Example("m", "?", ("0",), tuple(map(str, range(27))), (1.0,) + (0.0,) * 26)
-    with pytest.raises(UserError, match="more options than there are letters"):
+    with pytest.raises(UserError, match="example m has 27; letters go to 26"):
         ask(Prompt(options="lettered", shots=()), many, "options")
 
 

@@ -44,7 +44,10 @@ class Mark:
 
 @dataclass(slots=True)
 class Bench:
-    """One task before one model: every mark so far, by candidate and example id."""
+    """One task before one model: every mark so far, by candidate and example id.
+
+    ``pace``: seconds a token took in the last batch.
+    """
 
     task: Task
     metric: str
@@ -54,30 +57,37 @@ class Bench:
     open_model: Callable[[], Model]
     say: Callable[[str], None] = lambda text: None
     marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
+    pace: float = 0.0
 
     def ask(self, candidates: Sequence[Candidate], items: Sequence[Example], budget: Budget) -> bool:
         """Ask what is not known yet. False, with nothing learnt, when ``budget`` does not allow for it."""
         asked = [(c, item) for c in candidates for item in items if (c.name, item.id) not in self.marks]
         if not asked:
             return True
+        began = time.monotonic()
         path = self.folder / f"{self._key(asked)}.json"
-        batch = _read(path) or self._compute(path, asked, budget)
-        budget.spend(batch["tokens"], batch["seconds"])
+        batch = _read(path) or self._compute(path, asked, budget, time.monotonic() - began)
+        budget.spend(batch["tokens"], batch["opening"] + batch["seconds"])
+        self.pace = batch["seconds"] / batch["tokens"] if batch["tokens"] else self.pace
         for (candidate, item), mark in zip(asked, batch["marks"], strict=False):
             self.marks[candidate.name, item.id] = Mark(*mark)
         return bool(batch["marks"])
 
-    def _compute(self, path: Path, asked: Sequence[tuple[Candidate, Example]], budget: Budget) -> dict[str, Any]:
+    def _compute(
+        self, path: Path, asked: Sequence[tuple[Candidate, Example]], budget: Budget, opening: float
+    ) -> dict[str, Any]:
+        """Ask; ``opening`` are the seconds it took to open the model."""
         allowance = None if budget.tokens is None else budget.tokens - budget.spent_tokens
         meter, began = Meter(self.open_model(), allowance), time.monotonic()
         generators = [self._asking(candidate, item) for candidate, item in asked]
         try:
             answers = drive(meter, [item.id for _, item in asked], generators, self._progress())
         except OverBudget:
-            return {"tokens": meter.tokens, "seconds": time.monotonic() - began, "marks": []}
+            return {"tokens": meter.tokens, "opening": opening, "seconds": time.monotonic() - began, "marks": []}
         marks = [self._mark(item, answer) for (_, item), answer in zip(asked, answers, strict=True)]
         rows = [[mark.value, mark.tie, mark.found, mark.tokens] for mark in marks]
-        batch = {"tokens": meter.tokens, "seconds": time.monotonic() - began, "marks": rows}
+        seconds = time.monotonic() - began
+        batch = {"tokens": meter.tokens, "opening": opening, "seconds": seconds, "marks": rows}
         write_bytes(path, json.dumps(batch).encode())
         return batch
 

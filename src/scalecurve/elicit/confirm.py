@@ -51,18 +51,17 @@ class TaskJob:
         mine = budget.share(share, share)
         benches = [self._bench(partial(open_model, rung)) for _, rung in self.rungs]
         phases = self._phases(mine)
-        choices, paces = [], []
+        choices = []
         for bench, name in zip(benches, self.names, strict=True):
             self.say(f"{name} × {self.plan.ref}: {len(self.candidates)} prompts")
             with next(phases) as part:
                 choices.append(search(bench, self.candidates, self.split.development, part, self.seed, self.say))
-                paces.append(part.spent_seconds / max(part.spent_tokens, 1))
             self.say(f"  chosen: {choices[-1].winner.name}")
-        common = self._common(benches, choices, paces, phases)
+        common = self._common(benches, choices, phases)
         confirmed = []
-        for bench, choice, pace in zip(benches, choices, paces, strict=True):
+        for bench, choice in zip(benches, choices, strict=True):
             with next(phases) as part:
-                confirmed.append(self._confirm(bench, [DEFAULT, choice.winner, common], part, pace))
+                confirmed.append(self._confirm(bench, [DEFAULT, choice.winner, common], part))
         budget.spend(mine.spent_tokens, mine.spent_seconds)
         return self._gains(benches, choices, common, confirmed)
 
@@ -83,18 +82,18 @@ class TaskJob:
             tokens, seconds = (weights[at][i] / sum(weight[i] for weight in weights[at:]) for i in (0, 1))
             yield _part(budget, tokens, seconds)
 
-    def _common(
-        self, benches: Sequence[Bench], choices: Sequence[Choice], paces: Sequence[float], phases: Iterator[Phase]
-    ) -> Candidate:
+    def _common(self, benches: Sequence[Bench], choices: Sequence[Choice], phases: Iterator[Phase]) -> Candidate:
         """Of the winners and the default, the one of best mean score over the models, where they were chosen."""
         if len(benches) == 1:
             return choices[0].winner
         pool = list({candidate.name: candidate for candidate in (DEFAULT, *(c.winner for c in choices))}.values())
         scores: dict[str, list[float]] = {candidate.name: [] for candidate in pool}
-        for bench, choice, pace in zip(benches, choices, paces, strict=True):
+        for bench, choice in zip(benches, choices, strict=True):
             with next(phases) as part:
                 cost = sum(bench.mean_tokens(c, choice.items) or bench.foreseen(c, choice.items[0]) for c in pool)
-                items = choice.items[: max(LEAST_ITEMS, int(min(part.left(pace) / max(cost, 1), len(choice.items))))]
+                items = choice.items[
+                    : max(LEAST_ITEMS, int(min(part.left(bench.pace) / max(cost, 1), len(choice.items))))
+                ]
                 if bench.ask(pool, items, part):
                     for candidate in pool:
                         scores[candidate.name].append(bench.rank(candidate, items)[0])
@@ -103,14 +102,14 @@ class TaskJob:
         self.say(f"best for all: {found.name}")
         return found
 
-    def _confirm(self, bench: Bench, wanted: Sequence[Candidate], budget: Budget, pace: float) -> list[Example]:
+    def _confirm(self, bench: Bench, wanted: Sequence[Candidate], budget: Budget) -> list[Example]:
         """Ask ``wanted`` held-out questions, as many as the budget pays for; how many never depends on scores."""
         distinct = list({candidate.name: candidate for candidate in wanted}.values())
         items, asked = self.split.held_out, 0
         cost = sum(bench.mean_tokens(c, self.split.development) or bench.foreseen(c, items[0]) for c in distinct)
         chunk = CHUNK
         while asked < len(items) and chunk:
-            chunk = int(min(chunk, len(items) - asked, budget.left(pace) / max(cost, 1)))
+            chunk = int(min(chunk, len(items) - asked, budget.left(bench.pace) / max(cost, 1)))
             if chunk and bench.ask(distinct, items[asked : asked + chunk], budget):
                 asked += chunk
                 cost = sum(bench.mean_tokens(candidate, items[:asked]) for candidate in distinct)

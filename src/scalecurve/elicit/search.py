@@ -12,6 +12,8 @@ from scalecurve.elicit.halving import LEAST_ITEMS, best, first_items, sizes
 from scalecurve.elicit.space import DEFAULT, Candidate
 from scalecurve.nouns import Example, UserError
 
+CALIBRATION = 0.25  # of a search's budget, at most, to measure what each candidate costs
+
 Say = Callable[[str], None]
 
 
@@ -33,13 +35,15 @@ def search(
     ``UserError`` when it does not pay for two.
     """
     cost = {candidate.name: float(bench.foreseen(candidate, development[0])) for candidate in candidates}
-    pace = _pace(bench, development, budget)
-    alive = _affordable(candidates, cost, budget.left(pace), seed)
+    alive = _affordable(candidates, cost, budget.left(bench.pace), seed)  # too small a budget is refused at once
+    if budget.tokens is not None or budget.seconds is not None:
+        cost |= _measured(bench, candidates, cost, development[0], budget)
+        alive = _affordable(candidates, cost, budget.left(bench.pace), seed)
     counts, rounds, asked = sizes(len(alive)), list[tuple[int, int]](), 0
     for at, count in enumerate(counts):
         if at:
             alive = _best(bench, alive, development[:asked], count)
-        allowance = budget.left(pace) * (1 / (len(counts) - at) if at else _first_share(len(counts)))
+        allowance = budget.left(bench.pace) * (1 / (len(counts) - at) if at else _first_share(len(counts)))
         if at:
             alive, more = _fit(bench, alive, development[:asked], cost, allowance, asked)
         else:
@@ -48,13 +52,10 @@ def search(
         if more < 1:
             break
         say(f"  round {at + 1} of {len(counts)}: {len(alive)} prompts, {asked + more} questions")
-        spent = (budget.spent_tokens, budget.spent_seconds)
         if not bench.ask(alive, development[: asked + more], budget):
             break
         asked += more
         rounds.append((len(alive), asked))
-        tokens = budget.spent_tokens - spent[0]
-        pace = (budget.spent_seconds - spent[1]) / tokens if tokens else pace
         cost |= {c.name: bench.mean_tokens(c, development[:asked]) for c in alive}
     if not rounds:
         raise UserError("elicit: the budget does not pay for the first round; give more tokens or minutes")
@@ -70,11 +71,13 @@ def _first_share(rounds: int) -> float:
     return 2 / (rounds + 1)
 
 
-def _pace(bench: Bench, development: Sequence[Example], budget: Budget) -> float:
-    """Seconds a token, from asking the default prompt; 0 where time is no limit."""
-    if budget.seconds is None or not bench.ask([DEFAULT], development[:LEAST_ITEMS], budget):
-        return 0.0
-    return budget.spent_seconds / max(budget.spent_tokens, 1)
+def _measured(
+    bench: Bench, candidates: Sequence[Candidate], cost: dict[str, float], item: Example, budget: Budget
+) -> dict[str, float]:
+    """Tokens of one question under each candidate that is asked it: all, where ``budget`` allows for ``cost``."""
+    if bench.ask([DEFAULT], [item], budget) and sum(cost.values()) <= budget.left(bench.pace) * CALIBRATION:
+        bench.ask(candidates, [item], budget)
+    return {c.name: bench.mean_tokens(c, [item]) for c in candidates if bench.known(c, [item])}
 
 
 def _affordable(candidates: Sequence[Candidate], cost: dict[str, float], tokens: float, seed: int) -> list[Candidate]:
