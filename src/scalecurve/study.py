@@ -239,7 +239,7 @@ def _resolve_paths(study: Study, base: Path) -> Study:
         )
         for entry in study.tasks
     )
-    files = {"cot_prompts": inside(study.cot_prompts), "cache": inside(study.cache)}
+    files: dict[str, Any] = {"cot_prompts": inside(study.cot_prompts), "cache": inside(study.cache)}
     files |= {"strategies": tuple(map(strategy, study.strategies))}
     return study.model_copy(update={"models": models, "tasks": tasks} | files)
 

@@ -119,6 +119,8 @@ class OneModel:
             if self.model is not None:
                 self.model.close()
             study = self.study
-            self.model = open_model(rung, device=study.device, dtype=study.dtype, batch_tokens=study.batch_tokens)
+            self.model = open_model(
+                rung, device=study.device, dtype=study.dtype, batch_tokens=study.batch_tokens, cache=study.cache
+            )
             self.rung = rung
         return self.model
