@@ -12,6 +12,9 @@ import pytest
 from scalecurve.nouns import UserError
 from scalecurve.pipeline import rescore, run_study
 from scalecurve.prompts import find_way
+from scalecurve.report.data import gather
+from scalecurve.report.summary import sentences
+from scalecurve.report.words import words
 from scalecurve.runs import RunDirectory, read_outputs
 from scalecurve.study import Study, load_study
 
@@ -269,6 +272,12 @@ def test_answers_not_found_are_counted_everywhere(folder: Path) -> None:
     assert sum(cell.unextracted for cell in counted) == outcome.unextracted
     shares = [cell.unextracted / cell.texts for cell in counted]
     assert shares == sorted(shares, reverse=True)
+    for lang, said in (
+        ("en", f"found in {outcome.unextracted} of 24 generated"),
+        ("zh", f"有 {outcome.unextracted} 段"),
+    ):
+        told = sentences(gather([run.path]), words(lang), lang)
+        assert any(said in str(paragraph["parts"]) for paragraph in told)
     again, _ = run_study(study_of(folder, "direct"), "run")
     assert again.read_manifest()["totals"]["unextracted"] == outcome.unextracted
     assert pl.read_parquet(run.scores).filter(metric="extraction_rate")["value"].sum() == 24 - outcome.unextracted

@@ -325,3 +325,10 @@ def test_errors_of_the_command_line(tmp_path: Path) -> None:
 def test_the_space_can_be_written_down() -> None:
     assert json.loads(json.dumps(asdict(default_space())))["steps"] == default_space().steps
     assert isinstance(default_space(), Space)
+
+
+def test_a_study_for_running_serves_a_search_too(tmp_path: Path) -> None:
+    entry = {"ref": str(sums(tmp_path)), "strategies": ["few_shot", "my.py:own"], "shots": [2]}
+    study = parse_study({"name": "t", "models": ["mock"], "tasks": [entry]})
+    found = elicit(study, tmp_path / "out", budget=Budget(20_000), space=replace(SMALL, shots=(0,)))
+    assert [task.task for task in found.tasks] == ["sums"]

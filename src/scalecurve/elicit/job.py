@@ -39,7 +39,7 @@ def elicit(
     """
     budget, space, out = budget or Budget(), space or default_space(), Path(out)
     began, cpu = time.monotonic(), time.process_time()
-    plan = make_plan(study.model_copy(update={"strategies": ("direct",), "shots": (0,)}))
+    plan = make_plan(_asked_plainly(study))
     asked = _asked(plan, budget, space)
     _check_out(out, asked)
     jobs = [TaskJob(plan, task, space, out, say) for task in plan.tasks]
@@ -52,6 +52,12 @@ def elicit(
     result.write_study(out, f"elicited-{result.file_name(study.name)}", models_asked, written)
     result.write_result(out, found)
     return found
+
+
+def _asked_plainly(study: Study) -> Study:
+    """The study with every task asked directly, without shots: how else is what the search finds out."""
+    tasks = tuple(entry.model_copy(update={"strategies": None, "shots": None}) for entry in study.tasks)
+    return study.model_copy(update={"strategies": ("direct",), "shots": (0,), "tasks": tasks})
 
 
 def _asked(plan: Plan, budget: Budget, space: Space) -> dict[str, Any]:
