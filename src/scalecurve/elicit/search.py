@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from scalecurve.elicit.bench import Bench
 from scalecurve.elicit.budget import Budget
 from scalecurve.elicit.halving import LEAST_ITEMS, best, first_items, sizes
-from scalecurve.elicit.space import DEFAULT, Candidate
+from scalecurve.elicit.space import Candidate
 from scalecurve.nouns import Example, UserError
 
 CALIBRATION = 0.25  # of a search's budget, at most, to measure what each candidate costs
@@ -74,9 +74,17 @@ def _first_share(rounds: int) -> float:
 def _measured(
     bench: Bench, candidates: Sequence[Candidate], cost: dict[str, float], item: Example, budget: Budget
 ) -> dict[str, float]:
-    """Tokens of one question under each candidate that is asked it: all, where ``budget`` allows for ``cost``."""
-    if bench.ask([DEFAULT], [item], budget) and sum(cost.values()) <= budget.left(bench.pace) * CALIBRATION:
-        bench.ask(candidates, [item], budget)
+    """Tokens of one question under each candidate that is asked it: all of them, where the budget allows.
+
+    They are asked in groups, each four times as large as the one before, because a small one says little of the pace.
+    """
+    begin, size = 0, 1
+    while begin < len(candidates):
+        group = candidates[begin : begin + size]
+        needed = sum(cost[candidate.name] for candidate in group)
+        if needed > budget.left(bench.pace) * CALIBRATION or not bench.ask(group, [item], budget):
+            break
+        begin, size = begin + size, 4 * size
     return {c.name: bench.mean_tokens(c, [item]) for c in candidates if bench.known(c, [item])}
 
 
