@@ -3,8 +3,12 @@
     python benchmarks/ways_of_asking.py RUN BASE ARM [ARM …]        e.g. runs/unlock direct chain_of_thought
 
 Scores are by the study's first metric, or each task's preferred one. Columns: items, score under BASE and ARM, uplift
-with a 95% interval that holds at all rungs together, and, where extraction_rate was measured, ``found``: the share of
-generated answers that could be extracted, BASE and ARM. For beliefs see ``scalecurve belief``.
+with a 95% interval that holds at all rungs together, and, where they apply,
+
+    effect     gain or harm; (extraction) where it is not seen on the items whose answer was found under both
+    found      share of generated answers that could be extracted, BASE and ARM (where extraction_rate was measured)
+
+For beliefs see ``scalecurve belief``.
 """
 
 from __future__ import annotations
@@ -43,7 +47,7 @@ def main(run: Path, base: str, arms: list[str]) -> None:
                     f"{row['arm']:.3f}",
                     f"{row['uplift']:+.3f}",
                     f"{row['lo']:+.3f} … {row['hi']:+.3f}",
-                    row["effect"],
+                    f"{row['effect']} ({row['flag']})" if row["flag"] else row["effect"],
                     "" if None in rates else " → ".join(f"{rate:.2f}" for rate in rates),
                 ]
                 lines.append(cells)

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "lab": {"nouns"},
     "exchange": {"nouns", "models", "runs"},
     "thinking": {"nouns", "prompts", "metrics", "runs", "curves"},
+    "elicit": {"nouns", "study", "prompts", "models", "metrics", "runs", "curves", "plan", "asking"},
     "query": {"nouns"},
 }
 TORCH_ROOMS = {"models", "engine", "lab"}

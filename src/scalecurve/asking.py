@@ -24,9 +24,9 @@ def drive(
 
     def go_on(at: int, outputs: tuple[Output, ...] | None, prompt: str) -> None:
         try:
-            waiting[at] = next(generators[at]) if outputs is None else generators[at].send(outputs)
+            waiting[at] = requested(next(generators[at]) if outputs is None else generators[at].send(outputs))
         except StopIteration as stop:
-            answers[at] = stop.value
+            answers[at] = returned(stop.value, example_ids[at], prompt)
         except Exception as error:
             answers[at] = Answer(example_ids[at], prompt, error=reason(error))
 
@@ -45,6 +45,26 @@ def drive(
             else:
                 go_on(at, outputs, prompt)
     return [answers[at] for at in range(len(generators))]
+
+
+def requested(yielded: object) -> tuple[Request, ...]:
+    """What a strategy yielded, where it is a tuple of requests; the strategy may be a user's own."""
+    if isinstance(yielded, tuple) and all(isinstance(one, Request) for one in yielded):
+        return yielded
+    raise UserError(f"the strategy yielded {type(yielded).__name__}; it must yield a tuple of Request")
+
+
+def returned(value: object, example_id: str, prompt: str) -> Answer:
+    """What a strategy returned, where it is an Answer to its own question; else an Answer that says what is wrong."""
+    if not isinstance(value, Answer):
+        said = f"the strategy returned {type(value).__name__}; it must return an Answer"
+    elif value.example_id != example_id:
+        said = f"the strategy returned the Answer of example {value.example_id!r}; use question.query.example.id"
+    elif not all(text is None or isinstance(text, str) for text in (value.text, value.response)):
+        said = "the strategy returned an Answer whose text or response is no text"
+    else:
+        return value
+    return Answer(example_id, prompt, error=said)
 
 
 def ask(model: Model, requests: Sequence[Request], on_requests: Callable[[int, int], None] | None) -> list[Output]:

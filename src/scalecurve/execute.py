@@ -43,7 +43,10 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an execution ended: cells in all, those that failed and why, examples without an answer."""
+    """How an execution ended: cells in all, those that failed and why, examples without an answer.
+
+    ``texts`` were generated, and in ``unextracted`` of them no answer was found.
+    """
 
     cells: int
     failed_cells: tuple[tuple[str, str], ...]
@@ -51,6 +54,8 @@ class Outcome:
     first_error: str
     computed: int
     seconds: float
+    texts: int = 0
+    unextracted: int = 0
 
     @property
     def complete(self) -> bool:
@@ -137,7 +142,9 @@ class _Ledger:
 
     def save(self, *, finished: bool) -> None:
         records = [record.to_json() for record in self._cells()]
-        summed = ("examples", "failed_examples", "prompt_tokens", "generated_tokens", "seconds")
+        summed = (
+            "examples", "failed_examples", "texts", "unextracted", "prompt_tokens", "generated_tokens", "seconds",
+        )  # fmt: skip
         self.directory.write_manifest(
             {
                 "scalecurve": __version__,
@@ -147,6 +154,7 @@ class _Ledger:
                 "environment": environment(),
                 "rungs": [state.record for state in self.states.values()],
                 "tasks": [task_record(task.ref, task.task, task.metrics) for task in self.plan.tasks],
+                "strategies": [way.record() for way in self.plan.ways.values() if way.path],
                 "cells": records,
                 "totals": {
                     "cells": len(records),
@@ -167,6 +175,8 @@ class _Ledger:
             first_error=reasons[0] if reasons else "",
             computed=sum(state.computed for state in self.states.values()),
             seconds=seconds,
+            texts=sum(record.texts for record in records),
+            unextracted=sum(record.unextracted for record in records),
         )
 
     def _cells(self) -> list[CellRecord]:

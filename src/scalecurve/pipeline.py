@@ -24,16 +24,18 @@ def run_study(
     watcher: Watcher | None = None,
     retry_failed: bool = False,
     workers: int | None = 1,
+    allow_code: bool = False,
 ) -> tuple[RunDirectory, Outcome]:
     """Run ``study`` in ``out`` (default ``runs/<name>``), or continue it there, and write scores, curves and report.
 
-    Parts that are finished are kept; see ``scalecurve.execute``. Raises ``UserError`` before anything is written
-    when the study names something unknown, when the directory holds another study, or when it is in use.
+    Parts that are finished are kept; see ``scalecurve.execute``. Strategies that are code of the user's own run only
+    with ``allow_code``. Raises ``UserError`` before anything is written when the study names something unknown, when
+    the directory holds another study, or when it is in use.
     """
     from scalecurve.execute import execute
     from scalecurve.plan import make_plan
 
-    plan = make_plan(study)
+    plan = make_plan(study, allow_code=allow_code)
     run = RunDirectory(Path(out) if out else Path("runs") / study.name)
     if run.path.exists() and not run.path.is_dir():
         raise UserError(f"{run.path}: is a file; give a directory with --out")

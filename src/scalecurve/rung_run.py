@@ -20,7 +20,7 @@ from scalecurve.metrics import needed
 from scalecurve.models import SMALL, Model, open_model
 from scalecurve.nouns import Answer, Cell, Example, Rung, UserError
 from scalecurve.plan import Arm, Plan, TaskPlan, cells_of
-from scalecurve.prompts import Query, Question, get_strategy
+from scalecurve.prompts import Query, Question
 from scalecurve.runs import RunDirectory, finished_parts, write_part
 from scalecurve.runs.parts import part_bytes, part_totals
 
@@ -40,7 +40,10 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class CellRecord:
-    """What the manifest says of one cell; filled as its parts come."""
+    """What the manifest says of one cell; filled as its parts come.
+
+    ``texts`` counts the examples a text was generated for, ``unextracted`` those in whose text no answer was found.
+    """
 
     cell: Cell
     examples: int
@@ -50,6 +53,8 @@ class CellRecord:
     prompt_tokens: int = 0
     generated_tokens: int = 0
     failed_examples: int = 0
+    texts: int = 0
+    unextracted: int = 0
     parts: dict[int, str] = field(default_factory=dict)
 
     def add(self, index: int, key: str, totals: Mapping[str, int | str]) -> None:
@@ -57,6 +62,8 @@ class CellRecord:
         self.prompt_tokens += int(totals["prompt_tokens"])
         self.generated_tokens += int(totals["generated_tokens"])
         self.failed_examples += int(totals["failed"])
+        self.texts += int(totals["texts"])
+        self.unextracted += int(totals["unextracted"])
         self.reason = self.reason or str(totals["reason"])
 
     def to_json(self) -> dict[str, Any]:
@@ -174,7 +181,7 @@ class RungRun:
         for arm, queries in stretch.items():
             own = {"seed": arm.seed, "max_tokens": task.task.max_tokens, "rung": self.rung.name}
             settings = {**self.plan.study.settings, **own}
-            strategy = get_strategy(arm.strategy)
+            strategy = self.plan.ways[arm.strategy].strategy()
             for query in queries:
                 asked.append((arm, query.example))
                 generators.append(strategy(Question(task.task, query, wants, settings)))
@@ -205,6 +212,7 @@ class RungRun:
             task.shot_policy,
             sorted(needed(task.metrics)),
             [[query.example.id, *(shot.example.id for shot in query.shots)] for query in queries],
+            *filter(None, [self.plan.ways[arm.strategy].digest]),
         ]
         return hashlib.sha256(json.dumps(determines, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
@@ -216,6 +224,8 @@ def _totals(answers: Iterable[Answer]) -> dict[str, int | str]:
         "prompt_tokens": sum(answer.prompt_tokens for answer in answers),
         "generated_tokens": sum(answer.generated_tokens for answer in answers),
         "failed": sum(bool(answer.error) for answer in answers),
+        "texts": sum(answer.text is not None for answer in answers),
+        "unextracted": sum(answer.text is not None and not answer.response for answer in answers),
         "reason": next((answer.error for answer in answers if answer.error), ""),
     }
 

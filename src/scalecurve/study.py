@@ -41,6 +41,11 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _fixed_with_prompts(table: Any) -> Any:
+    """Worked examples from a prompt file are the same before every question, unless the table says otherwise."""
+    return {"shot_policy": "fixed"} | table if isinstance(table, dict) and table.get("cot_prompts") else table
+
+
 class ModelEntry(_Table):
     """A ladder or model by ``ref``, with ``rungs`` to keep only some; or one model written out in full.
 
@@ -89,15 +94,20 @@ class TaskEntry(_Table):
     limit: Count | None = None
     max_tokens: Count | None = None
     shot_policy: Literal["bigbench", "fixed", "balanced"] | None = None
+    cot_prompts: Text | None = None
+
+    _before = model_validator(mode="before")(_fixed_with_prompts)
 
 
 class Study(_Table):
     """What is asked (tasks × strategies × shots × seeds) of whom (models).
 
     ``metrics``: empty means each task's own and their companions. ``limit``: examples a task, all when absent.
-    ``seed``/``seeds``: of the draw of shots and of sampling; one cell for each of ``seeds``. ``settings`` goes to
-    the strategies. ``part_size``: examples computed and written as a whole (absent: chosen from the model's size).
-    ``cache``: a file of answers that runs share. ``max_tokens_total``: most tokens each served model may spend.
+    ``strategies``: names, prompt files, or functions of Python files (``my.py:FUNCTION``). ``cot_prompts``: a file of
+    worked examples shown as shots, or a directory with one a task. ``seed``/``seeds``: of the draw of shots and of
+    sampling; one cell for each of ``seeds``. ``settings`` goes to the strategies. ``part_size``: examples computed and
+    written as a whole (absent: chosen from the model's size). ``cache``: a file of answers that runs share.
+    ``max_tokens_total``: most tokens each served model may spend.
     """
 
     name: Name
@@ -111,6 +121,7 @@ class Study(_Table):
     seed: int = Field(0, ge=0)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
     shot_policy: Literal["bigbench", "fixed", "balanced"] = "bigbench"
+    cot_prompts: Text | None = None
     mode: Text = "faithful"
     max_tokens: Count | None = None
     settings: dict[str, Any] = {}
@@ -121,6 +132,8 @@ class Study(_Table):
     cache: Text | None = None
     max_tokens_total: Count | None = None
     _source: str = PrivateAttr("study")
+
+    _before = model_validator(mode="before")(_fixed_with_prompts)
 
     @model_validator(mode="after")
     def _no_contradictions(self) -> Self:
@@ -222,13 +235,27 @@ def _resolve_paths(study: Study, base: Path) -> Study:
         found = looks_like_path and (base / path).exists()
         return f"{source}{(base / path).resolve()}{form}" if found else ref
 
+    def strategy(ref: str) -> str:
+        file, _, function = ref.rpartition(":")
+        return f"{(base / file).resolve()}:{function}" if file.endswith(".py") else absolute(ref)
+
+    def inside(path: str | None) -> str | None:
+        return path if path is None else str((base / path).resolve())
+
     models = tuple(
         entry.model_copy(update={"ref": absolute(entry.ref), "location": absolute(entry.location)})
         for entry in study.models
     )
-    tasks = tuple(entry.model_copy(update={"ref": absolute(entry.ref)}) for entry in study.tasks)
-    cache = str((base / study.cache).resolve()) if study.cache else None
-    return study.model_copy(update={"models": models, "tasks": tasks, "cache": cache})
+    tasks = tuple(
+        entry.model_copy(
+            update={"ref": absolute(entry.ref), "cot_prompts": inside(entry.cot_prompts)}
+            | ({"strategies": tuple(map(strategy, entry.strategies))} if entry.strategies else {})
+        )
+        for entry in study.tasks
+    )
+    files: dict[str, Any] = {"cot_prompts": inside(study.cot_prompts), "cache": inside(study.cache)}
+    files |= {"strategies": tuple(map(strategy, study.strategies))}
+    return study.model_copy(update={"models": models, "tasks": tasks} | files)
 
 
 # ── Error messages ───────────────────────────────────────────────────────────────────────────────────────────

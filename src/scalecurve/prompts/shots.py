@@ -129,7 +129,7 @@ def _same_for_all(task: Task, k: int, seed: int, limit: int | None, *, balanced:
     else:
         spare = order[limit:] if limit is not None and n - limit >= k else order
         mixed = [spare[int(at)] for at in np.random.RandomState(BIGBENCH_SEED + seed).permutation(len(spare))]
-        chosen = _spread(examples, mixed, k) if balanced else mixed[:k]
+        chosen = spread(examples, mixed, k) if balanced else mixed[:k]
         shots = [examples[at] for at in chosen]
         shown = {(shot.input, shot.targets) for shot in shots}
         unasked = {at for at in order if (examples[at].input, examples[at].targets) in shown}
@@ -140,8 +140,8 @@ def _same_for_all(task: Task, k: int, seed: int, limit: int | None, *, balanced:
     return [Query(examples[at], answered) for at in asked]
 
 
-def _spread(examples: Sequence[Example], mixed: Sequence[int], k: int) -> list[int]:
-    """k of ``mixed``, taking one of each answer in turn."""
+def spread(examples: Sequence[Example], mixed: Sequence[int], k: int) -> list[int]:
+    """k of the positions ``mixed``, taking one of each answer in turn."""
     by_answer: dict[str, list[int]] = {}
     for at in mixed:
         by_answer.setdefault(examples[at].targets[0], []).append(at)

@@ -41,13 +41,14 @@ Strategy = Callable[[Question], Asking]
 Before = Callable[[Question, Strategy], Asking]
 _STRATEGIES: dict[str, Strategy] = {}
 _BEFORE: dict[str, Before] = {}
+_LEAST_SHOTS: dict[str, int] = {}
 
 
-def strategy(name: str) -> Callable[[Strategy], Strategy]:
-    """Register a generator function as the strategy ``name``."""
+def strategy(name: str, *, least_shots: int = 0) -> Callable[[Strategy], Strategy]:
+    """Register a generator function as the strategy ``name``, which is asked with ``least_shots`` shots or more."""
 
     def register(function: Strategy) -> Strategy:
-        _STRATEGIES[name] = function
+        _STRATEGIES[name], _LEAST_SHOTS[name] = function, least_shots
         return function
 
     return register
@@ -61,6 +62,12 @@ def before(name: str) -> Callable[[Before], Before]:
         return function
 
     return register
+
+
+def least_shots(name: str) -> int:
+    """The fewest shots that the strategy ``name`` makes sense with."""
+    _load_all()
+    return _LEAST_SHOTS.get(name.rpartition("+")[2], 0)
 
 
 def get_strategy(name: str) -> Strategy:

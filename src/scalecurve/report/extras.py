@@ -54,7 +54,10 @@ def _add_forecasts(source: Source, family: str, own: dict[Any, dict[str, Any]], 
 
 
 def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], task_of: dict[str, int]) -> None:
-    """For every arm that is not the direct one: the rung from which on it is better than asking directly."""
+    """For every arm that is not the direct one: the rung from which on it is better than asking directly.
+
+    The flag ``extraction`` marks an arm with an effect, at some rung, that items read under both arms do not show.
+    """
     import polars as pl
 
     from scalecurve.curves.unlock import unlock
@@ -63,9 +66,11 @@ def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], ta
         return
     headline = source.curves.filter((pl.col("family") == family) & pl.col("preferred"))
     scales = {rung: x for rung, x in headline.select("rung", AXIS).unique().iter_rows() if x}
-    scores = pl.read_parquet(source.run.scores).join(
+    every = pl.read_parquet(source.run.scores)
+    scores = every.join(
         headline.select("family", "task", "metric").unique(), on=["family", "task", "metric"], how="semi"
     )
+    found_in = every.filter(metric="extraction_rate", family=family).partition_by("task", as_dict=True)
     tables = scores.partition_by("task", as_dict=True)
     better = {row[0]: row[1] for row in headline.select("task", "higher_is_better").unique().iter_rows()}
     for (task, metric), rows in headline.partition_by("task", "metric", as_dict=True).items():
@@ -75,6 +80,8 @@ def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], ta
             continue
         if not better[task]:
             table = table.with_columns(-pl.col("value"))
+        if (task,) in found_in and metric != "extraction_rate":
+            table = pl.concat([table, found_in[(task,)]])
         for arm in sorted(arms):
             base = min(
                 (other for other in arms if other[0] == "direct"), key=lambda o: abs(o[1] - arm[1]), default=None
@@ -87,5 +94,7 @@ def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], ta
                 continue
             unlocked = found.filter(pl.col("unlocked")).sort("x")
             curve = own.get((task_of[task], *arm))
+            if curve is not None and curve["v"] and (found["flag"] == "extraction").any():
+                curve["v"]["flags"] = [*curve["v"].get("flags", ()), "extraction"]
             if curve is not None and not unlocked.is_empty() and unlocked.height < found.height:
                 curve["unlock"] = unlocked["rung"][0]

@@ -54,6 +54,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "direct": ("direct", "直接作答"),
     "chain_of_thought": ("chain of thought", "思维链"),
     "zero_shot_cot": ("zero-shot chain of thought", "零样本思维链"),
+    "few_shot": ("few-shot", "少样本"),
+    "least_to_most": ("least-to-most", "由易到难"),
     "self_consistency": ("self-consistency", "自洽投票"),
     "belief_none": ("no belief stated", "未陈述信念"),
     "belief_right": ("right belief stated", "陈述正确信念"),
