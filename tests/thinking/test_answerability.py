@@ -12,6 +12,7 @@ from scalecurve.metrics.answerability import margin
 from scalecurve.nouns import Answer, Cell, Example, UserError
 from scalecurve.pipeline import run_study
 from scalecurve.prompts.gate import fit_threshold
+from scalecurve.report.data import gather
 from scalecurve.runs import RunDirectory, read_outputs
 from scalecurve.study import parse_study
 from scalecurve.thinking import answerability
@@ -52,7 +53,7 @@ def test_the_gates_ranking_is_a_curve_with_errors_and_a_verdict(run: RunDirector
     assert curve["chance"].to_list() == [0.5] * 4
     assert (curve["se"] > 0.02).all()
     assert pl.read_parquet(run.verdicts).filter(strategy="gate", metric="gate_auroc").height == 1
-    assert "gate_auroc" in run.report.read_text()
+    assert sum(curve["m"] == "gate_auroc" for curve in gather([run.path]).curves) == 1, "and in the report"
 
 
 def test_what_a_strategy_cannot_give_is_no_missing_curve(run: RunDirectory) -> None:
