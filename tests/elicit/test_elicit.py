@@ -135,7 +135,7 @@ def test_a_budget_of_tokens_is_kept_and_used(tmp_path: Path, tokens: int) -> Non
 
 
 def test_a_budget_that_is_too_small_is_said_before_anything_is_asked(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"the budget leaves about 100 tokens to choose with, and two prompts need \d+"):
+    with pytest.raises(UserError, match=r"the budget leaves about 120 tokens to choose with, and two prompts need \d+"):
         elicit(study_of("lab:facts_choice"), tmp_path / "out", budget=Budget(200), space=SMALL)
     assert not (tmp_path / "out").exists()
 
@@ -308,7 +308,7 @@ def test_a_stopped_search_goes_on_and_ends_the_same(tmp_path: Path) -> None:
 def test_errors_of_the_command_line(tmp_path: Path) -> None:
     asked = [SCRIPT, "elicit", "--model", "mock", "--task"]
     for arguments, said in (
-        (["lab:facts_choice", "--tokens", "200"], "the budget leaves about 100 tokens"),
+        (["lab:facts_choice", "--tokens", "200"], "the budget leaves about 120 tokens"),
         (["lab:facts_choice", "--options", "bold"], "--options: unknown 'bold'; use own, listed"),
         (["lab:facts_choice", "--template", "x"], "--template: 'x': say once, with {input}"),
         (["lab:facts_choice", "--metric", "macro_f1"], "macro_f1 has no score of single answers"),

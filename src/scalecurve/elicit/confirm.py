@@ -20,7 +20,7 @@ from scalecurve.models import Model
 from scalecurve.nouns import Example, Rung, UserError
 from scalecurve.plan import Plan, TaskPlan
 
-CHOOSE, COMPARE = 0.5, 0.1  # of the budget: for each model's own search, and to compare the models' winners
+CHOOSE, COMPARE = 0.6, 0.1  # of the budget: for each model's own search, and to compare the models' winners
 CHUNK = 64  # held-out questions asked together
 
 Open = Callable[[Rung], Model]

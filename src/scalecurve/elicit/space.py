@@ -79,7 +79,7 @@ def candidates(task: Task, space: Space, worked: Sequence[Example], *, choice: b
     for name, parts in space.templates.items():
         for shown in formats:
             for shots in space.shots:
-                words = [f"{name} template", *_words(shown), f"{shots} shots" if shots != 1 else "1 shot"]
+                words = [f"{name} template", *_words(shown), _number(shots)]
                 prompt = Prompt(
                     template=parts,
                     options=shown,
@@ -94,7 +94,7 @@ def candidates(task: Task, space: Space, worked: Sequence[Example], *, choice: b
         for shots in space.shots:
             settings = {"max_tokens": 2 * space.steps}
             prompt = Prompt("chain_of_thought", settings, shots=tuple(worked[:shots]))
-            found += [Candidate(f"steps shown, {shots} shots", prompt)] if shots else []
+            found += [Candidate(f"steps shown, {_number(shots)}", prompt)] if shots else []
     distinct = {_asks(candidate.prompt, task): candidate for candidate in reversed(found)}
     return [candidate for candidate in found if distinct[_asks(candidate.prompt, task)] is candidate]
 
@@ -106,6 +106,10 @@ def _formats(task: Task, space: Space) -> tuple[str, ...]:
         raise UserError(f"--options: unknown {unknown[0]!r}; use {', '.join(OPTION_FORMATS)}")
     lettered = all(_LETTER.fullmatch(option) for example in task.examples for option in example.options)
     return ("own",) if lettered else space.options
+
+
+def _number(shots: int) -> str:
+    return f"{shots} shot" + "s" * (shots != 1)
 
 
 def _words(shown: str) -> list[str]:
