@@ -204,6 +204,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     # metrics
     "exact_match": ("exact match", "完全匹配"),
     "exact_str_match": ("exact match", "完全匹配"),
+    "case_insensitive_str_match": ("match in any case", "匹配（不分大小写）"),
     "multiple_choice_grade": ("multiple-choice grade", "选择题得分"),
     "target_logprob": ("log-probability of the target", "目标答案的对数概率"),
     "option_probability": ("probability of right options", "正确选项的概率"),
