@@ -26,9 +26,9 @@ MAY_IMPORT = {
     "execute": {"nouns", "models", "runs", "plan", "rung_run", "workers"},
     "curves": {"nouns", "tasks", "metrics"},
     "report": {"nouns", "metrics", "runs", "curves"},
-    "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute"},
+    "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute", "exchange"},
     "lab": {"nouns"},
-    "exchange": {"nouns", "models", "runs"},
+    "exchange": {"nouns", "models", "metrics", "runs"},
     "thinking": {"nouns", "prompts", "runs", "curves"},
     "query": {"nouns"},
 }
