@@ -59,8 +59,16 @@ def import_run(
     from scalecurve.exchange import import_files
 
     files = [Path(path) for path in paths]
-    more = {"columns": columns, "shots": shots, "arms": arms, "families": families}
-    return import_files(files, RunDirectory(Path(into)), source, finish=judge_run, **more)
+    return import_files(
+        files,
+        RunDirectory(Path(into)),
+        source,
+        columns=columns,
+        shots=shots,
+        arms=arms,
+        families=families,
+        finish=judge_run,
+    )
 
 
 def rescore(path: str | Path, metrics: Iterable[str] = (), note: Callable[[str], None] | None = None) -> RunDirectory:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from scalecurve.nouns import Example
 
 QUESTION_KEYS = ("question", "query", "input", "text", "sentence", "ctx", "goal", "premise", "problem", "prompt")
 
@@ -76,9 +78,20 @@ def gold_options(target: Any, options: Sequence[str], *, digits_are_text: bool =
     return ()
 
 
-def worth(gold: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
-    """1 for right options, 0 for the others."""
-    return tuple(float(at in gold) for at in range(len(options)))
+def choice_example(
+    name: str,
+    text: str,
+    options: Sequence[str],
+    gold: Sequence[int],
+    targets: Sequence[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Example:
+    """A multiple-choice question; where nobody knows which option is right, it has none, and so no grade."""
+    said = tuple(options[at] for at in gold) if targets is None else tuple(targets)
+    if not gold:
+        return Example(name, text, targets=said, metadata=metadata or {})
+    worth = tuple(float(at in gold) for at in range(len(options)))
+    return Example(name, text, targets=said, options=tuple(options), option_scores=worth, metadata=metadata or {})
 
 
 def question_of(doc: Any, prompt: str) -> str:

@@ -101,9 +101,9 @@ def find_columns(source: Source, names: list[str]) -> dict[str, str]:
     plain = {_plain(name): name for name in reversed(names) if name not in taken}
     found = dict(source.columns)
     for ours, known in NAMES.items():
-        column = next((plain[name] for name in known if name in plain), None)
-        if ours not in found and column is not None:
-            found[ours] = column
+        theirs = next((plain[name] for name in known if name in plain), None)
+        if ours not in found and theirs is not None:
+            found[ours] = theirs
     return found
 
 

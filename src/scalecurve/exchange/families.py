@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from scalecurve.exchange.shape import AXES, Model
 from scalecurve.models import list_ladders, load_ladder
@@ -103,5 +104,5 @@ def _same_organisation(model: str, location: str) -> bool:
     return not given or not known or given[0] == known[0] or known[0] in _ALSO_CALLED.get(given[0], ())
 
 
-def _with(rung: Rung, scale: dict[str, float]) -> Rung:
+def _with(rung: Rung, scale: dict[str, Any]) -> Rung:
     return replace(rung, **scale)

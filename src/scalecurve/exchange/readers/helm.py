@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scalecurve.exchange.choices import worth
+from scalecurve.exchange.choices import choice_example
 from scalecurve.exchange.shape import (
     Asked,
     Found,
@@ -151,8 +151,7 @@ def _answered(name: str, state: Mapping[str, Any], instance: Mapping[str, Any], 
     right = [at for at, one in enumerate(references) if "correct" in (one.get("tags") or [])]
     mapping = state.get("output_mapping") or {}
     several = len(said) > 1 and len(right) < len(said) and (single or bool(mapping))
-    options = {"options": tuple(said), "option_scores": worth(right, said)} if several else {}
-    example = Example(name, text, targets=tuple(said[at] for at in right), **options)
+    example = choice_example(name, text, said, right if several else (), [said[at] for at in right])
     result = state.get("result") or {}
     completions = [one for one in result.get("completions") or [] if isinstance(one, dict)]
     prompt = str(state["request"].get("prompt") or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from scalecurve.exchange.choices import gold_options, worth
+from scalecurve.exchange.choices import choice_example, gold_options
 from scalecurve.exchange.shape import (
     Asked,
     Found,
@@ -46,7 +46,7 @@ def read(source: Source) -> Iterable[Found]:
     if source.path.suffix == ".eval":
         archive = Archive(source.path)
         header = archive.json("header.json" if "header.json" in archive else "_journal/start.json")
-        samples = (archive.json(name) for name in archive.names("samples/"))
+        samples: Iterator[Any] = (archive.json(name) for name in archive.names("samples/"))
     else:
         header = source.json
         samples = iter(header.get("samples") or [])
@@ -162,8 +162,7 @@ def _answered(name: str, sample: Mapping[str, Any]) -> tuple[Example, Answer]:
     target = sample.get("target")
     targets = tuple(map(str, target)) if isinstance(target, list) else (str(target),)
     gold = gold_options(list(targets), choices, digits_are_text=True) if choices else ()
-    options = {"options": choices, "option_scores": worth(gold, choices)} if gold else {}
-    example = Example(name, asked, targets=targets, **options)
+    example = choice_example(name, asked, choices, gold, targets)
     output = sample.get("output") or {}
     said = [one for one in output.get("choices") or [] if isinstance(one, dict)]
     texts = [_text((one.get("message") or {}).get("content"), kept) for one in said]

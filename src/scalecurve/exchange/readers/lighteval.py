@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scalecurve.exchange.choices import log_probability, worth
+from scalecurve.exchange.choices import choice_example, log_probability
 from scalecurve.exchange.shape import (
     Asked,
     Found,
@@ -145,8 +145,7 @@ def _sample(path: Path, place: int, row: Mapping[str, Any]) -> Sample:
     texts = [str(one) for one in said.get("text") or [] if one is not None]
     if logprobs and len(logprobs) == len(choices) and len(choices) > 1:
         options = tuple(choice.strip() for choice in choices)
-        known = {"options": options, "option_scores": worth(golds, options)} if golds else {}
-        example = Example(name, doc.get("original_query") or query, targets=targets, **known)
+        example = choice_example(name, doc.get("original_query") or query, options, golds)
         return Sample(example, Answer(name, prompt, options=options, option_logprobs=tuple(logprobs)), scores, query)
     example = Example(name, doc.get("original_query") or query, targets=targets or tuple(choices))
     tokens = said.get("output_tokens") or []

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.exchange.choices import (
+    choice_example,
     gold_options,
     log_probability,
     prompt_and_options,
     question_of,
     split_joined,
     truth,
-    worth,
 )
 from scalecurve.exchange.shape import Sample, item_score, words
 from scalecurve.exchange.stream import json_lines, json_members
@@ -91,16 +91,14 @@ def _chosen(
         gold = gold_options(line["target"], [str(one) for one in listed])
     if line.get("acc") in (0, 1) and (_best(found) in gold) != bool(line["acc"]):  # then digits were no position
         gold = gold_options(line["target"], options, digits_are_text=True)
-    known = {"options": options, "option_scores": worth(gold, options)} if gold and asked else {}
-    targets = tuple(options[at] for at in gold)
-    example = Example(name, question_of(doc, prompt), targets=targets, **known)
+    example = choice_example(name, question_of(doc, prompt), options, gold if asked else ())
     answer = Answer(
         name,
         prompt,
         options=options,
         option_logprobs=tuple(value for value, _ in found),
         option_greedy=tuple(greedy for _, greedy in found),
-        flags=() if known else ("unknown_gold",),
+        flags=() if example.options else ("unknown_gold",),
     )
     return example, answer
 
@@ -198,9 +196,7 @@ def old_samples(path: Path) -> Iterator[Sample]:
 def _old_answer(name: str, gold: Any, prompts: list[str], said: list[Any]) -> tuple[Example, Answer]:
     if said and all(isinstance(one, int | float) and not isinstance(one, bool) for one in said) and len(said) > 1:
         prompt, options = split_joined(prompts)
-        right = gold_options(gold, options)
-        known = {"options": options, "option_scores": worth(right, options)} if right else {}
-        example = Example(name, prompt, targets=tuple(options[at] for at in right), **known)
+        example = choice_example(name, prompt, options, gold_options(gold, options))
         return example, Answer(name, prompt, options=options, option_logprobs=tuple(map(log_probability, said)))
     prompt = prompts[0] if prompts else ""
     targets = () if gold is None else (str(gold),)

@@ -12,7 +12,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from scalecurve.exchange.choices import gold_options, log_probability, prompt_and_options, question_of, truth, worth
+from scalecurve.exchange.choices import (
+    choice_example,
+    gold_options,
+    log_probability,
+    prompt_and_options,
+    question_of,
+    truth,
+)
 from scalecurve.exchange.shape import (
     Asked,
     Found,
@@ -204,9 +211,7 @@ def _answered(
     if said and len(scored) == len(said) and len(said) > 1:
         shared, options = prompt_and_options(pairs) if len(pairs) == len(said) else (prompt, ("",) * len(said))
         gold = gold_options(_gold(line, label), options)
-        known = {"options": options, "option_scores": worth(gold, options)} if gold else {}
-        targets = tuple(options[at] for at in gold) if pairs else ()
-        return Example(name, question_of(doc, shared), targets=targets, **known), Answer(
+        return choice_example(name, question_of(doc, shared), options, gold), Answer(
             name,
             shared,
             options=options,
@@ -221,8 +226,9 @@ def _answered(
             name, prompt, target_logprobs=tuple(log_probability(one["sum_logits"]) for one in scored)
         )
     taken = said[0].get("model_answer", said[0].get("extracted_answer"))
-    tokens = [one.get("num_tokens", one.get("completion_tokens")) for one in said]
-    counted = all(isinstance(one, int) for one in tokens)
+    stated = (one.get("num_tokens", one.get("completion_tokens")) for one in said)
+    tokens = [one for one in stated if isinstance(one, int)]
+    counted = len(tokens) == len(said)
     return example, Answer(
         name,
         prompt,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scalecurve.exchange.choices import worth
+from scalecurve.exchange.choices import choice_example
 from scalecurve.exchange.columns import number
 from scalecurve.exchange.shape import (
     Asked,
@@ -201,11 +201,10 @@ def _by_perplexity(name: str, record: Mapping[str, Any], labels: list[str], gold
     """
     options = tuple(label.removeprefix(_LABEL) for label in labels)
     right = [at for at, option in enumerate(options) if option == str(gold)]
-    known = {"options": options, "option_scores": worth(right, options)} if right else {}
     means = {option: record[label].get("PPL") for option, label in zip(options, labels, strict=True)}
     prompt = _prompt(record.get("origin_prompt", record[labels[0]].get("prompt")))
     targets = () if gold is None else (str(gold),)
-    example = Example(name, prompt, targets=targets, metadata={"mean_nll_of_prompt": means}, **known)
+    example = choice_example(name, prompt, options, right, targets, {"mean_nll_of_prompt": means})
     return example, Answer(name, prompt, options=options, response=str(record["prediction"]))
 
 
