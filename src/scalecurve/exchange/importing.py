@@ -108,6 +108,8 @@ class _Work:
         if not self.scores.points and not self.answers.cells:
             raise UserError(f"{first}: holds no score; give result files of a finished evaluation")
         points, items = self.scores.tables(self.answers)
+        if not self.scores.points and not any(self.answers.companions(ref) for ref in self._refs()):
+            raise UserError(f"{first}: holds answers but no score, and none can be computed from them")
         write_parquet(self.run.published_points, points)
         if items is not None:
             write_parquet(self.run.published_scores, items)
@@ -179,13 +181,14 @@ class _Work:
         published, preferred = self.scores.metrics_of(ref)
         companions = self.answers.companions(ref)
         metrics = tuple(dict.fromkeys([*published, *companions]))
+        preferred = preferred or next(iter(metrics), "")
         version = next(version for (task, _), (version, _) in self.versions.items() if task == ref)
-        chance, ceiling = self.scores.bounds_of(ref, preferred or metrics[0], self.answers)
+        chance, ceiling = self.scores.bounds_of(ref, preferred, self.answers)
         task = Task(
             ref.partition(":")[2] or ref,
             (),
             metrics,
-            preferred or metrics[0],
+            preferred,
             chance=0.0 if chance is None else chance,
             ceiling=1.0 if ceiling is None else ceiling,
             source=f"{ref.partition(':')[0]} {version}".strip() if ":" in ref else version,

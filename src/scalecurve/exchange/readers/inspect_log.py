@@ -85,6 +85,7 @@ def _model(spec: Mapping[str, Any]) -> Model:
 
 
 def _points(asked: Asked, scores: list[dict[str, Any]], results: Mapping[str, Any]) -> Iterator[Point]:
+    main = results.get("headline") or {}
     for one, label in zip(scores, _labels(scores), strict=True):
         metrics = {key: value for key, value in (one.get("metrics") or {}).items() if isinstance(value, dict)}
         se = next((finite(metrics[name].get("value")) for name in _SPREAD[:2] if name in metrics), None)
@@ -97,6 +98,7 @@ def _points(asked: Asked, scores: list[dict[str, Any]], results: Mapping[str, An
                 se if at == 0 else None,  # it belongs to the first: accuracy or mean
                 n=count if isinstance(count, int) and count else None,
                 higher_is_better=higher_is_better(name),
+                preferred=(one.get("name"), name) == (main.get("score"), main.get("metric")),
             )
 
 
