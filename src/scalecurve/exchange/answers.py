@@ -122,6 +122,11 @@ class Answers:
         held = self._held.get(ref)
         return fsum(held.blind) / len(held.blind) if held and held.blind else None
 
+    def are_letters(self, ref: str) -> bool:
+        """Whether options were chosen by writing which, not by their log-probabilities."""
+        held = self._held.get(ref)
+        return held is not None and bool(held.blind) and not held.options
+
     def count_of(self, ref: str) -> int:
         """The most examples that a cell of the task has."""
         held = self._held.get(ref)

@@ -57,11 +57,16 @@ def import_files(
     with whole_directory(run.path) as making:
         work = _Work(RunDirectory(making), Families(families), _arms(arms))
         files: dict[Path, None] = {}
+        noted: dict[str, list[Path]] = {}
         for reader, head in heads:
             for found in reader.read(head):
                 work.add(found, head.path)
             files |= dict.fromkeys([head.path, *head.used])
-            work.notes += [f"{head.path}: {note}" for note in head.notes]
+            for note in head.notes:
+                noted.setdefault(note, []).append(head.path)
+        for note, where in noted.items():
+            more = f" and {len(where) - 1} more files" if len(where) > 1 else ""
+            work.notes.append(f"{where[0]}{more}: {note}")
         if left:
             names = ", ".join(str(path) for path in left[:3]) + (", …" if len(left) > 3 else "")
             work.notes.append(f"{len(left)} files in other layouts were left out: {names}")

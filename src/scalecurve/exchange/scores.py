@@ -131,7 +131,8 @@ class Scores:
         highest = max((point.value for point in own if point.value is not None), default=0.0)
         if ceiling is None and is_share(metric):
             ceiling = 1.0 if highest <= 1 else 100.0 if highest <= 100 else None
-        if chance is None and ceiling == 1.0 and "acc" in metric:
+        chosen = "acc" in metric or ("exact_match" in metric and answers.are_letters(ref))
+        if chance is None and ceiling == 1.0 and chosen:
             chance = answers.chance_of(ref)
         return chance, ceiling
 

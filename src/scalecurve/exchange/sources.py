@@ -24,6 +24,8 @@ class Source:
     path: Path
     columns: Mapping[str, str] = field(default_factory=dict)
     shots: int | None = None
+    named: bool = True
+    """Whether the user gave this very file, not a folder with it."""
     notes: list[str] = field(default_factory=list)
     """What a reader wants to tell the user, one line each."""
     used: list[Path] = field(default_factory=list)
@@ -87,7 +89,7 @@ def find_sources(
     heads: list[tuple[Reader, Source]] = []
     left: list[Path] = []
     for path, named in _files(paths):
-        source = Source(path, columns or {}, shots)
+        source = Source(path, columns or {}, shots, named)
         role, chosen = _role(source, asked)
         if role == "head":
             heads.append((chosen, source))
@@ -99,6 +101,8 @@ def find_sources(
             raise UserError(f"{path}: not in the layout of {' or '.join(one.name for one in asked)}{fix}")
         elif not role:
             left.append(path)
+    if not heads and paths[0].is_file():
+        raise UserError(f"{paths[0]}: is read along with the results it belongs to; give those, or their folder")
     if not heads:
         raise UserError(f"{paths[0]}: holds no results in the layout of {' or '.join(one.name for one in asked)}")
     return heads, left

@@ -53,7 +53,7 @@ def read(source: Source) -> Iterable[Found]:
     tasks = _tasks(source, names, columns)
     precision = next((name for name in names if name.lower() == "precision"), None)
     wanted = dict.fromkeys([*columns.values(), *tasks, *([precision] if precision else [])])
-    rows = collect(table.select(wanted), source.path).to_dicts()
+    rows = collect(table.select(list(wanted)), source.path).to_dicts()
     if not rows:
         raise source.fail("has no rows")
     factors = {column: _factor([number(row[column]) for row in rows], tasks[column][1]) for column in tasks}

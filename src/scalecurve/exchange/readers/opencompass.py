@@ -43,7 +43,7 @@ def _role(source: Source) -> Role:
     if source.path.suffix in (".json", ".jsonl") and kind == "predictions":
         return "part" if _result_of(source.path).is_file() else "head" if source.path.suffix == ".json" else "part"
     if source.path.suffix == ".csv" and _header(source.path)[:4] == _HEADER:
-        return "part" if (source.path.parent.parent / "results").is_dir() else "head"
+        return "head" if source.named or not (source.path.parent.parent / "results").is_dir() else "part"
     return ""
 
 

@@ -68,7 +68,7 @@ def read(source: Source) -> Iterable[Found]:
     scores = [columns["score"]] if "score" in columns else metric_columns(names)
     if not scores:
         raise source.fail(f"has no column of scores; name it with --map score=COLUMN (of {', '.join(names)})")
-    frame = collect(table.select(dict.fromkeys([*columns.values(), *scores])), source.path)
+    frame = collect(table.select(list(dict.fromkeys([*columns.values(), *scores]))), source.path)
     if "example" in columns:
         yield from _items(source, frame, columns, scores)
     else:
@@ -110,7 +110,8 @@ def _metric(row: Mapping[str, Any], columns: Mapping[str, str], column: str) -> 
 def _factors(source: Source, frame: pl.DataFrame, columns: Mapping[str, str], scores: list[str]) -> dict[str, float]:
     """Metric → 0.01 where shares are written as percent, else 1."""
     highest: dict[str, float] = {}
-    for row in frame.select(dict.fromkeys([*scores, *([columns["metric"]] if "metric" in columns else [])])).to_dicts():
+    wanted = dict.fromkeys([*scores, *([columns["metric"]] if "metric" in columns else [])])
+    for row in frame.select(list(wanted)).iter_rows(named=True):
         for column in scores:
             metric = _metric(row, columns, column)
             highest[metric] = max(highest.get(metric, 0.0), number(row[column]) or 0.0)
