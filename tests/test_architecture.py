@@ -26,11 +26,11 @@ MAY_IMPORT = {
     "execute": {"nouns", "models", "runs", "plan", "rung_run", "workers"},
     "curves": {"nouns", "tasks", "metrics"},
     "report": {"nouns", "metrics", "runs", "curves"},
-    "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute"},
+    "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute", "exchange"},
     "lab": {"nouns"},
-    "exchange": {"nouns", "models", "runs"},
     "thinking": {"nouns", "prompts", "metrics", "runs", "curves"},
     "elicit": {"nouns", "study", "prompts", "models", "metrics", "runs", "curves", "plan", "asking"},
+    "exchange": {"nouns", "models", "metrics", "runs"},
     "query": {"nouns"},
 }
 TORCH_ROOMS = {"models", "engine", "lab"}

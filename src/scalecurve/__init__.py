@@ -29,6 +29,7 @@ _HOMES = {
     "load_study": "study",
     "parse_study": "study",
     "run_study": "pipeline",
+    "import_run": "pipeline",
     "rescore": "pipeline",
     "load_tasks": "tasks",
     "list_tasks": "tasks",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from scalecurve.nouns import Task as Task
     from scalecurve.nouns import UserError as UserError
     from scalecurve.nouns import Verdict as Verdict
+    from scalecurve.pipeline import import_run as import_run
     from scalecurve.pipeline import rescore as rescore
     from scalecurve.pipeline import run_study as run_study
     from scalecurve.report import write_report as write_report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from scalecurve.study import Study, load_study
 if TYPE_CHECKING:
     import polars as pl
 
+    from scalecurve.exchange import Imported
     from scalecurve.execute import Outcome, Watcher
 
 
@@ -44,6 +45,32 @@ def run_study(
         outcome = execute(plan, run, watcher, retry_failed=retry_failed, workers=workers)
         _derive_all(run, (), watcher.note if watcher else None)
     return run, outcome
+
+
+def import_run(
+    paths: Sequence[str | Path],
+    into: str | Path,
+    source: str = "auto",
+    *,
+    columns: Mapping[str, str] | None = None,
+    shots: int | None = None,
+    arms: Sequence[str] = (),
+    families: Sequence[str] = (),
+) -> Imported:
+    """Make the run directory ``into`` of other harnesses' results, judged; see ``scalecurve.exchange.import_files``."""
+    from scalecurve.exchange import import_files
+
+    files = [Path(path) for path in paths]
+    return import_files(
+        files,
+        RunDirectory(Path(into)),
+        source,
+        columns=columns,
+        shots=shots,
+        arms=arms,
+        families=families,
+        finish=judge_run,
+    )
 
 
 def rescore(path: str | Path, metrics: Iterable[str] = (), note: Callable[[str], None] | None = None) -> RunDirectory:
