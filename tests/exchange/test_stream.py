@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from scalecurve.exchange import stream
@@ -19,6 +19,7 @@ calm = settings(deadline=None, max_examples=60, suppress_health_check=[HealthChe
 
 
 @calm
+@example(document={"": {"": [None, None]}, "0": False}, chunk=1, indent=None)  # a number or truth value at the end
 @given(document=st.dictionaries(texts, values, max_size=5), chunk=st.integers(1, 9), indent=st.sampled_from([None, 1]))
 def test_members_are_the_members(document: dict[str, Any], chunk: int, indent: int | None, tmp_path: Path) -> None:
     path = tmp_path / "x.json"

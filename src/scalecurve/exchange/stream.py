@@ -173,5 +173,6 @@ class _Cursor:
         held = self.text[self.at :]
         chunk = self.file.read(max(CHUNK, len(held)))
         self.ended = not chunk
-        self.text, self.at = held + chunk, 0
+        if chunk:  # at the end nothing moves: who asked may hold a place in the text
+            self.text, self.at = held + chunk, 0
         return bool(chunk)
