@@ -54,6 +54,28 @@ class Postprocess:
 
 
 @dataclass(frozen=True, slots=True)
+class Harness:
+    """What a task of lm-evaluation-harness brings besides its prompts (the harness's own names where it has them).
+
+    ``output_type``: multiple_choice, loglikelihood or generate_until. ``target_delimiter`` stands before every answer
+    and is no part of an option's length. A generation ends before the first of ``until``; ``filters`` (each a
+    ``function`` with its settings) make it the response, and ``exact_match`` disregards what ``ignore`` says.
+    ``num_fewshot`` is the file's own number of shots (None: it names none), ``sampler`` how they are drawn, and
+    ``leave_out`` says that the question itself is left out of the draw. ``version`` is the file's.
+    """
+
+    output_type: str
+    target_delimiter: str = " "
+    until: tuple[str, ...] = ()
+    filters: tuple[Mapping[str, Any], ...] = ()
+    ignore: Mapping[str, Any] = field(default_factory=dict)
+    num_fewshot: int | None = None
+    sampler: str = "default"
+    leave_out: bool = True
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A leaf task: examples that share a rendering, metrics and a chance level.
 
@@ -61,6 +83,7 @@ class Task:
     ``parent`` names the container of a subtask. ``worked`` are answered examples kept apart for use as shots, where
     the task has them. ``probes`` declare partial abilities graded on the same answers (``tasks.probes``). ``flags``
     name defects and repairs (see docs). ``fingerprint`` is a SHA-256 over all that determines prompts and scores.
+    ``harness`` is set for a task of lm-evaluation-harness.
     """
 
     name: str
@@ -80,6 +103,7 @@ class Task:
     fingerprint: str = ""
     probes: Mapping[str, Any] = field(default_factory=dict)
     worked: tuple[Example, ...] = ()
+    harness: Harness | None = None
 
 
 # ── Who answers ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -92,14 +92,17 @@ def _plan_entry(study: Study, entry: TaskEntry) -> Iterator[TaskPlan]:
 
     check_names("strategies", entry.strategies or (), _strategy_names())
     check_names("metrics", entry.metrics or (), _metric_names(entry.metrics or ()))
-    arms = tuple(
-        Arm(strategy, shots, seed)
-        for strategy in entry.strategies or study.strategies
-        for shots in (study.shots if entry.shots is None else entry.shots)
-        for seed in study.every_seed
-    )
-    policy, limit = entry.shot_policy or study.shot_policy, entry.limit or study.limit
+    limit = entry.limit or study.limit
     for task in load_tasks(entry.ref, mode=study.mode):
+        arms = tuple(
+            Arm(strategy, shots, seed)
+            for strategy in entry.strategies or study.strategies
+            for shots in _shots(study, entry, task)
+            for seed in study.every_seed
+        )
+        policy: str = entry.shot_policy or study.shot_policy
+        if task.harness and policy == "bigbench":  # the default, which means the benchmark's own draw
+            policy = "lm_eval"
         drawn = {(a.shots, a.seed): draw(task, a.shots, policy, seed=a.seed, limit=limit) for a in arms}
         max_tokens = entry.max_tokens or study.max_tokens or task.max_tokens
         yield TaskPlan(
@@ -111,9 +114,17 @@ def _plan_entry(study: Study, entry: TaskEntry) -> Iterator[TaskPlan]:
         )
 
 
+def _shots(study: Study, entry: TaskEntry, task: Task) -> tuple[int, ...]:
+    """The numbers of shots asked for: the entry's, the study's, or where neither says any, the task's own."""
+    if entry.shots is not None:
+        return entry.shots
+    own = task.harness.num_fewshot if task.harness else None
+    return (own,) if own is not None and study.shots == (0,) else study.shots
+
+
 def task_ref(task: Task) -> str:
-    """The name of a task in cells and tables: with its source for the lab's and BIG-bench's, else alone."""
-    return f"{task.source}:{task.name}" if task.source in ("lab", "bigbench") else task.name
+    """The name of a task in cells and tables: with its source for those of the lab and of benchmarks, else alone."""
+    return f"{task.source}:{task.name}" if task.source in ("lab", "bigbench", "lm-eval") else task.name
 
 
 def _metrics_for(study: Study, entry: TaskEntry, task: Task) -> tuple[str, ...]:
@@ -136,6 +147,10 @@ def _metrics_for(study: Study, entry: TaskEntry, task: Task) -> tuple[str, ...]:
 
 def companions(task: Task) -> tuple[str, ...]:
     """Continuous metrics of the same items, by which a jump is told from an artefact of a strict metric."""
+    if task.harness and task.harness.output_type == "loglikelihood":
+        return ("target_logprob",)
+    if task.harness and _has_options(task):
+        return ("target_logprob", "option_probability", "brier")
     if _has_options(task):
         return ("multiple_choice_grade", "target_logprob", "option_probability", "brier")
     strict = () if "exact_str_match" in task.metrics else ("exact_match",)

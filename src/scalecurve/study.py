@@ -154,8 +154,9 @@ class Study(_Table):
         return self.model_dump(exclude=set(THROUGHPUT_FIELDS)) == other.model_dump(exclude=set(THROUGHPUT_FIELDS))
 
 
-def load_study(path: str | Path) -> Study:
-    """Read a study file. Paths in it are relative to it; ``name`` defaults to the file's stem."""
+def load_study(path: str | Path, *, models: Sequence[str] = ()) -> Study:
+    """Read a study file. Paths in it are relative to it; ``name`` defaults to the file's stem. ``models``, where given,
+    take the place of the file's own, which may then have none."""
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8")
@@ -172,6 +173,8 @@ def load_study(path: str | Path) -> Study:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(_toml_message(path, text, str(error))) from None
+    if models:
+        data["models"] = list(models)
     data.setdefault("name", re.sub(r"[^A-Za-z0-9._+-]+", "-", path.stem).lstrip("-._+") or "study")
     return parse_study(data, source=str(path), text=text, base=path.parent)
 
@@ -205,7 +208,11 @@ def _resolve_paths(study: Study, base: Path) -> Study:
     """Make references to existing files absolute, so that the study means the same wherever it is read."""
 
     def absolute(ref: str) -> str:
-        looks_like_path = "/" in ref or ref.endswith((".toml", ".json"))
+        source, colon, rest = ref.partition(":")
+        if colon and source in ("lm-eval", "checkpoints"):
+            path, colon, more = rest.partition(":")
+            return f"{source}:{absolute(path)}{colon}{more}"
+        looks_like_path = "/" in ref or ref.endswith((".toml", ".json", ".yaml", ".yml"))
         return str((base / ref).resolve()) if looks_like_path and (base / ref).exists() else ref
 
     models = tuple(

@@ -12,7 +12,7 @@ from scalecurve.cli._app import app
 
 @app.command("import")
 def import_(
-    source: Annotated[str, typer.Argument(help="Format: lm-eval, or auto to recognise it.")],
+    source: Annotated[str, typer.Argument(help="lm-eval, scalecurve (an exported run), or auto to recognise it.")],
     paths: Annotated[list[Path], typer.Argument(help="Result files, or folders of them.")],
     into: Annotated[Path, typer.Option("--into", help="Run directory to make.")],
 ) -> None:
@@ -20,10 +20,15 @@ def import_(
     import sys
 
     from scalecurve.exchange import import_files
+    from scalecurve.exchange.tidy_run import is_tidy_run, read_tidy_run
     from scalecurve.pipeline import judge_run
     from scalecurve.runs import RunDirectory
 
     run = RunDirectory(into)
+    if len(paths) == 1 and source in ("auto", "scalecurve") and is_tidy_run(paths[0]):
+        read_tidy_run(paths[0], run)
+        print(f"imported into {into}; next: scalecurve report {into}")
+        return
     unmatched = import_files(paths, run, source)
     judge_run(run)
     for model in unmatched:

@@ -119,6 +119,8 @@ def fingerprint(task: Task) -> str:
     """SHA-256 over all that determines the prompts and the scores of ``task`` (not its description or source)."""
     digest = hashlib.sha256()
     head = asdict(replace(task, examples=(), description="", source="", keywords=(), fingerprint="", probes={}))
+    if task.harness is None:
+        del head["harness"]
     digest.update(json.dumps(head, sort_keys=True).encode())
     for example in task.examples:
         asked = [example.id, example.input, example.targets, example.options, example.option_scores, example.rationale]

@@ -12,7 +12,7 @@ from scalecurve.tasks.jsonfile import read_json
 from scalecurve.tasks.reader import MODES, read_task, subtask_files
 
 LAB = Path(__file__).resolve().parent.parent / "lab" / "tasks"
-SOURCES = ("lab", "bigbench", "bbh")
+SOURCES = ("lab", "bigbench", "bbh", "lm-eval")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
     """The leaf tasks that ``ref`` names; a container gives all its subtasks.
 
     ``lab:NAME[:SUBTASK]`` the laboratory's tasks; ``bigbench:NAME[:SUBTASK]`` the installed BIG-bench;
-    ``bbh:DIRECTORY/NAME`` BIG-Bench Hard; else the path of a ``task.json`` or its directory.
+    ``bbh:DIRECTORY/NAME`` BIG-Bench Hard; ``lm-eval:PATH[:PIPELINE]`` a task file of lm-evaluation-harness; else the
+    path of a ``task.json`` or its directory.
     """
     if mode not in MODES:
         raise UserError(f"mode: unknown mode {mode!r}; use {' or '.join(MODES)}")
@@ -54,6 +55,10 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
         from scalecurve.tasks.bbh import load_bbh
 
         return load_bbh(rest)
+    if source == "lm-eval":
+        from scalecurve.tasks.lm_eval import load_lm_eval
+
+        return load_lm_eval(rest)
     return _path_tasks(ref, mode)
 
 
