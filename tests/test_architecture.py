@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "report": {"nouns", "metrics", "runs", "curves"},
     "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute"},
     "lab": {"nouns"},
-    "exchange": {"nouns", "models", "runs"},
+    "exchange": {"nouns", "models", "metrics", "runs"},
     "thinking": {"nouns", "prompts", "runs", "curves"},
     "query": {"nouns"},
 }

@@ -92,7 +92,7 @@ def _grade_probes(run: RunDirectory) -> None:
 
 
 def judge_run(run: RunDirectory) -> None:
-    """Write verdicts.parquet from curves.parquet and scores.parquet, each family on its own axis (see ``axis_of``)."""
+    """Write verdicts.parquet from curves.parquet and scores.parquet, each family on its ``curves.axis_of``."""
     import polars as pl
 
     verdicts = judge_tables(pl.read_parquet(run.curves), pl.read_parquet(run.scores))
@@ -103,7 +103,7 @@ def judge_tables(curves: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     """The verdicts on a curves table; families that are judged on one axis are judged together."""
     import polars as pl
 
-    from scalecurve.curves import judge_all
+    from scalecurve.curves import axis_of, judge_all
     from scalecurve.curves.table import verdict_schema
 
     axes: dict[str, list[str]] = {}
@@ -114,14 +114,6 @@ def judge_tables(curves: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     of_axis = {axis: curves.filter(pl.col("family").is_in(families)) for axis, families in axes.items()}
     found = [judge_all(rows, scores, axis=axis) for axis, rows in of_axis.items()]
     return pl.concat(found) if found else pl.DataFrame(schema=verdict_schema())
-
-
-def axis_of(curves: pl.DataFrame) -> str | None:
-    """The axis to judge a family's curves on: the first on which its models differ, else the first with any value."""
-    from scalecurve.curves import AXES
-
-    known = [name for name in AXES if curves[name].count()]
-    return next((name for name in known if curves[name].drop_nulls().n_unique() > 1), known[0] if known else None)
 
 
 def _with_structural_zeros(verdicts: pl.DataFrame, records: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

@@ -217,8 +217,8 @@ def changes(
         if key in expected:
             middle, reach = expected[key]
             if abs(curve.y[at] - middle) > reach:
-                found = {"expected": middle, "low": middle - reach, "high": middle + reach}
-                yield replace(alert, kind="divergence", **found)
+                low, high = middle - reach, middle + reach
+                yield replace(alert, kind="divergence", expected=middle, low=low, high=high)
 
 
 def _fallen_from(curve: Curve, at: int) -> float | None:

@@ -196,7 +196,11 @@ def test_templates_run_in_a_sandbox(template: str, tmp_path: Path, monkeypatch: 
 def test_a_file_that_is_no_task(tmp_path: Path) -> None:
     (tmp_path / "list.yaml").write_text("- 1")
     (tmp_path / "bad.yaml").write_text("task: [")
-    for name, message in (("list.yaml", "must hold the fields"), ("bad.yaml", "not valid YAML"), ("no.yaml", "No such")):
+    for name, message in (
+        ("list.yaml", "must hold the fields"),
+        ("bad.yaml", "not valid YAML"),
+        ("no.yaml", "No such"),
+    ):
         with pytest.raises(UserError, match=message):
             load_tasks(f"lm-eval:{tmp_path / name}")
 
@@ -208,7 +212,9 @@ def test_gold_answers_in_every_form(tmp_path: Path) -> None:
     assert by["many"].examples[0].option_scores == (1.0, 1.0)
     (odd,) = load_tasks(written(tmp_path, "doc_to_target: out", docs=docs))
     assert (odd.flags, odd.examples[0].option_scores) == (("gold_out_of_range",), (0.0, 0.0))
-    (fixed,) = load_tasks(written(tmp_path, "doc_to_target: 0\ndoc_to_choice: {x: yes it is, y: no}", docs=docs))
+    (fixed,) = load_tasks(
+        written(tmp_path, "doc_to_target: 0\ndoc_to_choice: {x: yes it is, y: not at all}", docs=docs)
+    )
     assert (fixed.examples[0].targets, fixed.chance) == ((" yes it is",), 0.5)
 
 
@@ -257,7 +263,7 @@ def test_json_values_are_those_arrow_would_read(tmp_path: Path) -> None:
         assert second == {"a": 1.5, "b": None, "c": ["é"]}
 
 
-@pytest.mark.parametrize(("name", "content"), [("d.jsonl", '{"a": '), ("d.csv", 'a,b\n1\n'), ("d.parquet", "PAR1")])
+@pytest.mark.parametrize(("name", "content"), [("d.jsonl", '{"a": '), ("d.csv", "a,b\n1\n"), ("d.parquet", "PAR1")])
 def test_damaged_data_is_named(name: str, content: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text(content)
@@ -286,7 +292,7 @@ def test_a_study_file_may_name_one_beside_it(tmp_path: Path) -> None:
     (plan,) = make_plan(study).tasks
     assert plan.ref == "lm-eval:words"
     run, _ = run_study(study, tmp_path / "run")
-    again, outcome = run_study(load_study(run.study), tmp_path / "run")
+    _, outcome = run_study(load_study(run.study), tmp_path / "run")
     assert outcome.computed == 0, "the frozen study asks the same"
 
 

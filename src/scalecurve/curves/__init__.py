@@ -5,7 +5,7 @@ from scalecurve.curves.backtest import backtest, summarise
 from scalecurve.curves.descriptors import breakthroughness, linearity, noise_null, noise_p_values
 from scalecurve.curves.errors import benjamini_hochberg, chance_level, flatness, holm, standard_error
 from scalecurve.curves.forecast import forecast
-from scalecurve.curves.gather import AXES, curves_from_frame
+from scalecurve.curves.gather import AXES, axis_of, curves_from_frame
 from scalecurve.curves.inverse import (
     classification_loss,
     log_odds,
@@ -23,6 +23,7 @@ __all__ = [
     "AXES",
     "Probe",
     "artefact_check",
+    "axis_of",
     "backtest",
     "benjamini_hochberg",
     "breakthroughness",

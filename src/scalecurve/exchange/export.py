@@ -66,9 +66,9 @@ def export(run: RunDirectory, name: str, out: str, wanted: Wanted = Wanted()) ->
     if name not in FORMATS:
         near = difflib.get_close_matches(name, FORMATS, n=1)
         raise UserError(f"export: unknown format {name!r}; use {near[0] if near else ', '.join(FORMATS)}")
-    for setting in ("strategy", "metrics", "axis"):
+    for setting, option in (("strategy", "--strategy"), ("metrics", "--metric"), ("axis", "--axis")):
         if getattr(wanted, setting) and setting not in FORMATS[name].uses:
-            raise UserError(f"--{setting.removesuffix('s')}: {name} exports everything; leave it out")
+            raise UserError(f"{option}: {name} exports everything; leave it out")
     if not run.curves.exists():
         raise UserError(f"{run.path}: has no curves.parquet; finish the run, or: scalecurve rescore {run.path}")
     return [str(one) for one in FORMATS[name].write(run, out, wanted)]

@@ -203,7 +203,7 @@ class ScalecurveLM(TemplateLM):  # type: ignore[misc]
         eos = self.tokenizer.decode(self.eot_token_id, skip_special_tokens=False)
         until = handle_stop_sequences(settings.pop("until"), eos=eos)
         length, samples = settings.pop("max_gen_toks"), settings.pop("do_sample")
-        temperature = float(settings.pop("temperature", 0.0)) if samples else 0.0
+        temperature = float(settings.pop("temperature", 0.0)) * bool(samples)
         if settings:
             raise UserError(f"generation_kwargs: {next(iter(settings))}: is not supported by --model scalecurve")
         if not 0 < length < self.max_length:

@@ -110,7 +110,7 @@ def _load(path: Path) -> dict[str, Any]:
     except ImportError:
         raise UserError(f"{path}: reading YAML needs pyyaml; pip install pyyaml") from None
 
-    class Loader(yaml.SafeLoader):
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
         pass
 
     Loader.add_constructor("!function", lambda loader, node: Code(str(loader.construct_scalar(node))))
