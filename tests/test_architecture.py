@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "curves": {"nouns", "tasks", "metrics"},
     "report": {"nouns", "metrics", "runs", "curves"},
     "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute"},
+    "watch": {"nouns", "study", "models", "runs", "curves", "plan", "execute", "pipeline"},
     "lab": {"nouns"},
     "exchange": {"nouns", "models", "metrics", "runs"},
     "thinking": {"nouns", "prompts", "runs", "curves"},

@@ -20,10 +20,12 @@ from scalecurve.runs import RunDirectory
 from scalecurve.watch import ALERTS, STATE, Alert, Watch
 
 WEIGHTS = Path(__file__).parents[1] / "src" / "scalecurve" / "lab" / "weights"
-STUDY = (
-    'tasks = ["lab:facts:common", "lab:facts_choice"]\nlimit = 60\nmetrics = ["exact_match", "multiple_choice_grade"]\n'
-)
-STEPS = (1, 16, 128, 256, 800)
+STUDY = """
+tasks = ["lab:facts:common", "lab:facts_choice"]
+metrics = ["exact_match", "multiple_choice_grade"]
+limit = 104
+"""
+STEPS = (1, 16, 64, 256, 1200)
 SCRIPT = Path(sys.executable).with_name("scalecurve")
 
 
@@ -66,7 +68,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Training, list[l
         training.save(step)
         look = following.look()
         assert look.outcome is not None
-        assert look.outcome.computed == 2 * 60, "only the new checkpoint is asked"
+        assert look.outcome.computed == 2 * 104, "only the new checkpoint is asked"
         told.append(list(look.alerts))
     training.save(1600, weights=1)
     told.append(list(following.look().alerts))
@@ -92,8 +94,8 @@ def test_emergence_is_told_when_it_is_there_and_a_fall_as_regression(
     assert told[0] == [], "what is there when watching begins is the baseline"
     kinds = [{(alert.kind, alert.task, alert.metric) for alert in look} for look in told]
     assert ("regression", "lab:facts:common", "exact_match") in kinds[-1]
-    rises = {alert.kind for look in told[1:-1] for alert in look}
-    assert "regression" not in rises
+    assert ("emergence", "lab:facts_choice", "multiple_choice_grade") in kinds[-2]
+    assert "regression" not in {alert.kind for look in told[1:-1] for alert in look}
     fall = next(alert for alert in told[-1] if alert.kind == "regression" and alert.task == "lab:facts:common")
     assert (fall.step, fall.rung, fall.family) == (1600, "checkpoint-1600", "training")
     curves = pl.read_parquet(RunDirectory(training.run).curves).filter(task=fall.task, metric=fall.metric)
@@ -153,7 +155,22 @@ def test_a_half_written_and_a_broken_checkpoint_wait_and_the_rest_goes_on(traini
     look = following.look(quiet=0)
     assert look.outcome is not None
     assert look.outcome.cells == 4
-    assert look.outcome.computed == 120
+    assert look.outcome.computed == 2 * 104
+
+
+@pytest.mark.slow
+def test_what_training_deletes_stays_in_the_run(training: Training) -> None:
+    following = training.watch()
+    training.save(64)
+    assert following.look().outcome is not None
+    before = pl.read_parquet(RunDirectory(training.run).scores)
+    shutil.rmtree(training.folder / "checkpoint-64")
+    training.save(256)
+    look = following.look()
+    assert look.outcome is not None
+    assert (look.outcome.complete, look.outcome.computed, look.outcome.cells) == (True, 2 * 104, 4)
+    after = pl.read_parquet(RunDirectory(training.run).scores)
+    assert after.filter(rung="checkpoint-64").equals(before)
 
 
 @pytest.mark.slow
@@ -194,11 +211,11 @@ def test_kill_9_in_the_middle_and_the_same_end(
     process.kill()
     process.communicate()
     kept = {path: path.stat().st_mtime_ns for path in outputs.glob("*/part-*.parquet")}
-    assert 20 <= len(kept) < 5 * 2 * 15
+    assert 20 <= len(kept) < 5 * 2 * 26
     said, err = training.command("--once").communicate(timeout=300)
-    assert "5 checkpoints to step 800" in said, err
+    assert "5 checkpoints to step 1200" in said, err
     again = {path: path.stat().st_mtime_ns for path in outputs.glob("*/part-*.parquet")}
-    assert len(again) == 5 * 2 * 15
+    assert len(again) == 5 * 2 * 26
     assert {path: again[path] for path in kept} == kept, "nothing that was finished is asked again"
     key = ["rung", "task", "metric", "example_id", "value"]
     wanted = pl.read_parquet(RunDirectory(followed[0].run).scores).filter(pl.col("rung") != "checkpoint-1600")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from scalecurve.execute import Outcome, Watcher
+    from scalecurve.plan import Plan
 
 
 def run_study(
@@ -30,10 +31,23 @@ def run_study(
     Parts that are finished are kept; see ``scalecurve.execute``. Raises ``UserError`` before anything is written
     when the study names something unknown, when the directory holds another study, or when it is in use.
     """
-    from scalecurve.execute import execute
     from scalecurve.plan import make_plan
 
-    plan = make_plan(study)
+    return run_plan(make_plan(study), out, watcher=watcher, retry_failed=retry_failed, workers=workers)
+
+
+def run_plan(
+    plan: Plan,
+    out: str | Path | None = None,
+    *,
+    watcher: Watcher | None = None,
+    retry_failed: bool = False,
+    workers: int | None = 1,
+) -> tuple[RunDirectory, Outcome]:
+    """``run_study`` of a study that is planned already."""
+    from scalecurve.execute import execute
+
+    study = plan.study
     run = RunDirectory(Path(out) if out else Path("runs") / study.name)
     if run.path.exists() and not run.path.is_dir():
         raise UserError(f"{run.path}: is a file; give a directory with --out")

@@ -91,10 +91,15 @@ class RungRun:
     retry_failed: bool
 
     def from_disk(self, listener: Listener) -> bool:
-        """Fill ``state`` without opening the model where every part of it is on disk; whether that was so."""
+        """Fill ``state`` without opening the model where every part of it is on disk; whether that was so.
+
+        A local model whose files are gone by now is taken for what it was.
+        """
         record = self.state.record
         fingerprint = record["fingerprint"]
-        if self.retry_failed or not fingerprint or identity(self.rung, dtype=self.plan.study.dtype) != fingerprint:
+        if self.retry_failed or not fingerprint:
+            return False
+        if identity(self.rung, dtype=self.plan.study.dtype, gone=fingerprint) != fingerprint:
             return False
         size = _part_size(self.plan.study.part_size, record["params_total"] or 0)
         found: list[tuple[CellRecord, int, str, Mapping[str, int | str]]] = []

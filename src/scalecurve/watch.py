@@ -21,11 +21,12 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.models.checkpoints import QUIET, Checkpoint, list_checkpoints
-from scalecurve.nouns import Curve, UserError
-from scalecurve.pipeline import judge_tables, run_study
+from scalecurve.nouns import Curve, Rung, UserError
+from scalecurve.pipeline import judge_tables, run_plan
 from scalecurve.runs import RunDirectory
 from scalecurve.runs.atomic import write_bytes
 from scalecurve.study import Study, load_study
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from scalecurve.execute import Outcome, Watcher
+    from scalecurve.plan import Plan
 
 AXIS = "step"
 ALERTS, STATE = "alerts.jsonl", "watch.json"
@@ -106,9 +108,25 @@ class Watch:
         ready = tuple((one.folder, one.signature) for one in checkpoints if one.complete)
         if not ready or ready == self._evaluated:
             return Look(checkpoints, None, ())
-        _, outcome = run_study(self.study, self.run.path, watcher=watcher)
+        _, outcome = run_plan(self._plan(), self.run.path, watcher=watcher)
         self._evaluated = ready
         return Look(checkpoints, outcome, tuple(self._tell(on_alert)))
+
+    def _plan(self) -> Plan:
+        """The study of the checkpoints that are there, and of those that were evaluated and then deleted."""
+        from scalecurve.plan import make_plan
+
+        plan = make_plan(self.study)
+        (ladder,) = plan.ladders
+        there = {rung.name for rung in ladder.rungs}
+        fields = Rung.__dataclass_fields__
+        gone = [
+            Rung(**{name: record[name] for name in fields} | {"notes": tuple(record["notes"])})
+            for record in self.run.read_manifest().get("rungs", [])
+            if record["name"] not in there and record["fingerprint"]
+        ]
+        rungs = sorted((*ladder.rungs, *gone), key=lambda rung: rung.step or 0)
+        return replace(plan, ladders=(replace(ladder, rungs=tuple(rungs)),))
 
     # ── Alerts ──────────────────────────────────────────────────────────────────────────────────────────────
     def _tell(self, on_alert: Callable[[Alert], None] | None) -> Iterator[Alert]:
@@ -173,17 +191,17 @@ def _name(alert: dict[str, Any]) -> tuple[Any, ...]:
 def changes(
     rung: str, before: pl.DataFrame, after: pl.DataFrame, old: pl.DataFrame, new: pl.DataFrame
 ) -> Iterator[Alert]:
-    """What the checkpoint ``rung`` changed: curves and verdicts without it and with it. Preferred metrics only."""
+    """What the checkpoint ``rung`` changed, from curves and verdicts without it and with it, by one metric a task."""
     import polars as pl
 
     from scalecurve.curves import curves_from_frame
 
-    newest = after.filter(pl.col("preferred") & pl.col("y").is_not_null() & (pl.col("rung") == rung))
+    chosen = _headlines(after)
+    newest = chosen.filter(pl.col("rung") == rung)
     if newest.is_empty():
         return
     step = int(newest[AXIS][0])
     shapes = [{tuple(row[name] for name in KEY): row["shape"] for row in table.to_dicts()} for table in (old, new)]
-    chosen = after.filter(pl.col("preferred") & pl.col("y").is_not_null())
     expected = _forecasts(before, step, chosen)
     for curve in curves_from_frame(chosen, AXIS):
         if rung not in curve.rungs or not curve.rungs.index(rung):
@@ -192,7 +210,6 @@ def changes(
         at = curve.rungs.index(rung)
         se = curve.se[at] if math.isfinite(curve.se[at]) else None
         was, has = shapes[0].get(key, ""), shapes[1].get(key, "")
-
         alert = Alert(
             kind="verdict",
             rung=rung,
@@ -215,10 +232,19 @@ def changes(
         if best is not None and (at < 2 or _fallen_from(curve, at - 1) is None):
             yield replace(alert, kind="regression", expected=best)
         if key in expected:
-            middle, reach = expected[key]
-            if abs(curve.y[at] - middle) > reach:
-                low, high = middle - reach, middle + reach
+            middle, low, high = expected[key]
+            if not low <= curve.y[at] <= high:
                 yield replace(alert, kind="divergence", expected=middle, low=low, high=high)
+
+
+def _headlines(curves: pl.DataFrame) -> pl.DataFrame:
+    """The scored points of each task's preferred metric, or where that was not asked for, of the first that was."""
+    import polars as pl
+
+    asked = list(KEY[:-1])
+    best = (pl.col("metric").filter(pl.col("preferred")).first(), pl.col("metric").first())
+    chosen = curves.group_by(asked, maintain_order=True).agg(pl.coalesce(*best).alias("metric"))
+    return curves.join(chosen, on=list(KEY), how="semi").filter(pl.col("y").is_not_null())
 
 
 def _fallen_from(curve: Curve, at: int) -> float | None:
@@ -232,8 +258,10 @@ def _fallen_from(curve: Curve, at: int) -> float | None:
     return curve.y[best] if best is not None and falls[0][best, at] else None
 
 
-def _forecasts(before: pl.DataFrame, step: int, chosen: pl.DataFrame) -> dict[tuple[Any, ...], tuple[float, float]]:
-    """Curve → (forecast score at ``step``, half the interval); none where the step lies below known ones."""
+def _forecasts(
+    before: pl.DataFrame, step: int, chosen: pl.DataFrame
+) -> dict[tuple[Any, ...], tuple[float, float, float]]:
+    """Curve → (forecast score at ``step``, its interval); none where the step lies below known ones."""
     import polars as pl
 
     from scalecurve.curves import forecast
@@ -247,12 +275,8 @@ def _forecasts(before: pl.DataFrame, step: int, chosen: pl.DataFrame) -> dict[tu
     except UserError:  # no curve has enough points yet
         return {}
     rows = found.join(chosen.select(KEY).unique(), on=list(KEY), how="semi").to_dicts()
-    reach = _normal(1 - FALSE_ALARMS / 2 / max(1, len(rows)))
-    return {tuple(row[name] for name in KEY): (row["y"], reach * row["sd"]) for row in rows}
-
-
-def _normal(probability: float) -> float:
-    """The quantile of the standard normal distribution."""
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(probability)
+    reach = NormalDist().inv_cdf(1 - FALSE_ALARMS / 2 / max(1, len(rows)))
+    return {
+        tuple(row[name] for name in KEY): (row["y"], row["y"] - reach * row["sd"], row["y"] + reach * row["sd"])
+        for row in rows
+    }

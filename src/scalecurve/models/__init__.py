@@ -67,10 +67,15 @@ def open_model(
     return CachedModel(model, cache)
 
 
-def identity(rung: Rung, *, dtype: str = "float32") -> str:
-    """The fingerprint that the model of ``rung`` will have, where its files tell it; "" where it takes opening it."""
+def identity(rung: Rung, *, dtype: str = "float32", gone: str = "") -> str:
+    """The fingerprint that the model of ``rung`` will have, where its files tell it; "" where it takes opening it.
+
+    ``gone`` stands for a model on this machine that is not there any more, as a checkpoint that training has deleted.
+    """
     if rung.backend not in ("transformers", "gguf"):
         return ""
+    if rung.location.startswith("/") and not Path(rung.location).exists():
+        return gone
     from scalecurve.models.local import local_identity
 
     return local_identity(rung, dtype)
