@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "curves": {"nouns", "tasks", "metrics"},
     "report": {"nouns", "metrics", "runs", "curves"},
     "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute", "exchange"},
+    "watch": {"nouns", "study", "models", "runs", "curves", "plan", "execute", "pipeline"},
     "lab": {"nouns"},
     "thinking": {"nouns", "prompts", "metrics", "runs", "curves"},
     "elicit": {"nouns", "study", "prompts", "models", "metrics", "runs", "curves", "plan", "asking"},

@@ -87,13 +87,14 @@ def execute(
     questions = sum(task.n_questions for task in plan.tasks)
     watcher.begin(questions * sum(weight(job.rung) for job in jobs), len(jobs), len(plan.tasks))
     try:
-        workers = min(len(jobs), workers or default_workers(job.rung for job in jobs))
+        unfinished = [job for job in jobs if not job.from_disk(watcher)]
+        workers = min(len(unfinished), workers or default_workers(job.rung for job in unfinished))
         if workers > 1:
             from scalecurve.workers import run_side_by_side
 
-            run_side_by_side(jobs, workers, watcher, ledger.changed)
+            run_side_by_side(unfinished, workers, watcher, ledger.changed)
         else:
-            for job in jobs:
+            for job in unfinished:
                 job.go(watcher, ledger.changed)
         refusals = [job.state.refused for job in jobs if job.state.broken]
         if len(refusals) == len(jobs) and refusals[0] is not None:
@@ -128,7 +129,10 @@ class _Ledger:
         self.states = {}
         for family, rung in plan.rungs():
             known = rungs.get((family, rung.name), {})
-            record = {"fingerprint": "", "batch_tokens": None} | known | {"family": family, **asdict(rung)}
+            own = {"family": family, **asdict(rung)}
+            for count in ("params_non_embedding", "params_total"):  # measured before, where the rung does not say
+                own[count] = own[count] or known.get(count)
+            record = {"fingerprint": "", "batch_tokens": None} | known | own
             cells = {
                 cell: CellRecord(cell, len(task.queries[arm]), seconds=seconds.get(cell.key, 0.0))
                 for task in plan.tasks

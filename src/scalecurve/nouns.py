@@ -54,6 +54,28 @@ class Postprocess:
 
 
 @dataclass(frozen=True, slots=True)
+class Harness:
+    """What a task of lm-evaluation-harness brings besides its prompts (the harness's own names where it has them).
+
+    ``output_type``: multiple_choice, loglikelihood or generate_until. ``target_delimiter`` stands before every answer
+    and is no part of an option's length. A generation ends before the first of ``until``; ``filters`` (each a
+    ``function`` with its settings) make it the response, and ``exact_match`` disregards what ``ignore`` says.
+    ``num_fewshot`` is the file's own number of shots (None: it names none), ``sampler`` how they are drawn, and
+    ``leave_out`` says that the question itself is left out of the draw. ``version`` is the file's.
+    """
+
+    output_type: str
+    target_delimiter: str = " "
+    until: tuple[str, ...] = ()
+    filters: tuple[Mapping[str, Any], ...] = ()
+    ignore: Mapping[str, Any] = field(default_factory=dict)
+    num_fewshot: int | None = None
+    sampler: str = "default"
+    leave_out: bool = True
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A leaf task: examples that share a rendering, metrics and a chance level.
 
@@ -63,6 +85,7 @@ class Task:
     ``contrast`` names the leaf that asks the same examples, id by id, without this one's trap (``curves.gaps``).
     ``flags`` name defects and repairs (see docs). ``fingerprint`` is a SHA-256 over all that determines prompts and
     scores.
+    ``harness`` is set for a task of lm-evaluation-harness.
     """
 
     name: str
@@ -83,6 +106,7 @@ class Task:
     probes: Mapping[str, Any] = field(default_factory=dict)
     worked: tuple[Example, ...] = ()
     contrast: str = ""
+    harness: Harness | None = None
 
 
 # ── Who answers ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from scalecurve.exchange import Imported
     from scalecurve.execute import Outcome, Watcher
+    from scalecurve.plan import Plan
 
 
 def run_study(
@@ -33,10 +34,24 @@ def run_study(
     with ``allow_code``. Raises ``UserError`` before anything is written when the study names something unknown, when
     the directory holds another study, or when it is in use.
     """
-    from scalecurve.execute import execute
     from scalecurve.plan import make_plan
 
     plan = make_plan(study, allow_code=allow_code)
+    return run_plan(plan, out, watcher=watcher, retry_failed=retry_failed, workers=workers)
+
+
+def run_plan(
+    plan: Plan,
+    out: str | Path | None = None,
+    *,
+    watcher: Watcher | None = None,
+    retry_failed: bool = False,
+    workers: int | None = 1,
+) -> tuple[RunDirectory, Outcome]:
+    """``run_study`` of a study that is planned already."""
+    from scalecurve.execute import execute
+
+    study = plan.study
     run = RunDirectory(Path(out) if out else Path("runs") / study.name)
     if run.path.exists() and not run.path.is_dir():
         raise UserError(f"{run.path}: is a file; give a directory with --out")
@@ -150,18 +165,28 @@ def _add(
 
 
 def judge_run(run: RunDirectory) -> None:
-    """Write verdicts.parquet from curves.parquet and scores.parquet, on the first axis that any rung has a value on."""
+    """Write verdicts.parquet from curves.parquet and scores.parquet, each family on its ``curves.axis_of``."""
     import polars as pl
 
-    from scalecurve.curves import AXES, judge_all
+    verdicts = judge_tables(pl.read_parquet(run.curves), pl.read_parquet(run.scores))
+    write_parquet(run.verdicts, _with_structural_zeros(verdicts, run.read_manifest()["tasks"]))
+
+
+def judge_tables(curves: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    """The verdicts on a curves table; families that are judged on one axis are judged together."""
+    import polars as pl
+
+    from scalecurve.curves import axis_of, judge_all
     from scalecurve.curves.table import verdict_schema
 
-    curves = pl.read_parquet(run.curves)
-    axis = next((name for name in AXES if curves[name].count()), None)
-    verdicts = (
-        judge_all(curves, pl.read_parquet(run.scores), axis=axis) if axis else pl.DataFrame(schema=verdict_schema())
-    )
-    write_parquet(run.verdicts, _with_structural_zeros(verdicts, run.read_manifest()["tasks"]))
+    axes: dict[str, list[str]] = {}
+    for (family,), rows in curves.group_by("family", maintain_order=True):
+        axis = axis_of(rows)
+        if axis:
+            axes.setdefault(axis, []).append(str(family))
+    of_axis = {axis: curves.filter(pl.col("family").is_in(families)) for axis, families in axes.items()}
+    found = [judge_all(rows, scores, axis=axis) for axis, rows in of_axis.items()]
+    return pl.concat(found) if found else pl.DataFrame(schema=verdict_schema())
 
 
 def _with_structural_zeros(verdicts: pl.DataFrame, records: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

@@ -109,18 +109,20 @@ def _plan_entry(study: Study, entry: TaskEntry, ways: Mapping[str, Way]) -> Iter
     from scalecurve.tasks.worked import with_worked
 
     check_names("metrics", entry.metrics or (), _metric_names(entry.metrics or ()))
-    asked = study.shots if entry.shots is None else entry.shots
-    arms = {
-        Arm(ways[ref].name, shots, seed): ways[ref]
-        for ref in entry.strategies or study.strategies
-        for shots in ways[ref].shots(asked)
-        for seed in study.every_seed
-    }
-    prompts, policy = entry.cot_prompts or study.cot_prompts, entry.shot_policy or study.shot_policy
-    if prompts and policy == "bigbench":
+    prompts, chosen = entry.cot_prompts or study.cot_prompts, entry.shot_policy or study.shot_policy
+    if prompts and chosen == "bigbench":
         raise UserError("shot_policy: bigbench shows other examples of the task; with cot_prompts use fixed")
     for task in load_tasks(entry.ref, mode=study.mode):
+        # bigbench is the default, which means the benchmark's own draw
+        policy = "lm_eval" if task.harness and chosen == "bigbench" else chosen
         task = with_worked(task, prompts) if prompts else task
+        asked = _shots(study, entry, task)
+        arms = {
+            Arm(ways[ref].name, shots, seed): ways[ref]
+            for ref in entry.strategies or study.strategies
+            for shots in ways[ref].shots(asked)
+            for seed in study.every_seed
+        }
         yield TaskPlan(
             ref=task_ref(task),
             task=replace(task, max_tokens=entry.max_tokens or study.max_tokens or task.max_tokens),
@@ -152,9 +154,17 @@ def _queries(task: Task, arms: Mapping[Arm, Way], policy: str, limit: int | None
     return queries
 
 
+def _shots(study: Study, entry: TaskEntry, task: Task) -> tuple[int, ...]:
+    """The numbers of shots asked for: the entry's, the study's, or where neither says any, the task's own."""
+    if entry.shots is not None:
+        return entry.shots
+    own = task.harness.num_fewshot if task.harness else None
+    return (own,) if own is not None and study.shots == (0,) else study.shots
+
+
 def task_ref(task: Task) -> str:
     """The name of a task in cells and tables: with its source where the source is known by a name, else alone."""
-    return f"{task.source}:{task.name}" if task.source in LISTED else task.name
+    return f"{task.source}:{task.name}" if task.source in (*LISTED, "lm-eval") else task.name
 
 
 def _metrics_for(study: Study, entry: TaskEntry, task: Task) -> tuple[str, ...]:
@@ -184,6 +194,10 @@ def with_extraction(metrics: tuple[str, ...]) -> tuple[str, ...]:
 
 def companions(task: Task) -> tuple[str, ...]:
     """Continuous metrics of the same items, by which a jump is told from an artefact of a strict metric."""
+    if task.harness and task.harness.output_type == "loglikelihood":
+        return ("target_logprob",)
+    if task.harness and _has_options(task):
+        return ("target_logprob", "option_probability", "brier")
     if _has_options(task):
         return ("multiple_choice_grade", "target_logprob", "option_probability", "brier")
     strict = () if "exact_str_match" in task.metrics else ("exact_match",)

@@ -175,8 +175,9 @@ class Study(_Table):
         return self.model_dump(exclude=set(THROUGHPUT_FIELDS)) == other.model_dump(exclude=set(THROUGHPUT_FIELDS))
 
 
-def load_study(path: str | Path) -> Study:
-    """Read a study file. Paths in it are relative to it; ``name`` defaults to the file's stem."""
+def load_study(path: str | Path, *, models: Sequence[str] = ()) -> Study:
+    """Read a study file. Paths in it are relative to it; ``name`` defaults to the file's stem. ``models``, where given,
+    take the place of the file's own, which may then have none."""
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8")
@@ -193,6 +194,8 @@ def load_study(path: str | Path) -> Study:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(_toml_message(path, text, str(error))) from None
+    if models:
+        data["models"] = list(models)
     data.setdefault("name", re.sub(r"[^A-Za-z0-9._+-]+", "-", path.stem).lstrip("-._+") or "study")
     return parse_study(data, source=str(path), text=text, base=path.parent)
 
@@ -230,8 +233,12 @@ def _resolve_paths(study: Study, base: Path) -> Study:
     """Make references to existing files absolute, so that the study means the same wherever it is read."""
 
     def absolute(ref: str) -> str:
+        source, colon, rest = ref.partition(":")
+        if colon and source in ("lm-eval", "checkpoints"):
+            path, colon, more = rest.partition(":")
+            return f"{source}:{absolute(path)}{colon}{more}"
         source, path, form = _PATH_IN_REF.fullmatch(ref).groups("")  # type: ignore[union-attr]  # it matches any text
-        looks_like_path = "/" in path or path.endswith((".toml", ".json", ".csv", ".jsonl"))
+        looks_like_path = "/" in path or path.endswith((".toml", ".json", ".csv", ".jsonl", ".yaml", ".yml"))
         found = looks_like_path and (base / path).exists()
         return f"{source}{(base / path).resolve()}{form}" if found else ref
 

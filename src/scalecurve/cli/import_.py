@@ -14,7 +14,7 @@ SHOWN = 20  # models no family file knows, and notes
 
 @app.command("import")
 def import_(
-    source: Annotated[str, typer.Argument(help="Format, such as lm-eval, or auto to recognise it.")],
+    source: Annotated[str, typer.Argument(help="Format: lm-eval, scalecurve (an export), …, or auto.")],
     paths: Annotated[list[Path], typer.Argument(help="Result files, or folders of them.")],
     into: Annotated[Path, typer.Option("--into", help="Run directory to make.")],
     columns: Annotated[str | None, typer.Option("--map", help="A table's columns: model=Model,score=acc, …")] = None,
@@ -28,8 +28,14 @@ def import_(
     import sys
 
     from scalecurve.exchange import lines_to_add
+    from scalecurve.exchange.tidy_run import is_tidy_run, read_tidy_run
     from scalecurve.pipeline import import_run
+    from scalecurve.runs import RunDirectory
 
+    if len(paths) == 1 and source in ("auto", "scalecurve") and is_tidy_run(paths[0]):
+        read_tidy_run(paths[0], RunDirectory(into))
+        print(f"imported into {into}; next: scalecurve report {into}")
+        return
     done = import_run(
         paths, into, source, columns=_columns(columns), shots=shots, arms=arm or (), families=family or ()
     )

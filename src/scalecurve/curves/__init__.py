@@ -7,7 +7,7 @@ from scalecurve.curves.descriptors import breakthroughness, linearity, noise_nul
 from scalecurve.curves.errors import benjamini_hochberg, chance_level, flatness, holm, standard_error
 from scalecurve.curves.forecast import forecast
 from scalecurve.curves.gaps import gap_curves, gap_scores, gap_table
-from scalecurve.curves.gather import AXES, curves_from_frame
+from scalecurve.curves.gather import AXES, axis_of, curves_from_frame
 from scalecurve.curves.inverse import (
     classification_loss,
     log_odds,
@@ -26,6 +26,7 @@ __all__ = [
     "Probe",
     "appears_at",
     "artefact_check",
+    "axis_of",
     "backtest",
     "belief_effects",
     "benjamini_hochberg",

@@ -56,6 +56,15 @@ def curve_points(scores: pl.DataFrame, curves: pl.DataFrame) -> pl.DataFrame:
     return points.join(scales, on=["family", "rung"], how="left")
 
 
+def axis_of(frame: pl.DataFrame) -> str | None:
+    """The axis to read a family's curves on: the first on which its models differ, else the first with any value.
+
+    The sizes of one model's checkpoints are all the same, so that theirs is training tokens or the step.
+    """
+    known = [name for name in AXES if name in frame.columns and frame[name].count()]
+    return next((name for name in known if frame[name].drop_nulls().n_unique() > 1), known[0] if known else None)
+
+
 def coordinate(axis: str, x: float) -> float:
     """Where a scale lies on the plotted axis: log10, except for loss, which is taken as it is and reversed."""
     return -x if axis in _LINEAR_AXES else log10(x)

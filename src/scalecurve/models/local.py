@@ -58,6 +58,11 @@ class LocalModel:
         return self._runner.head_positions
 
     @property
+    def runner(self) -> Runner:
+        """The engine itself: its tokenizer's rules (``encoder``), and scoring and writing by token ids."""
+        return self._runner
+
+    @property
     def fallback(self) -> str:
         """Why requests go in plain batches; empty when prefixes are shared."""
         return self._runner.fallback
@@ -101,13 +106,31 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     model.to(where)
     torch.set_num_threads(1 if count_parameters(model)[1] < SMALL else _all_threads())
     encoder = Encoder(tokenizer, _max_length(rung, model, tokenizer), rung.options.get("add_bos_token"))
-    said: dict[str, Any] = {"dtype": dtype, "revision": rung.revision, "options": dict(rung.options)}
     chat = chat_template(rung, tokenizer)
     if chat:
-        said["chat_template"] = chat.source
         encoder.ends |= chat.ends
     runner = Runner(model, encoder, batch_tokens=batch_tokens, plain=rung.options.get("engine") == "plain")
-    return LocalModel(rung, model, runner, fingerprint(source.files, said), chat)
+    return LocalModel(rung, model, runner, _identity(rung, dtype, source, chat), chat)
+
+
+def local_identity(rung: Rung, dtype: str) -> str:
+    """The fingerprint of a model whose files are on this machine; "" where they are not, or not as they should be.
+
+    Also "" for a model asked through its chat template, which takes its tokenizer to know.
+    """
+    if rung.options.get("chat"):
+        return ""
+    if rung.backend == "transformers" and not Path(rung.location).expanduser().is_dir():
+        return ""
+    try:
+        return _identity(rung, dtype, _source(rung))
+    except (UserError, OSError):
+        return ""
+
+
+def _identity(rung: Rung, dtype: str, source: Source, chat: ChatTemplate | None = None) -> str:
+    said: dict[str, Any] = {"dtype": dtype, "revision": rung.revision, "options": dict(rung.options)}
+    return fingerprint(source.files, said | ({"chat_template": chat.source} if chat else {}))
 
 
 @cache

@@ -17,7 +17,8 @@ def scoring_requests(question: Question, prompt: str) -> dict[str, Request]:
     if example.options and ("options" in wants or ("targets" in wants and _among_options(example))):
         requests["options"] = Request(prompt, options=example.options)
     if "targets" in wants and not _among_options(example):
-        requests["targets"] = Request(prompt, options=example.targets)
+        before = question.task.harness.target_delimiter if question.task.harness else ""
+        requests["targets"] = Request(prompt, options=tuple(before + target for target in example.targets))
     return requests
 
 

@@ -8,7 +8,6 @@ from scalecurve.nouns import UserError
 from scalecurve.report.data import Contents, Source
 from scalecurve.report.safe import rounded
 
-AXIS = "params_non_embedding"
 AHEAD = (1.8, 3.2)  # times the largest size
 FORECASTS = 150  # curves; the time grows with their square
 UNLOCKS = 150
@@ -32,12 +31,14 @@ def add_extras(contents: Contents) -> Contents:
 def _add_forecasts(source: Source, family: str, own: dict[Any, dict[str, Any]], task_of: dict[str, int]) -> None:
     import polars as pl
 
+    from scalecurve.curves import axis_of
     from scalecurve.curves.forecast import COMBINED, MIN_POINTS, Past, panels, predict
 
     frame = source.curves.filter((pl.col("family") == family) & pl.col("preferred"))
-    if frame[AXIS].is_null().all():
+    axis = axis_of(frame)
+    if axis is None or axis == "loss":  # what comes after a loss is not a multiple of it
         return
-    for panel in panels(frame, AXIS):
+    for panel in panels(frame, axis):
         past = Past(panel)  # shared, so that every past error is computed once
         for curve in panel.curves:
             shown = own.get((task_of[curve.task], curve.strategy, curve.shots))
@@ -50,7 +51,7 @@ def _add_forecasts(source: Source, family: str, own: dict[Any, dict[str, Any]], 
                 point = {"x": found.x, "y": found.by_method[COMBINED]}
                 point |= {"lo80": lo80, "hi80": hi80, "lo95": lo95, "hi95": hi95}
                 points.append({name: rounded(value, 4) for name, value in point.items()})
-            shown["fan"] = {"axis": AXIS, "points": points}
+            shown["fan"] = {"axis": axis, "points": points}
 
 
 def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], task_of: dict[str, int]) -> None:
@@ -60,12 +61,16 @@ def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], ta
     """
     import polars as pl
 
+    from scalecurve.curves import axis_of
     from scalecurve.curves.unlock import unlock
 
     if not source.run.scores.exists() or len({key[1] for key in own}) < 2:
         return
     headline = source.curves.filter((pl.col("family") == family) & pl.col("preferred"))
-    scales = {rung: x for rung, x in headline.select("rung", AXIS).unique().iter_rows() if x}
+    axis = axis_of(headline)
+    if axis is None:
+        return
+    scales = {rung: x for rung, x in headline.select("rung", axis).unique().iter_rows() if x}
     every = pl.read_parquet(source.run.scores)
     scores = every.join(
         headline.select("family", "task", "metric").unique(), on=["family", "task", "metric"], how="semi"

@@ -121,6 +121,8 @@ def fingerprint(task: Task) -> str:
     digest = hashlib.sha256()
     head = asdict(replace(task, examples=(), description="", source="", keywords=(), fingerprint="", probes={}))
     del head["contrast"]
+    if task.harness is None:
+        del head["harness"]
     digest.update(json.dumps(head, sort_keys=True).encode())
     for example in task.examples:
         asked = [example.id, example.input, example.targets, example.options, example.option_scores, example.rationale]

@@ -12,7 +12,7 @@ from scalecurve.tasks.jsonfile import read_json
 from scalecurve.tasks.reader import MODES, read_task, subtask_files
 
 LAB = Path(__file__).resolve().parent.parent / "lab" / "tasks"
-SOURCES = ("lab", "bigbench", "bbh", "inverse", "emoji", "twins", "answerability")
+SOURCES = ("lab", "bigbench", "bbh", "inverse", "emoji", "twins", "answerability", "lm-eval")
 LISTED = ("lab", "bigbench", "inverse", "emoji")
 
 
@@ -74,6 +74,10 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
         from scalecurve.tasks.answerability import load_answerability
 
         return load_answerability(rest, mode=mode)
+    if source == "lm-eval":
+        from scalecurve.tasks.lm_eval import load_lm_eval
+
+        return load_lm_eval(rest)
     return _path_tasks(ref, mode)
 
 

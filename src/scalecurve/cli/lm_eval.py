@@ -1,0 +1,28 @@
+"""``scalecurve lm-eval``: lm-evaluation-harness with scalecurve's engine among its models."""
+
+from __future__ import annotations
+
+import typer
+
+from scalecurve.cli._app import app
+
+
+@app.command(
+    "lm-eval",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def lm_eval(context: typer.Context) -> None:
+    """Run lm-evaluation-harness (all its arguments), which then knows --model scalecurve."""
+    import sys
+
+    from scalecurve.nouns import UserError
+
+    try:
+        from lm_eval.__main__ import cli_evaluate
+
+        import scalecurve.exchange.lm_eval_model  # noqa: F401  (registers the model)
+    except ImportError as error:
+        raise UserError(f"lm-eval: {error.name} is not installed; pip install 'scalecurve[models]' lm_eval") from None
+    sys.argv = ["lm-eval", *context.args]
+    cli_evaluate()
