@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.models.checkpoints import QUIET, Checkpoint, list_checkpoints
+from scalecurve.models.checkpoints import Checkpoint, list_checkpoints
 from scalecurve.nouns import Curve, Rung, UserError
 from scalecurve.pipeline import judge_tables, run_plan
 from scalecurve.runs import RunDirectory
@@ -96,15 +96,13 @@ class Watch:
         self._evaluated: tuple[Any, ...] = ()
         self._verdicts: tuple[frozenset[str], pl.DataFrame] | None = None
 
-    def look(
-        self, watcher: Watcher | None = None, on_alert: Callable[[Alert], None] | None = None, quiet: float = QUIET
-    ) -> Look:
+    def look(self, watcher: Watcher | None = None, on_alert: Callable[[Alert], None] | None = None) -> Look:
         """Evaluate what is complete and new, judge anew, and tell what changed.
 
         ``on_alert`` hears of each alert before it is kept, so that after a kill it may hear of one again. Raises
         ``UserError`` when the study is at fault, and when not one checkpoint can be opened.
         """
-        checkpoints = tuple(list_checkpoints(self.folder, quiet))
+        checkpoints = tuple(list_checkpoints(self.folder))
         ready = tuple((one.folder, one.signature) for one in checkpoints if one.complete)
         if not ready or ready == self._evaluated:
             return Look(checkpoints, None, ())

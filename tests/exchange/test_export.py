@@ -184,6 +184,7 @@ def test_lm_eval_layout_comes_back(run: RunDirectory, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     key = ["task", "metric", "y", "se"]
     mine = pl.read_parquet(run.curves).filter(pl.col("strategy") == "direct", pl.col("y").is_not_null())
+    mine = mine.filter(~pl.col("metric").str.starts_with("probe:"))  # partial abilities are not in that layout
     mine = mine.with_columns(pl.concat_str(pl.lit("lm-eval:"), "task").alias("task")).select(key).sort(key)
     back = pl.read_parquet(RunDirectory(again).curves).select(key).sort(key)
     assert_frame_equal(mine, back, check_exact=True)

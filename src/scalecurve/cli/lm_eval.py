@@ -13,11 +13,14 @@ from scalecurve.cli._app import app
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def lm_eval(context: typer.Context) -> None:
-    """Run lm-evaluation-harness (all its arguments), which then knows --model scalecurve."""
+    """Run lm-evaluation-harness with all its arguments; it then knows --model scalecurve. Its help: lm-eval run -h."""
     import sys
 
     from scalecurve.nouns import UserError
 
+    if context.args in (["--help"], ["-h"]):
+        print(context.get_help())
+        return
     try:
         from lm_eval.__main__ import cli_evaluate
 
