@@ -124,8 +124,9 @@ def test_the_gate_of_a_run_is_judged_and_gives_thresholds(call: Call, tmp_path: 
     out = tmp_path / "run"
     asked = ("--task", "twins:8", "--strategy", "gate", "--strategy", "direct", "--name", "gated")
     assert call("run", "--model", "mock", *asked, "--out", out, "--quiet").code == 0
-    alone, behind = call("gate", out, "--then", "direct").out.strip().split("\n\n")
-    for title, part, measure in (("the gate", alone, "auroc"), ("direct behind it", behind, "right")):
+    parts = call("gate", out, "--then", "direct").out.strip().split("\n\n")
+    titles = (("the gate", "auroc"), ("twins by kind", "deleted"), ("direct behind the gate", "right"))
+    for part, (title, measure) in zip(parts, titles, strict=True):
         first, header, line = part.splitlines()
         assert (first, header.split()[:5]) == (title, ["task", "rung", "n", "threshold", measure])
         assert line.split()[:3] == ["twins:8", "mock", "16"]

@@ -15,6 +15,7 @@ from scalecurve.prompts.gate import fit_threshold
 from scalecurve.report.data import gather
 from scalecurve.runs import RunDirectory, read_outputs
 from scalecurve.study import parse_study
+from scalecurve.tasks.twins import KINDS
 from scalecurve.thinking import answerability
 from scalecurve.thinking.answerability import fitted_thresholds, judge_gate
 
@@ -97,6 +98,8 @@ def test_measures_agree_with_the_runs_curves(run: RunDirectory) -> None:
             assert report.measures[name].value == pytest.approx(value)
             assert report.measures[name].low <= value <= report.measures[name].high
         assert report.measures["garbage_gated"].value <= report.measures["garbage"].value
+        kinds = [report.measures[f"twins {kind}"].value for kind in KINDS]
+        assert np.mean(kinds) == pytest.approx(report.measures["twins"].value), "six pairs of each kind"
 
 
 def test_the_threshold_of_an_item_never_saw_it_or_its_twin(run: RunDirectory) -> None:
@@ -126,8 +129,9 @@ def test_a_perfect_gate_is_perfect_on_held_out_items(run: RunDirectory, monkeypa
     monkeypatch.setattr(answerability, "read_cell", knowing)
     for report in judge_gate(run, replicates=20):
         values = {name: (one.value, one.low, one.high) for name, one in report.measures.items()}
-        assert values.pop("false_refusal") == (0.0, 0.0, 0.0)
-        assert set(values.values()) == {(1.0, 1.0, 1.0)}
+        reach = 1.959964**2 / (24 + 1.959964**2)  # Wilson: 24 of 24 are no proof of perfection
+        assert values["false_refusal"] == pytest.approx((0.0, 0.0, reach))
+        assert values["auroc"] == values["twins"] == values["recall"] == pytest.approx((1.0, 1 - reach, 1.0))
         assert report.threshold.value == 0.0
 
 

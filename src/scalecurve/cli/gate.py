@@ -43,14 +43,20 @@ def gate(
     if as_json:
         print(_print.as_json([asdict(report) for report in reports]))
         return
-    gate_alone = ("auroc", "twins", "false_refusal", "recall", "precision")
-    behind = [name for name in reports[0].measures if name not in gate_alone]
-    for title, names in (("the gate", gate_alone), (f"{then} behind it", behind)):
-        shown = [name for name in names if not all(isnan(report.measures[name].value) for report in reports)]
-        if shown:
-            headers = ("task", "rung", "n", "threshold", *(name.replace("_", " ") for name in shown))
-            lines = [_line(report, shown) for report in reports]
-            print(f"{title}\n{_print.table(headers, lines, right=(2, 3))}\n")
+    named = list(dict.fromkeys(name for report in reports for name in report.measures))
+    alone = ["auroc", "twins", "false_refusal", "recall", "precision"]
+    kinds = [name for name in named if name.startswith("twins ")]
+    behind = [name for name in named if name not in (*alone, *kinds)]
+    for title, names in (("the gate", alone), ("twins by kind", kinds), (f"{then} behind the gate", behind)):
+        rows = [report for report in reports if any(not isnan(_value(report, name)) for name in names)]
+        shown = [name for name in names if any(not isnan(_value(report, name)) for report in rows)]
+        if rows:
+            headers = ("task", "rung", "n", "threshold", *(name.split()[-1].replace("_", " ") for name in shown))
+            print(f"{title}\n{_print.table(headers, [_line(one, shown) for one in rows], right=(2, 3))}\n")
+
+
+def _value(report: GateReport, name: str) -> float:
+    return report.measures[name].value if name in report.measures else float("nan")
 
 
 def _line(report: GateReport, shown: list[str]) -> tuple[str, ...]:
@@ -60,7 +66,7 @@ def _line(report: GateReport, shown: list[str]) -> tuple[str, ...]:
 
     cells = []
     for name in shown:
-        one = report.measures[name]
-        span = f" ({number(one.low, 2)}–{number(one.high, 2)})" if not isnan(one.low) else ""
-        cells.append(f"{number(one.value, 2)}{span}")
+        one = report.measures.get(name)
+        span = f" ({number(one.low, 2)}–{number(one.high, 2)})" if one and not isnan(one.low) else ""
+        cells.append(f"{number(one.value if one else None, 2)}{span}")
     return report.task, report.rung, str(report.n), number(report.threshold.value, 2), *cells

@@ -2,7 +2,8 @@
 
 Nothing is asked again. "The gate, then a strategy" is replayed from the margins of the strategy ``gate`` and the
 answers of that strategy to the same questions. The threshold of each rung is fitted on one half of the items and judged
-on the other, and the reverse; members of a pair stay together. Intervals draw whole pairs, with thresholds as fitted.
+on the other, and the reverse; members of a pair stay together. Intervals draw whole pairs, with thresholds as fitted;
+where all items agree, they are Wilson's.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 GATE = "gate"
+Z = 1.959964
 LEAST = 4  # items of either kind that a threshold is fitted and judged on
 
 
@@ -41,7 +43,8 @@ class Measure:
 class GateReport:
     """One rung on one task; ``threshold`` is fitted on all ``n`` items, for other items than these.
 
-    ``measures``: ``auroc``, ``twins`` (twin accuracy), and with held-out thresholds ``false_refusal``, ``recall`` and
+    ``measures``: ``auroc``, ``twins`` (twin accuracy; ``twins KIND`` where the unanswerable examples tell their
+    ``metadata["kind"]``), and with held-out thresholds ``false_refusal``, ``recall`` and
     ``precision`` of refusing. With a strategy behind the gate also ``right`` (its accuracy on the answerable items),
     ``garbage`` and ``garbage_gated`` (substantive answers to unanswerable items, without and with the gate),
     ``selective`` and ``selective_gated`` (accuracy on what is answered), ``aurc`` (area under risk against coverage
@@ -68,6 +71,7 @@ class _Items:
     selective: Floats
     handled: Floats
     twin: Floats
+    kind: NDArray[np.str_]
 
     def take(self, chosen: Ints) -> _Items:
         return _Items(*(getattr(self, name)[chosen] for name in self.__slots__))
@@ -158,10 +162,11 @@ def _items(gated: Rows, answers: Rows | None, task: Task) -> _Items:
         values = [None if answer is None else metric(task, example, answer) for metric in about]
         cluster = names.setdefault(str(example.metadata.get("pair", f"\0{example.id}")), len(names))
         numbers = [np.nan if value is None else value for value in values]
-        rows.append((margin, answerable, cluster, *numbers, wins.get(example.id, np.nan)))
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * 8
-    margin_, yes, cluster_ = np.asarray(columns[0], float), np.asarray(columns[1], bool), np.asarray(columns[2], int)
-    return _Items(margin_, yes, cluster_, *(np.asarray(column, float) for column in columns[3:]))
+        kind = str(example.metadata.get("kind", ""))
+        rows.append((margin, answerable, cluster, *numbers, wins.get(example.id, np.nan), kind))
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * 9
+    kinds_of = (float, bool, int, float, float, float, float, float, str)
+    return _Items(*(np.asarray(column, kind) for column, kind in zip(columns, kinds_of, strict=True)))
 
 
 def _twins(rows: Rows) -> dict[str, float]:
@@ -198,34 +203,41 @@ def _halves(items: _Items, seed: int) -> Ints:
 
 
 def _with_intervals(items: _Items, accepted: Bools, behind: bool, seed: int, replicates: int) -> dict[str, Measure]:
-    values = _measures(items, accepted, behind)
+    kinds = [str(kind) for kind in np.unique(items.kind) if kind]
+    found = _measures(items, accepted, behind, kinds)
     members = [np.flatnonzero(items.cluster == cluster) for cluster in range(int(items.cluster.max()) + 1)]
     rng = np.random.default_rng(seed)
-    copies: dict[str, list[float]] = {name: [] for name in values}
+    copies: dict[str, list[float]] = {name: [] for name in found}
     for _ in range(replicates):
         drawn = np.concatenate([members[at] for at in rng.integers(len(members), size=len(members))])
-        for name, value in _measures(items.take(drawn), accepted[drawn], behind).items():
+        for name, (value, _) in _measures(items.take(drawn), accepted[drawn], behind, kinds).items():
             copies[name].append(value)
-    return {name: Measure(value, *_interval(np.asarray(copies[name]))) for name, value in values.items()}
+    return {name: Measure(v, *_interval(np.asarray(copies[name]), v, n)) for name, (v, n) in found.items()}
 
 
-def _interval(values: Floats) -> tuple[float, float]:
-    values = values[np.isfinite(values)]
-    if len(values) < 2:
+def _interval(copies: Floats, value: float, n: int) -> tuple[float, float]:
+    """The middle 95% of the copies; where all are 0 or all are 1, Wilson's interval of ``n`` such items."""
+    copies = copies[np.isfinite(copies)]
+    if len(copies) < 2 or not n:
         return float("nan"), float("nan")
-    low, high = np.quantile(values, (0.025, 0.975))
-    return float(low), float(high)
+    low, high = (float(edge) for edge in np.quantile(copies, (0.025, 0.975)))
+    if low == high and value in (0.0, 1.0):
+        reach = Z**2 / (n + Z**2)
+        return (0.0, reach) if value == 0.0 else (1 - reach, 1.0)
+    return low, high
 
 
-def _measures(items: _Items, accepted: Bools, behind: bool) -> dict[str, float]:
+def _measures(items: _Items, accepted: Bools, behind: bool, kinds: Sequence[str]) -> dict[str, tuple[float, int]]:
+    """Each measure and the number of items it is about."""
     yes, no = items.answerable, ~items.answerable
+    fewer = min(int(yes.sum()), int(no.sum()))
     found = {
-        "auroc": auroc(items.margin, yes.astype(float)),
+        "auroc": (auroc(items.margin, yes.astype(float)), fewer),
         "twins": _mean(items.twin),
         "false_refusal": _mean(~accepted[yes]),
         "recall": _mean(~accepted[no]),
         "precision": _mean(no[~accepted]),
-    }
+    } | {f"twins {kind}": _mean(items.twin[items.kind == kind]) for kind in kinds}
     if behind:
         found |= {
             "right": _mean(items.right),
@@ -233,13 +245,13 @@ def _measures(items: _Items, accepted: Bools, behind: bool) -> dict[str, float]:
             "garbage_gated": _mean(items.garbage[no] * accepted[no]),
             "selective": _mean(items.selective),
             "selective_gated": _mean(items.selective[accepted]),
-            "aurc": risk_coverage(items.margin, items.handled)[2],
+            "aurc": (risk_coverage(items.margin, items.handled)[2], len(items.margin)),
         }
     return found
 
 
-def _mean(values: NDArray[Any]) -> float:
-    """The mean without NaN; NaN of nothing."""
+def _mean(values: NDArray[Any]) -> tuple[float, int]:
+    """The mean without NaN, and of how many; NaN of nothing."""
     values = np.asarray(values, float)
     values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else float("nan")
+    return float(values.mean()) if len(values) else float("nan"), len(values)
