@@ -16,7 +16,7 @@ from scalecurve.elicit.search import Say
 from scalecurve.elicit.space import Space, default_space
 from scalecurve.models import Model, open_model
 from scalecurve.nouns import Rung, Task, UserError
-from scalecurve.plan import Plan, make_plan
+from scalecurve.plan import Plan, make_plan, task_ref
 from scalecurve.study import Study
 
 
@@ -102,7 +102,7 @@ def _study_ref(study: Study, plan: Plan, task: Task) -> str:
         return study.tasks[[planned.task for planned in plan.tasks].index(task)].ref
     if task.source == "bbh":
         return next(f"{entry.ref}/{task.name}" for entry in study.tasks if entry.ref.startswith("bbh:"))
-    return f"{task.source}:{task.name}" if task.source in ("lab", "bigbench") else task.source
+    return task_ref(task) if task_ref(task) != task.name else task.source
 
 
 class OneModel:

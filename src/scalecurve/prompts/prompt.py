@@ -72,13 +72,11 @@ class Prompt:
         """The prompt file that ``parse_prompt`` reads back equal."""
         import tomli_w
 
-        values: dict[str, Any] = {"strategy": self.strategy, "options": self.options, "answer": self.answer}
-        if self.task:
-            values |= {"task": self.task, "chosen_on": list(self.chosen_on)}
-        values |= {name: dict(table) for name in ("template", "settings") if (table := getattr(self, name))}
-        if self.shots is not None:
-            values["shots"] = [_shot_table(shot) for shot in self.shots]
-        return tomli_w.dumps(values)
+        head = {"strategy": self.strategy, "options": self.options, "answer": self.answer, "task": self.task}
+        tables = {name: dict(table) for name in ("template", "settings") if (table := getattr(self, name))}
+        shots = {} if self.shots is None else {"shots": [_shot_table(shot) for shot in self.shots]}
+        ids = ", ".join(tomli_w.dumps({"id": name}).removeprefix("id = ").strip() for name in self.chosen_on)
+        return tomli_w.dumps(head) + f"chosen_on = [{ids}]\n" + tomli_w.dumps(shots | tables)
 
 
 # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────
