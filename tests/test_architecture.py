@@ -14,7 +14,8 @@ MAY_IMPORT = {
     "nouns": set(),
     "study": {"nouns"},
     "tasks": {"nouns"},
-    "prompts": {"nouns", "tasks"},
+    "controller": {"nouns"},
+    "prompts": {"nouns", "tasks", "controller"},
     "engine": {"nouns"},
     "models": {"nouns", "engine"},
     "metrics": {"nouns", "tasks"},
@@ -29,7 +30,8 @@ MAY_IMPORT = {
     "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute"},
     "lab": {"nouns"},
     "exchange": {"nouns", "models", "runs"},
-    "thinking": {"nouns", "prompts", "metrics", "runs", "curves"},
+    "thinking": {"nouns", "tasks", "controller", "prompts", "metrics", "models", "asking", "runs", "curves"},
+    "serving": {"nouns", "tasks", "prompts", "asking", "thinking"},
     "query": {"nouns"},
 }
 TORCH_ROOMS = {"models", "engine", "lab"}

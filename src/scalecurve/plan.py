@@ -73,7 +73,16 @@ def make_plan(study: Study) -> Plan:
     if twice:
         raise UserError(f"{study.source}: tasks: {twice!r} is named by two entries; remove one of them")
     ladders = tuple(_within_budget(ladder, study.max_tokens_total) for ladder in _ladders(study))
+    _check_settings(study, ladders, tasks)
     return Plan(study, ladders, tuple(tasks))
+
+
+def _check_settings(study: Study, ladders: Sequence[Ladder], tasks: Sequence[TaskPlan]) -> None:
+    from scalecurve.prompts import check_settings
+
+    strategies = dict.fromkeys(arm.strategy for task in tasks for arm in task.arms)
+    with _at(study.source):
+        check_settings(strategies, study.settings, [rung.name for ladder in ladders for rung in ladder.rungs])
 
 
 @contextmanager

@@ -212,7 +212,9 @@ def _without_none(value: Any) -> Any:
 def _resolve_paths(study: Study, base: Path) -> Study:
     """Make references to existing files absolute, so that the study means the same wherever it is read."""
 
-    def absolute(ref: str) -> str:
+    def absolute(ref: Any) -> Any:
+        if not isinstance(ref, str):
+            return ref
         if ref.startswith("twins:"):  # twins:FILE:KIND
             file, *rest = ref.split(":")[1:]
             return ":".join(("twins", str((base / file).resolve()), *rest)) if (base / file).is_file() else ref
@@ -225,7 +227,9 @@ def _resolve_paths(study: Study, base: Path) -> Study:
     )
     tasks = tuple(entry.model_copy(update={"ref": absolute(entry.ref)}) for entry in study.tasks)
     cache = str((base / study.cache).resolve()) if study.cache else None
-    return study.model_copy(update={"models": models, "tasks": tasks, "cache": cache})
+    settings = {key: absolute(value) if key == "controller" else value for key, value in study.settings.items()}
+    changed = {"models": models, "tasks": tasks, "cache": cache, "settings": settings}
+    return study.model_copy(update=changed)
 
 
 # ── Error messages ───────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,16 @@
 
 from scalecurve.prompts.render import build_prompt, element
 from scalecurve.prompts.shots import Query, Shot, draw
-from scalecurve.prompts.strategy import Asking, Question, Strategy, get_strategy, strategy, strategy_names
+from scalecurve.prompts.strategy import (
+    Asking,
+    Question,
+    Strategy,
+    check_settings,
+    determining,
+    get_strategy,
+    strategy,
+    strategy_names,
+)
 
 __all__ = [
     "Asking",
@@ -11,6 +20,8 @@ __all__ = [
     "Shot",
     "Strategy",
     "build_prompt",
+    "check_settings",
+    "determining",
     "draw",
     "element",
     "get_strategy",
