@@ -112,12 +112,14 @@ def test_a_calibrated_controller_beats_both_and_random() -> None:
     development, held_out = invented(2000, 1), invented(2000, 2)
     for controller in (calibrated(development), learned(development)):
         found = replay(controller, held_out)
-        fast, slow, random, _, oracle = baselines(held_out, development, found.deferred)
+        fast, slow, random, _, oracle, least = baselines(held_out, development, found.deferred)
         assert found.over_best.low > 0
         assert found.accuracy.value > random.accuracy.value + 0.05
         assert found.accuracy.value <= oracle.accuracy.value == flip_matrix(held_out.fast, held_out.slow).either
         assert (fast.tokens.value, slow.tokens.value) == (2.0, held_out.slow_cost.mean())
         assert fast.work.value == 22.0
+        assert least.accuracy.value == slow.accuracy.value
+        assert fast.tokens.value < least.tokens.value < min(oracle.tokens.value, found.tokens.value)
 
 
 @pytest.mark.parametrize("slow_accuracy", [0.2, 0.4, 0.6, 0.8])

@@ -204,7 +204,7 @@ def test_live_as_replayed_and_in_a_run(tmp_path: Path) -> None:
         "shots": [2], "limit": 24, "shot_policy": "fixed",
     }  # fmt: skip
     run, _ = run_study(parse_study(base | {"strategies": ["direct", "chain_of_thought"]}), tmp_path / "run")
-    fitted = fit_run(run, kind="learned")
+    fitted = fit_run(run, kind="learned", tokens=25)
     save_controllers(fitted, tmp_path / "controller.json")
     pairs = read_run_pairs(run, "lab-332k")
     controller = fitted.of("lab-332k")

@@ -202,7 +202,7 @@ def _report(report: RungReport) -> str:
     from scalecurve.cli._print import amount, number, table
     from scalecurve.thinking import front
 
-    best = front([one for one in report.outcomes if one.name != "oracle"])
+    best = front([one for one in report.outcomes if one.name not in ("oracle", "least")])
     rows = [
         [
             one.name,

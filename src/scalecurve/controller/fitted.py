@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.str_]
-OWN_SLOPE = 0.5
-"""Weight of a family's own slopes: they are penalised four times as much as the slopes that all families share."""
+OWN_LEVEL, OWN_SLOPE = 2.0, 0.5
+"""Scale of a family's own level and slopes: penalised a quarter as much, and four times as much, as what is shared."""
 FEWEST = 6
 """Items in which an answer must occur to be a category of its own."""
 GRAIN = 1e-6
@@ -59,7 +59,7 @@ class Space:
         columns = [np.ones(len(family)), *standard.T, *unknown]
         for name in self.families:
             own = (family == name).astype(float)
-            columns += [own, *(OWN_SLOPE * own * values for values in standard.T)]
+            columns += [OWN_LEVEL * own, *(OWN_SLOPE * own * values for values in standard.T)]
         columns += [
             ((family == name) & (texts[column] == text)).astype(float) for column, name, text in self.categories
         ]
@@ -105,17 +105,23 @@ class Logistic:
 
     @staticmethod
     def fit(matrix: Floats, yes: Floats, penalty: float = 1.0) -> Logistic:
-        """Newton's method with a ridge on all but the constant."""
-        ridge = np.diag([1e-3, *[penalty] * (matrix.shape[1] - 1)])  # of the constant: finite where all say yes, or no
-        weights = np.zeros(matrix.shape[1])
-        for _ in range(50):
-            p = _sigmoid(matrix @ weights)
-            slope = matrix.T @ (p - yes) + ridge @ weights
-            step = np.linalg.solve(matrix.T @ (matrix * (p * (1 - p))[:, None]) + ridge, slope)
-            weights -= step
-            if np.abs(step).max() < 1e-9:
-                break
-        return Logistic(tuple(float(weight) for weight in weights))
+        """Least mean log loss plus a ridge on all but the constant, whose own is small: finite where all say yes."""
+        from scipy.optimize import minimize
+
+        ridge = np.full(matrix.shape[1], penalty)
+        ridge[0] = 1e-3
+        count = max(len(yes), 1)
+
+        def loss(weights: Floats) -> tuple[float, Floats]:
+            logits = matrix @ weights
+            value = float(np.sum(np.logaddexp(0, logits) - yes * logits) + 0.5 * ridge @ weights**2)
+            return value / count, (matrix.T @ (_sigmoid(logits) - yes) + ridge * weights) / count
+
+        start = np.zeros(matrix.shape[1])
+        found = minimize(
+            loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000, "ftol": 1e-13, "gtol": 1e-7}
+        )
+        return Logistic(tuple(float(weight) for weight in found.x))
 
     def __call__(self, matrix: Floats) -> Floats:
         return _sigmoid(matrix @ np.asarray(self.weights))

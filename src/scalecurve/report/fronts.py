@@ -55,8 +55,8 @@ def _front(report: Mapping[str, Any], said: Mapping[str, str]) -> Any:
 
 def _series(name: str) -> str:
     fixed = {"always fast": "always_fast", "always slow": "always_slow", "task router": "task_router"}
-    if name in fixed or name == "oracle":
-        return fixed.get(name, name)
+    if name in fixed or name in ("oracle", "least"):
+        return fixed.get(name, "oracle")
     if name.startswith("random"):
         return "random"
     if name.startswith(("learned", "calibrated", "threshold")):

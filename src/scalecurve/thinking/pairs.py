@@ -153,7 +153,9 @@ def read_run_pairs(
     slow_rung: str | None = None,
     frame: pl.DataFrame | None = None,
 ) -> Pairs:
-    """Items of ``run`` that ``rung`` answered under both strategies, by ``metric`` (None: each task's preferred).
+    """Items of ``run`` that ``rung`` answered under both strategies, by ``metric``.
+
+    Without ``metric``: each task's preferred one, or the first it was scored by where that is not among them.
 
     With ``slow_rung`` the second answer is that rung's, and its cost is its tokens times the ratio of the non-embedding
     parameters. Items are paired within (family, task, shots, seed); where shots differ between the arms there is no
@@ -187,7 +189,9 @@ def run_frame(run: RunDirectory, metric: str | None = None) -> pl.DataFrame:
 
     scores = pl.read_parquet(run.scores)
     if metric is None:
-        wanted = pl.read_parquet(run.curves).filter("preferred").select("task", "metric").unique()
+        scored = [(task["ref"], task["preferred_metric"], task["metrics"]) for task in run.read_manifest()["tasks"]]
+        rows = [(ref, preferred if preferred in metrics else metrics[0]) for ref, preferred, metrics in scored]
+        wanted = pl.DataFrame(rows, schema={"task": pl.String, "metric": pl.String}, orient="row")
         scores = scores.join(wanted, on=["task", "metric"], how="semi")
     else:
         scores = scores.filter(pl.col("metric") == metric)

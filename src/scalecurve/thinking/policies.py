@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from scalecurve.thinking.pairs import Pairs
 Floats = NDArray[np.float64]
 PRIOR = 4.0
 """Items' worth of the mean over all families that is mixed into each family's own mean."""
-PENALTY = 1.0
+PENALTIES = (2.0, 10.0, 50.0, 250.0)
+FOLDS = 5
 
 
 def threshold(least: float) -> Controller:
@@ -35,13 +36,13 @@ def calibrated(development: Pairs) -> Controller:
     return Controller(Calibrated({"": overall, **own}))
 
 
-def learned(development: Pairs, penalty: float = PENALTY) -> Controller:
+def learned(development: Pairs) -> Controller:
     """Ridge-penalised logistic regressions on the signals (``Learned``), all on ``development``.
 
     What thinking slowly is worth depends on how fast and slow answers are then reconciled. That is judged out of fold:
-    each fifth of the items by a choice fitted on the others.
+    each fifth of the items by a choice fitted on the others. So are the penalties chosen.
     """
-    return Controller(_learn(development, penalty))
+    return Controller(_learn(development, _penalties(development)))
 
 
 def budgeted(controller: Controller, development: Pairs, tokens: float) -> Controller:
@@ -54,17 +55,18 @@ def budgeted(controller: Controller, development: Pairs, tokens: float) -> Contr
     return replace(controller, label=f"{controller.name}, at most {tokens:g} tokens", rate=rate)
 
 
-def thrifty(development: Pairs, penalty: float = PENALTY, parts: int = 5) -> Controller:
+def thrifty(development: Pairs) -> Controller:
     """The learned controller at the greatest rate that keeps the better of always fast and always slow.
 
     The accuracy at each rate is judged out of fold on ``development``. Of all rates the greatest is taken below which
     no rate falls under the goal; where even rate 0 does, it stays 0.
     """
+    penalties = _penalties(development)
     goal = max(development.fast.mean(), development.slow.mean())
     each, right = np.empty(len(development)), np.empty(len(development))
-    for fold in folds(len(development), parts):
+    for fold in folds(len(development)):
         rest = np.setdiff1d(np.arange(len(development)), fold)
-        policy, own = _learn(development.take(rest), penalty), development.take(fold)
+        policy, own = _learn(development.take(rest), penalties), development.take(fold)
         each[fold], right[fold] = worth(policy, own.signals), settled(policy, own)
     order = np.argsort(-each, kind="stable")
     order = order[each[order] > 0]
@@ -72,7 +74,7 @@ def thrifty(development: Pairs, penalty: float = PENALTY, parts: int = 5) -> Con
     keeps = np.flatnonzero(accuracy < goal)
     kept = int(keeps[-1]) + 1 if len(keeps) else 0
     rate = float(each[order][kept]) if kept < len(order) else 0.0
-    return Controller(_learn(development, penalty), rate=max(rate * (1 - 1e-9), 0.0), label="learned, thrifty")
+    return Controller(_learn(development, penalties), rate=max(rate * (1 - 1e-9), 0.0), label="learned, thrifty")
 
 
 def settled(policy: Policy, items: Pairs) -> Floats:
@@ -81,33 +83,74 @@ def settled(policy: Policy, items: Pairs) -> Floats:
     return np.where(take, items.slow, items.fast)
 
 
-def _learn(development: Pairs, penalty: float) -> Learned:
+@dataclass(frozen=True, slots=True)
+class _Penalties:
+    """Of the regressions before and after a slow answer, and of the choice between the two."""
+
+    before: float
+    after: float
+    choice: float
+
+
+def _penalties(development: Pairs) -> _Penalties:
+    """Those of least log loss out of fold."""
+    known, seen = _matrices(development)[1::2]
+    telling = _telling(development)
+    return _Penalties(
+        before=_penalty(known, development.fast),
+        after=_penalty(seen, development.slow),
+        choice=_penalty(seen[telling], development.slow[telling]),
+    )
+
+
+def _penalty(matrix: Floats, yes: Floats) -> float:
+    """The penalty whose predictions of the items left out have the least log loss; the greatest for very few items."""
+    if len(yes) < 2 * FOLDS:
+        return PENALTIES[-1]
+    losses = []
+    for penalty in PENALTIES:
+        loss = 0.0
+        for fold in folds(len(yes), FOLDS):
+            rest = np.setdiff1d(np.arange(len(yes)), fold)
+            p = np.clip(Logistic.fit(matrix[rest], yes[rest], penalty)(matrix[fold]), 1e-6, 1 - 1e-6)
+            loss -= float(np.sum(np.where(yes[fold] > 0, np.log(p), np.log1p(-p))))
+        losses.append(loss)
+    return PENALTIES[int(np.argmin(losses))]
+
+
+def _matrices(development: Pairs) -> tuple[Space, Floats, Space, Floats]:
+    """The spaces before and after, with the items in them."""
     columns = columns_before(development.signals)
     before = Space.fit(*columns)
     known = before.matrix(*columns)
     columns = columns_after(development.signals, development.after)
     after = Space.fit(*columns)
-    seen = after.matrix(*columns)
+    return before, known, after, after.matrix(*columns)
+
+
+def _learn(development: Pairs, penalties: _Penalties) -> Learned:
+    before, known, after, seen = _matrices(development)
+    telling = _telling(development)
     right = np.empty(len(development))
-    for fold in folds(len(development)):
-        rest = np.setdiff1d(np.arange(len(development)), fold)
-        take = development.after.agree | ((_choice(development, seen, rest, penalty)(seen) > 0.5) & _found(development))
+    for fold in folds(len(development), FOLDS):
+        among = np.setdiff1d(telling, fold)
+        choice = Logistic.fit(seen[among], development.slow[among], penalties.choice)
+        take = development.after.agree | ((choice(seen) > 0.5) & _found(development))
         right[fold] = np.where(take, development.slow, development.fast)[fold]
     return Learned(
         before=before,
-        fast=Logistic.fit(known, development.fast, penalty),
-        slow=Logistic.fit(known, right, penalty),
-        tokens=LogLinear.fit(known, development.slow_cost, penalty),
+        fast=Logistic.fit(known, development.fast, penalties.before),
+        slow=Logistic.fit(known, right, penalties.before),
+        tokens=LogLinear.fit(known, development.slow_cost),
         after=after,
-        choice=_choice(development, seen, np.arange(len(development)), penalty),
-        last=Logistic.fit(seen, right, penalty),
+        choice=Logistic.fit(seen[telling], development.slow[telling], penalties.choice),
+        last=Logistic.fit(seen, right, penalties.after),
     )
 
 
-def _choice(items: Pairs, seen: Floats, among: NDArray[np.intp], penalty: float) -> Logistic:
-    """Which is right, of those among ``among`` where the answers differ and one is; without any, the fast one."""
-    telling = among[(items.fast[among] != items.slow[among]) & ~items.after.agree[among]]
-    return Logistic.fit(seen[telling], items.slow[telling], penalty)
+def _telling(items: Pairs) -> NDArray[np.intp]:
+    """Indices of the items where the answers differ and one of them is right."""
+    return np.flatnonzero((items.fast != items.slow) & ~items.after.agree)
 
 
 def _found(items: Pairs) -> NDArray[np.bool_]:

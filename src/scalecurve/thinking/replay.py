@@ -78,10 +78,12 @@ def way_of(controller: Controller, items: Pairs) -> Way:
 def baselines(
     items: Pairs, development: Pairs, rate: float, *, seed: int = 0, replicates: int = 2000
 ) -> tuple[Outcome, ...]:
-    """Always fast, always slow, random deferral at ``rate`` (in expectation), the task router, and the oracle.
+    """Always fast, always slow, random deferral at ``rate`` (in expectation), the task router, and two oracles.
 
     The task router takes, for a whole family, the way that was better on ``development`` (fast where equal or unseen)
-    and pays for that way only. The oracle defers exactly what slow thinking fixes: no controller does better.
+    and pays for that way only. The oracle defers exactly what slow thinking fixes: no controller is more often right.
+    ``least`` defers the cheapest of these until it is as often right as always slow: no controller that answers fast
+    first gets there with fewer tokens.
     """
     n = len(items)
     routed = np.zeros(n)
@@ -95,8 +97,18 @@ def baselines(
         mixed(f"random {rate:.0%}", items, np.full(n, rate), both=True),
         mixed("task router", items, routed),
         mixed("oracle", items, fixed, both=True),
+        mixed("least", items, _cheapest(items), both=True),
     )
     return tuple(outcome(way, items, seed=seed, replicates=replicates) for way in ways)
+
+
+def _cheapest(items: Pairs) -> Floats:
+    """1 for the items to fix, by ascending cost, until slow's accuracy is reached."""
+    fixes = np.flatnonzero(items.slow > items.fast)
+    wanted = max(0, round(items.slow.sum() - items.fast.sum()))
+    chosen = np.zeros(len(items))
+    chosen[fixes[np.argsort(items.slow_cost[fixes], kind="stable")][:wanted]] = 1.0
+    return chosen
 
 
 def mixed(name: str, items: Pairs, share: Floats, *, both: bool = False) -> Way:
