@@ -135,7 +135,7 @@ class Controllers:
         gates = {name: {key: getattr(one, key) for key in one.__slots__} for name, one in (self.gates or {}).items()}
         rungs = {name: one.to_json() for name, one in self.rungs.items()}
         head = {"format": FORMAT, "source": self.source, "fast": self.fast, "slow": self.slow}
-        return json.dumps(_rounded(head | {"gates": gates, "rungs": rungs}), ensure_ascii=False)
+        return json.dumps(_plain(head | {"gates": gates, "rungs": rungs}), ensure_ascii=False)
 
 
 def load_controllers(path: str | Path) -> Controllers:
@@ -167,12 +167,12 @@ def only_threshold(least: float) -> Controller:
     return Controller(Threshold(least))
 
 
-def _rounded(value: Any) -> Any:
-    """Numbers to nine significant digits, NaN as null: files that can be read, and decide the same."""
+def _plain(value: Any) -> Any:
+    """NaN as null."""
     if isinstance(value, float):
-        return float(f"{value:.9g}") if value == value else None
+        return value if value == value else None
     if isinstance(value, Mapping):
-        return {key: _rounded(one) for key, one in value.items()}
+        return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(one) for one in value]
+        return [_plain(one) for one in value]
     return value

@@ -50,8 +50,8 @@ def budgeted(controller: Controller, development: Pairs, tokens: float) -> Contr
     each = worth(controller.policy, development.signals)
     order = np.argsort(-each, kind="stable")
     spent = (development.fast_cost.sum() + np.cumsum(development.slow_cost[order])) / len(development)
-    over = each[order][spent > tokens]
-    rate = max(controller.rate, float(over[0])) if len(over) and over[0] > 0 else controller.rate
+    within = int(np.searchsorted(spent, tokens, side="right"))  # as many as can be afforded
+    rate = max(controller.rate, _between(each[order], within))
     return replace(controller, label=f"{controller.name}, at most {tokens:g} tokens", rate=rate)
 
 
@@ -73,8 +73,16 @@ def thrifty(development: Pairs) -> Controller:
     accuracy = (development.fast.sum() + np.cumsum((right - development.fast)[order])) / len(development)
     keeps = np.flatnonzero(accuracy < goal)
     kept = int(keeps[-1]) + 1 if len(keeps) else 0
-    rate = float(each[order][kept]) if kept < len(order) else 0.0
-    return Controller(_learn(development, penalties), rate=max(rate * (1 - 1e-9), 0.0), label="learned, thrifty")
+    rate = _between(each[order], kept + 1) if kept < len(order) else 0.0
+    return Controller(_learn(development, penalties), rate=rate, label="learned, thrifty")
+
+
+def _between(falling: Floats, count: int) -> float:
+    """The rate above which the first ``count`` of the falling worths lie: midway to the next, and never below 0."""
+    before = falling[count - 1] if count else np.inf
+    after = falling[count] if count < len(falling) else 0.0
+    middle = (before + after) / 2 if np.isfinite(before) else after
+    return max(float(middle), 0.0)
 
 
 def settled(policy: Policy, items: Pairs) -> Floats:
