@@ -21,12 +21,13 @@ def think(*words: object) -> subprocess.CompletedProcess[str]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two small rungs, both ways, on three tasks; with the questions that have no answer."""
     tasks = [
-        {"ref": "lab:answerability", "strategies": ["direct"], "shots": [0], "metrics": ["multiple_choice_grade"]},
+        {"ref": "lab:answerability", "strategies": ["gate"], "shots": [0], "metrics": ["gate_auroc"]},
         {"ref": "lab:two_hop_facts"},
     ]
     models = [{"ref": "lab", "rungs": ["lab-36k", "lab-109k"]}]
     study = {"name": "both", "models": models, "tasks": tasks, "limit": 60, "shots": [2], "shot_policy": "fixed"}
     study |= {"strategies": ["direct", "chain_of_thought"], "metrics": ["exact_match"]}
+    study |= {"settings": {"gate_dismissal": "unknown"}}
     folder = tmp_path_factory.mktemp("think")
     done, outcome = run_study(parse_study(study), folder / "run")
     assert outcome.complete
@@ -36,9 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_fit_then_ask(run: Path, tmp_path: Path) -> None:
     file = tmp_path / "controller.json"
-    fitted = think(
-        "fit", run, "--out", file, "--kind", "learned", "--larger", "lab-109k", "--gate-task", "lab:answerability"
-    )
+    fitted = think("fit", run, "--out", file, "--kind", "learned", "--larger", "lab-109k")
     assert fitted.returncode == 0, fitted.stderr
     assert "lab-36k" in fitted.stdout
     asked = think("In which country was Nobody Atall born?", "--model", "lab:lab-36k", "--model", "lab:lab-109k",

@@ -1,6 +1,5 @@
 """The Thinker: what is asked of whom, what stays and why; and on real weights, live as replayed."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from scalecurve.pipeline import run_study
 from scalecurve.prompts.gate import ANSWERABLE
 from scalecurve.runs import read_outputs
 from scalecurve.study import parse_study
+from scalecurve.tasks import load_tasks
 from scalecurve.thinking import Inquiry, fit_run, read_run_pairs, save_controllers
 
 CHAIN = "Let's think step by step."
@@ -232,24 +232,26 @@ def test_live_as_replayed_and_in_a_run(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_strangers_are_refused_by_a_real_gate_without_slow_tokens(tmp_path: Path) -> None:
     tasks = [
-        {"ref": "lab:answerability", "strategies": ["direct"], "shots": [0], "metrics": ["multiple_choice_grade"]},
+        {"ref": "lab:answerability", "strategies": ["gate"], "shots": [0], "metrics": ["gate_auroc"]},
         {"ref": "lab:two_hop_facts"},
     ]
     study = {
         "name": "gate", "models": [{"ref": "lab", "rungs": ["lab-332k"]}], "tasks": tasks, "limit": 60, "shots": [2],
         "strategies": ["direct", "chain_of_thought"], "metrics": ["exact_match"], "shot_policy": "fixed",
+        "settings": {"gate_dismissal": "unknown"},
     }  # fmt: skip
     run, _ = run_study(parse_study(study), tmp_path / "run")
-    fitted = fit_run(run, kind="learned", gate_task="lab:answerability")
+    fitted = fit_run(run, kind="learned")
     gate = fitted.gate("lab-332k")
     assert gate is not None
     assert gate.n == 60
     always = Controllers({"lab-332k": Controller(Threshold(1.0))}, gates=fitted.gates)
-    asked = json.loads(Path("src/scalecurve/lab/tasks/answerability/task.json").read_text())["examples"][60:120]
+    seen = set(read_outputs(run).filter(strategy="gate").collect()["input"])
+    asked = [one for one in load_tasks("lab:answerability")[0].examples if one.input not in seen]
     with Thinker(["lab:lab-332k"], always) as thinker:
-        traces = thinker.ask([one["input"] for one in asked])
+        traces = thinker.ask([one.input for one in asked])
     refused = [trace.status == "unanswerable" for trace in traces]
-    unanswerable = [one["target"] == "unknown" for one in asked]
+    unanswerable = [not one.metadata["answerable"] for one in asked]
     assert all(
         trace.slow_tokens == 0 and trace.generated_tokens == 0 for trace in traces if trace.status == "unanswerable"
     )

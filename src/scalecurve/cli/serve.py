@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scalecurve.cli._app import app
+
+if TYPE_CHECKING:
+    from scalecurve.nouns import Rung
 
 
 @app.command()
@@ -52,12 +55,12 @@ def serve(
     os._exit(0)  # the desk may be deep in a model, which nothing but this interrupts
 
 
-def _rungs(names: list[str]) -> list[object]:
+def _rungs(names: list[str]) -> list[Rung]:
     """The rungs that are meant: a ladder stands for all of its own."""
     from scalecurve.models import load_ladder, resolve_rung
     from scalecurve.models.ladders import is_ladder
 
-    found: list[object] = []
+    found: list[Rung] = []
     for name in names:
         found += load_ladder(name).rungs if is_ladder(name) else [resolve_rung(name)]
     return found

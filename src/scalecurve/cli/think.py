@@ -11,8 +11,6 @@ from typer.core import TyperGroup
 from scalecurve.cli._app import app
 
 if TYPE_CHECKING:
-    import click
-
     from scalecurve.nouns import Step, Trace
     from scalecurve.thinking import Inquiry, RungReport
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 class _AskByDefault(TyperGroup):
     """``think "a question"`` is ``think ask "a question"``."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         known = (*self.commands, "-h", "--help")
         return super().parse_args(ctx, ["ask", *args] if args and args[0] not in known else args)
 
@@ -134,10 +132,8 @@ def fit(
     kind: Annotated[str, typer.Option(help="thrifty, learned or calibrated.")] = "thrifty",
     tokens: Annotated[float | None, typer.Option(help="Budget of generated tokens a mean question.")] = None,
     larger: Annotated[str, typer.Option(help="Rung that smaller ones may ask.")] = "",
-    gate_task: Annotated[str, typer.Option(help="Task of the run on which each rung's gate is fitted.")] = "",
-    dismissal: Annotated[str, typer.Option(help="What its questions without an answer have as target.")] = "unknown",
     false_refusal: Annotated[
-        float | None, typer.Option(help="Share of answerable questions a gate may refuse; fewest errors if not given.")
+        float | None, typer.Option(help="Share of answerable questions that a gate may refuse.")
     ] = None,
     fast: Fast = "direct",
     slow: Slow = "chain_of_thought",
@@ -150,7 +146,7 @@ def fit(
 
     directory = open_run(run)
     made = fit_run(directory, kind=kind, fast=fast, slow=slow, metric=metric, tokens=tokens, larger=larger,
-                   gate_task=gate_task, dismissal=dismissal, false_refusal=false_refusal)  # fmt: skip
+                   false_refusal=false_refusal)  # fmt: skip
     rows = []
     for rung, controller in made.rungs.items():
         pairs = read_run_pairs(directory, rung, fast, slow, metric)

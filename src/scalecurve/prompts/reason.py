@@ -12,14 +12,15 @@ import numpy as np
 
 from scalecurve.controller import Controller, Gate, Signals, said, signals_of
 from scalecurve.controller.signals import afterthoughts_of, confidence_of
-from scalecurve.controller.stored import KEEP, LARGER
+from scalecurve.controller.stored import KEEP, LARGER, SLOW
 from scalecurve.nouns import Answer, Request, Step
-from scalecurve.prompts.gate import dismissal_request, gate_margin, gate_request
+from scalecurve.prompts.gate import UNANSWERABLE, dismissal_request, gate_label, gate_margin, gate_request
 from scalecurve.prompts.render import build_prompt
 from scalecurve.prompts.strategy import Asking, Question, get_strategy
 
 Note = Callable[[Step], None]
-REFUSED, ABSTAINED, TO_LARGER = "dual:unanswerable", "dual:abstained", "dual:larger"
+ABSTAINED = "abstained"
+REFUSED, UNSURE, TO_LARGER = "dual:unanswerable", "dual:unsure", "dual:larger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +40,43 @@ class Mind:
 def reason(question: Question, mind: Mind, note: Note, given: Answer | None = None) -> Asking:
     """The Answer that stays, with the tokens of all that was asked, and flags that say how it came about.
 
-    ``given``: the answer of a smaller rung that was not sure enough; it is settled against this rung's fast one. Flags:
-    ``dual:fast``, ``dual:slow``; ``dual:larger`` where the controller would rather ask a larger rung, and the answer is
-    the fast one; ``dual:unanswerable`` and ``dual:abstained`` without a response.
+    ``given``: the answer of a smaller rung that was not sure enough; there is no gate then. Flags: ``dual:fast``,
+    ``dual:slow``; ``dual:larger`` where the controller would rather ask a larger rung, and the answer is the fast one;
+    ``dual:unanswerable`` and ``dual:unsure``, both with ``abstained``, where none is given; those of the gate.
     """
-    asked = 0, 0
+    prompt_tokens, flags = 0, tuple[str, ...]()
     if mind.gate is not None and given is None:
         request = _gate_request(question, mind.gate)
         (output,) = yield (request,)
-        asked = output.prompt_tokens, output.generated_tokens
-        margin = gate_margin(output)
+        margin, prompt_tokens = gate_margin(output), output.prompt_tokens
         accepted = mind.gate.accepts(margin)
         why = f"margin {margin:+.2f} is {'above' if accepted else 'not above'} {mind.gate.value:+.2f}"
-        note(Step("gate", mind.who, confidence=margin, prompt_tokens=asked[0], generated_tokens=asked[1], why=why))
+        note(Step("gate", mind.who, "" if accepted else UNANSWERABLE, margin, prompt_tokens, why=why))
+        flags = f"gate:{gate_label(output)}", f"margin:{margin!r}"
         if not accepted:
-            return Answer(question.query.example.id, request.prompt, prompt_tokens=asked[0],
-                          generated_tokens=asked[1], flags=(REFUSED,))  # fmt: skip
+            return Answer(question.query.example.id, request.prompt, text=UNANSWERABLE, response=UNANSWERABLE,
+                          prompt_tokens=prompt_tokens, flags=(*flags, ABSTAINED, REFUSED))  # fmt: skip
     fast: Answer = yield from get_strategy(mind.fast)(question)
     before = signals_of([fast], [family_of(question)], [question.query.example.input])
     sure = _sure(mind.controller, before)
     note(_step("larger" if given is not None else "fast", mind.who, fast, sure, mind.fast))
     decided, why = _decide(mind.controller, before)
-    if decided in (KEEP, LARGER):
-        note(Step("settle", mind.who, said(fast), sure, why=why))
-        return _ended(fast, asked, sure, mind.controller, TO_LARGER if decided == LARGER else "dual:fast")
-    slow: Answer = yield from get_strategy(mind.slow)(question)
-    note(_step("slow", mind.who, slow, _known(confidence_of(slow)), f"{mind.slow}: {why}"))
-    answer, sure, why = settle(mind.controller, before, fast, slow)
+    answer, how, spent = fast, TO_LARGER if decided == LARGER else "dual:fast", [fast]
+    if decided == SLOW:
+        slow: Answer = yield from get_strategy(mind.slow)(question)
+        spent.append(slow)
+        note(_step("slow", mind.who, slow, _known(confidence_of(slow)), f"{mind.slow}: {why}"))
+        answer, sure, why = settle(mind.controller, before, fast, slow)
+        how = "dual:slow" if answer is slow else "dual:fast"
     note(Step("settle", mind.who, said(answer), sure, why=why))
-    spent = fast.prompt_tokens + slow.prompt_tokens + asked[0], fast.generated_tokens + slow.generated_tokens + asked[1]
-    kept = replace(answer, prompt_tokens=0, generated_tokens=0)
-    return _ended(kept, spent, sure, mind.controller, "dual:slow" if answer is slow else "dual:fast")
+    answer = replace(
+        answer,
+        prompt_tokens=prompt_tokens + sum(one.prompt_tokens for one in spent),
+        generated_tokens=sum(one.generated_tokens for one in spent),
+        flags=(*flags, *answer.flags, how),
+    )
+    least = 0.0 if mind.controller is None else mind.controller.abstain_below
+    return answer if sure is None or sure >= least or how == TO_LARGER else _withheld(answer)
 
 
 def family_of(question: Question) -> str:
@@ -95,9 +102,11 @@ def settle(
 
 
 def _gate_request(question: Question, gate: Gate) -> Request:
-    if not gate.dismissal:
-        return gate_request(question.query.example.input)
-    return dismissal_request(build_prompt(question.task, question.query.example, question.query.shots), gate.dismissal)
+    """The dialogue of verdicts, or the question as its task puts it, without shots, and the dismissal."""
+    example = question.query.example
+    if gate.dismissal:
+        return dismissal_request(build_prompt(question.task, example), gate.dismissal)
+    return gate_request(str(example.metadata.get("gate_text") or example.input))
 
 
 def _decide(controller: Controller | None, before: Signals) -> tuple[int, str]:
@@ -125,18 +134,6 @@ def _step(stage: str, who: str, answer: Answer, sure: float | None, why: str) ->
     return Step(stage, who, said(answer), sure, answer.prompt_tokens, answer.generated_tokens, why)
 
 
-def _ended(
-    answer: Answer, spent: tuple[int, int], sure: float | None, controller: Controller | None, flag: str
-) -> Answer:
-    """``answer`` with what else was spent; withheld where it is not sure enough."""
-    answer = replace(
-        answer,
-        prompt_tokens=answer.prompt_tokens + spent[0],
-        generated_tokens=answer.generated_tokens + spent[1],
-        flags=(*answer.flags, flag),
-    )
-    least = 0.0 if controller is None else controller.abstain_below
-    if sure is None or sure >= least:
-        return answer
-    return Answer(answer.example_id, answer.prompt, prompt_tokens=answer.prompt_tokens,
-                  generated_tokens=answer.generated_tokens, flags=(*answer.flags, ABSTAINED))  # fmt: skip
+def _withheld(answer: Answer) -> Answer:
+    return Answer(answer.example_id, answer.prompt, text="", prompt_tokens=answer.prompt_tokens,
+                  generated_tokens=answer.generated_tokens, flags=(*answer.flags, ABSTAINED, UNSURE))  # fmt: skip

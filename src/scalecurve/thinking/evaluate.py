@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from scalecurve.controller import Controller, Controllers, Gate
 from scalecurve.metrics.ranking import auroc, risk_coverage
-from scalecurve.nouns import Output, UserError
-from scalecurve.prompts.gate import fit_threshold, gate_margin
-from scalecurve.runs import RunDirectory, read_outputs
+from scalecurve.nouns import UserError
+from scalecurve.runs import RunDirectory
 from scalecurve.runs.atomic import write_bytes
+from scalecurve.thinking.answerability import fitted_thresholds
 from scalecurve.thinking.measures import FlipMatrix, calibration_error, flip_matrix
 from scalecurve.thinking.pairs import Pairs, parameters, read_run_pairs, run_frame
 from scalecurve.thinking.policies import budgeted, calibrated, learned, thrifty
@@ -216,16 +217,14 @@ def fit_run(
     metric: str | None = None,
     tokens: float | None = None,
     larger: str = "",
-    gate_task: str = "",
-    dismissal: str = "unknown",
     false_refusal: float | None = None,
 ) -> Controllers:
     """Controllers of every rung with both arms, fitted on all of its items, for use on other questions.
 
     ``kind``: thrifty (fewest tokens at the accuracy of the better of fast and slow), learned (greatest accuracy),
     calibrated. ``tokens``: budget of generated tokens a mean question. ``larger``: the rung that smaller ones may ask.
-    ``gate_task``: a task of the run whose questions without an answer have the target ``dismissal``, on which the gate
-    of each rung is fitted (``false_refusal``: share of answerable questions it may refuse).
+    A run that was also asked with the strategy ``gate`` gives each rung its gate; ``false_refusal`` is the share of
+    answerable questions that a gate may refuse (None: the greatest balanced accuracy).
     """
     if kind not in KINDS:
         raise UserError(f"--kind: {kind!r} is not known; use {', '.join(KINDS)}")
@@ -248,10 +247,7 @@ def fit_run(
             way = calibrated(up) if kind == "calibrated" else learned(up)
             controller = replace(controller, larger=larger, larger_policy=way.policy)
         made[rung] = controller
-    gates = (
-        {rung: fit_gate(run, rung, gate_task, dismissal, fast, false_refusal) for rung in rungs} if gate_task else {}
-    )
-    return Controllers(made, fast, slow, gates, run.path.name)
+    return Controllers(made, fast, slow, _gates(run, rungs, false_refusal), run.path.name)
 
 
 def save_controllers(controllers: Controllers, path: Path) -> None:
@@ -262,25 +258,13 @@ def save_controllers(controllers: Controllers, path: Path) -> None:
         raise UserError(f"--out: {path} cannot be written: {error.strerror}") from None
 
 
-def fit_gate(
-    run: RunDirectory, rung: str, task: str, dismissal: str, strategy: str, false_refusal: float | None = None
-) -> Gate:
-    """The gate of ``rung`` by P(``dismissal``) among its scored options, on the items of ``task`` with that option."""
-    import polars as pl
-
-    rows = (
-        read_outputs(run)
-        .filter(pl.col("rung") == rung, pl.col("task") == task, pl.col("strategy") == strategy, pl.col("error") == "")
-        .select("options", "option_logprobs", "targets", "shots")
-        .collect()
-        .to_dicts()
-    )
-    scored = [row for row in rows if dismissal in (row["options"] or ())]
-    if not scored:
-        raise UserError(f"--gate-task: {rung} has no scored option {dismissal!r} on {task!r} in {run.path}")
-    margins = [
-        gate_margin(Output(logprobs=(row["option_logprobs"][row["options"].index(dismissal)],))) for row in scored
-    ]
-    answerable = [dismissal not in row["targets"] for row in scored]
-    fit = fit_threshold(margins, answerable, false_refusal=false_refusal)
-    return Gate(fit.value, dismissal, fit.false_refusal, fit.recall, fit.n)
+def _gates(run: RunDirectory, rungs: Sequence[str], false_refusal: float | None) -> dict[str, Gate]:
+    """The gate of each rung, fitted on all items that the strategy ``gate`` judged; none where it judged none."""
+    fitted = fitted_thresholds(run, false_refusal=false_refusal)
+    settings = tomllib.loads(run.study.read_text(encoding="utf-8")).get("settings", {})
+    dismissal = str(settings.get("gate_dismissal", ""))
+    return {
+        rung: Gate(one.value, dismissal, one.false_refusal, one.recall, one.n)
+        for rung, one in fitted.items()
+        if rung in rungs
+    }

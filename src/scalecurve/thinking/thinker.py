@@ -18,7 +18,7 @@ from scalecurve.controller import Controller, Controllers, load_controllers, sai
 from scalecurve.models import Model, open_model, resolve_rung
 from scalecurve.nouns import Answer, Example, Postprocess, Rendering, Rung, Step, Task, Trace, UserError
 from scalecurve.prompts import Query, Question, Shot
-from scalecurve.prompts.reason import ABSTAINED, REFUSED, TO_LARGER, Mind, reason, settle
+from scalecurve.prompts.reason import REFUSED, TO_LARGER, UNSURE, Mind, reason, settle
 from scalecurve.tasks.postprocess import FIRST_LINE
 
 MAX_TOKENS = 256
@@ -242,7 +242,7 @@ def _mind(
 def _trace(pending: _Pending, answer: Answer, who: str, mind: Mind) -> Trace:
     says = said(answer)
     status = "ok" if says else "unparsable"
-    for flag, word in ((REFUSED, "unanswerable"), (ABSTAINED, "abstained")):
+    for flag, word in ((REFUSED, "unanswerable"), (UNSURE, "abstained")):
         status = word if flag in answer.flags else status
     settled = [step.confidence for step in pending.steps if step.stage == "settle"]
     return Trace(

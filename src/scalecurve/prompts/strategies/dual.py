@@ -26,7 +26,7 @@ def dual(question: Question) -> Asking:
     """Answer fast, let the controller decide, think slowly where it says so, and keep the likelier answer.
 
     Settings: ``controller``: a file made by ``scalecurve think fit``, with the gate it holds; or ``threshold``: think
-    slowly below this confidence. A refused or withheld question has no score. Flags: see ``prompts.reason.reason``.
+    slowly below this confidence. Flags: see ``prompts.reason.reason``.
     """
     steps: list[Step] = []
     return (yield from reason(question, _mind(question.settings, str(question.settings.get("rung", ""))), steps.append))
