@@ -14,7 +14,8 @@ MAY_IMPORT = {
     "nouns": set(),
     "study": {"nouns"},
     "tasks": {"nouns"},
-    "prompts": {"nouns", "tasks"},
+    "controller": {"nouns"},
+    "prompts": {"nouns", "tasks", "controller"},
     "engine": {"nouns"},
     "models": {"nouns", "engine"},
     "metrics": {"nouns", "tasks"},
@@ -29,9 +30,10 @@ MAY_IMPORT = {
     "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute", "exchange"},
     "watch": {"nouns", "study", "models", "runs", "curves", "plan", "execute", "pipeline"},
     "lab": {"nouns"},
-    "thinking": {"nouns", "prompts", "metrics", "runs", "curves"},
     "elicit": {"nouns", "study", "prompts", "models", "metrics", "runs", "curves", "plan", "asking"},
     "exchange": {"nouns", "models", "metrics", "runs"},
+    "thinking": {"nouns", "tasks", "controller", "prompts", "metrics", "models", "asking", "runs", "curves"},
+    "serving": {"nouns", "tasks", "prompts", "asking", "thinking"},
     "query": {"nouns"},
 }
 TORCH_ROOMS = {"models", "engine", "lab"}

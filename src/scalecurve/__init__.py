@@ -43,6 +43,9 @@ _HOMES = {
     "judge": "curves",
     "write_report": "report",
     "load_run": "report.notebook",
+    "Thinker": "thinking",
+    "Step": "nouns",
+    "Trace": "nouns",
 }
 
 __all__ = ["__version__", *_HOMES]
@@ -62,7 +65,9 @@ if TYPE_CHECKING:
     from scalecurve.nouns import Output as Output
     from scalecurve.nouns import Request as Request
     from scalecurve.nouns import Rung as Rung
+    from scalecurve.nouns import Step as Step
     from scalecurve.nouns import Task as Task
+    from scalecurve.nouns import Trace as Trace
     from scalecurve.nouns import UserError as UserError
     from scalecurve.nouns import Verdict as Verdict
     from scalecurve.pipeline import import_run as import_run
@@ -77,6 +82,7 @@ if TYPE_CHECKING:
     from scalecurve.study import parse_study as parse_study
     from scalecurve.tasks import list_tasks as list_tasks
     from scalecurve.tasks import load_tasks as load_tasks
+    from scalecurve.thinking import Thinker as Thinker
 
 
 def __getattr__(name: str) -> Any:

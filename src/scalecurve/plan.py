@@ -82,6 +82,7 @@ def make_plan(study: Study, *, allow_code: bool = False) -> Plan:
     if twice:
         raise UserError(f"{study.source}: tasks: {twice!r} is named by two entries; remove one of them")
     ladders = tuple(_within_budget(ladder, study.max_tokens_total) for ladder in _ladders(study))
+    _check_settings(study, ladders, tasks)
     return Plan(study, ladders, tuple(tasks), {way.name: way for way in ways.values()})
 
 
@@ -92,6 +93,14 @@ def _find_ways(ways: dict[str, Way], refs: Iterable[str], allow_code: bool) -> N
         twice = next((other for other, way in ways.items() if way.name == ways[ref].name and other != ref), "")
         if twice:
             raise UserError(f"strategies: {ref} and {twice} would both be called {ways[ref].name}; rename one file")
+
+
+def _check_settings(study: Study, ladders: Sequence[Ladder], tasks: Sequence[TaskPlan]) -> None:
+    from scalecurve.prompts import check_settings
+
+    strategies = dict.fromkeys(arm.strategy for task in tasks for arm in task.arms)
+    with _at(study.source):
+        check_settings(strategies, study.settings, [rung.name for ladder in ladders for rung in ladder.rungs])
 
 
 @contextmanager

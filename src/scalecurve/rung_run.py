@@ -20,7 +20,7 @@ from scalecurve.metrics import needed
 from scalecurve.models import SMALL, Model, identity, open_model
 from scalecurve.nouns import Answer, Cell, Example, Rung, UserError
 from scalecurve.plan import Arm, Plan, TaskPlan, cells_of
-from scalecurve.prompts import Query, Question
+from scalecurve.prompts import Query, Question, determining
 from scalecurve.runs import RunDirectory, finished_parts, write_part
 from scalecurve.runs.parts import part_bytes, part_totals
 
@@ -213,7 +213,7 @@ class RungRun:
         asked: list[tuple[Arm, Example]] = []
         generators = []
         for arm, queries in stretch.items():
-            own = {"seed": arm.seed, "max_tokens": task.task.max_tokens, "rung": self.rung.name}
+            own = {"rung": self.rung.name, "family": task.ref, "seed": arm.seed, "max_tokens": task.task.max_tokens}
             settings = {**self.plan.study.settings, **own}
             strategy = self.plan.ways[arm.strategy].strategy()
             for query in queries:
@@ -241,7 +241,7 @@ class RungRun:
             task.task.fingerprint,
             task.task.max_tokens,
             study.mode,
-            study.settings,
+            determining(study.settings),
             asdict(arm),
             task.shot_policy,
             sorted(needed(task.metrics)),

@@ -261,7 +261,10 @@ def _resolve_paths(study: Study, base: Path) -> Study:
         for entry in study.tasks
     )
     files: dict[str, Any] = {"cot_prompts": inside(study.cot_prompts), "cache": inside(study.cache)}
-    files |= {"strategies": tuple(map(strategy, study.strategies))}
+    settings = dict(study.settings)
+    if isinstance(settings.get("controller"), str):
+        settings["controller"] = absolute(settings["controller"])
+    files |= {"settings": settings, "strategies": tuple(map(strategy, study.strategies))}
     return study.model_copy(update={"models": models, "tasks": tasks} | files)
 
 

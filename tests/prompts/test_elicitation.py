@@ -89,7 +89,7 @@ def test_majority_of_samples() -> None:
         "self_consistency", SUM, TEXT, [text(*says("3", "2", "x", "2.0", "3", "2"))], settings={"samples": 6}
     )
     assert (asked[0][0].samples, asked[0][0].temperature) == (6, 0.7)
-    assert (answer.response, answer.text, answer.flags) == ("2", " The answer is 2.", ("unparsed:1",))
+    assert (answer.response, answer.text, answer.flags) == ("2", " The answer is 2.", ("votes:3/6", "unparsed:1"))
     assert len(answer.samples) == 6
 
 

@@ -3,7 +3,16 @@
 from scalecurve.prompts.prompt import Prompt, ask_as
 from scalecurve.prompts.render import build_prompt, element
 from scalecurve.prompts.shots import Query, Shot, draw
-from scalecurve.prompts.strategy import Asking, Question, Strategy, get_strategy, strategy, strategy_names
+from scalecurve.prompts.strategy import (
+    Asking,
+    Question,
+    Strategy,
+    check_settings,
+    determining,
+    get_strategy,
+    strategy,
+    strategy_names,
+)
 from scalecurve.prompts.ways import Way, find_way
 
 __all__ = [
@@ -16,6 +25,8 @@ __all__ = [
     "Way",
     "ask_as",
     "build_prompt",
+    "check_settings",
+    "determining",
     "draw",
     "element",
     "find_way",
