@@ -48,6 +48,7 @@ class EndpointModel:
         self._rung = rung
         self.name = rung.name
         self.options = _options(rung)
+        self.scores = not self.options["chat"]
         self._key = os.environ.get(self.options["api_key_env"], "")
         identity = [rung.location, self.options["model"], self.options["chat"], rung.revision]
         self.fingerprint = hashlib.sha256(json.dumps(["endpoint", *identity]).encode()).hexdigest()

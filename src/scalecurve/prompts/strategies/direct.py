@@ -27,7 +27,8 @@ def direct(question: Question) -> Asking:
     requests = scoring_requests(question, prompt)
     early = _line_is_enough(task.postprocess)
     if "text" in question.wants:
-        requests["text"] = Request(prompt, max_tokens=question.max_tokens, stop=("\n",) if early else ())
+        stop = ("\n",) if early else ()
+        requests["text"] = Request(prompt, max_tokens=question.max_tokens, stop=stop, grammar=question.grammar)
     replies = yield tuple(requests.values())
     outputs = dict(zip(requests, replies, strict=True))
     text, response = None, None

@@ -34,7 +34,8 @@ def zero_shot_cot(question: Question) -> Asking:
         name: replace(request, options=tuple(" " + option for option in request.options))
         for name, request in scoring_requests(question, second).items()
     }
-    requests = spaced | ({"text": Request(second, max_tokens=ANSWER_TOKENS)} if "text" in question.wants else {})
+    answer = Request(second, max_tokens=ANSWER_TOKENS, grammar=question.grammar)
+    requests = spaced | ({"text": answer} if "text" in question.wants else {})
     replies = yield tuple(requests.values())
     outputs = dict(zip(requests, replies, strict=True))
     said = outputs["text"].texts[0] if "text" in outputs else None
