@@ -87,7 +87,7 @@ class Asked:
 
 
 def asked(function: str, arguments: Sequence[Any]) -> Asked:
-    """What a call asks. ``arguments``: text, a list of texts, or None where the rows give one. ``UserError`` if wrong."""
+    """What a call asks. ``arguments``: a text, a list of texts, or None where the rows give one."""
     least, most, form = _ARGUMENTS[function]
     if not least <= len(arguments) <= most:
         raise UserError(f"query: write {function}{form}")

@@ -182,10 +182,11 @@ def _take_options(query: Any) -> dict[str, Value]:
         query = query.expression
     clause = query.args.get("ai_options")
     query.set("ai_options", None)
-    return _options(clause.expressions) if clause else {}
+    return options_of(clause.expressions) if clause else {}
 
 
-def _options(pairs: Iterable[Any]) -> dict[str, Value]:
+def options_of(pairs: Iterable[Any]) -> dict[str, Value]:
+    """Options as a query writes them (``name := value`` pairs of the tree), each checked."""
     found: dict[str, Value] = {}
     for pair in pairs:
         name = pair.name.lower()
@@ -225,7 +226,7 @@ def _call(node: Any) -> AiCall:
     plain = tuple(each.sql("duckdb") for each in node.expressions if not isinstance(each, exp.PropertyEQ))
     if not plain:
         raise UserError(f"query: {name} needs an argument")
-    return AiCall(name, plain, _options(named))
+    return AiCall(name, plain, options_of(named))
 
 
 def _model_table(table: Any) -> ModelTable:
