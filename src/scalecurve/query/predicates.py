@@ -33,14 +33,16 @@ def decide(run: Run, conjuncts: Sequence[Conjunct], sourced: Sourced, open_: Ope
             before.append(conjunct.node)
 
 
-def answer(run: Run, place: Place, source: Source, open_: Open, *, truth: bool, exact: bool = True) -> None:
-    """Get the answers of one place on the rows of ``source``."""
+def answer(
+    run: Run, place: Place, source: Source, open_: Open, *, truth: bool, exact: bool = True, most: int | None = None
+) -> None:
+    """Get the answers of one place on the rows of ``source``; when only counting, on ``most`` of them."""
     conditions, skipped = needs(place.node, place.root, open_, truth=truth)
     if any(map(open_, (node for argument in place.arguments for node in argument.walk()))):
         run.ask_unknown(place.shape, place.label, place.clause)
     else:
         counts = gather(run, source, place.arguments, conditions)
-        run.ask(place.shape, place.label, place.clause, counts, exact=exact and not skipped)
+        run.ask(place.shape, place.label, place.clause, counts, exact=exact and not skipped, most=most)
     place.done = True
 
 
@@ -77,27 +79,26 @@ def search(run: Run, conjuncts: Sequence[Conjunct], sourced: Sourced, open_: Ope
 
     Only rows of which every answer is known count, so that the result is right whatever the conditions look like.
     """
-    guards: list[Node] = []
+    stages: list[tuple[Place, list[Node], Node]] = []  # each place, when it matters, and that its answer is known
     for conjunct in conjuncts:
         for place in conjunct.places:
-            guards.append(known(place, needs(place.node, place.root, open_, truth=True)[0]))
-            place.done = True
+            conditions, _ = needs(place.node, place.root, open_, truth=True)
+            stages.append((place, conditions, known(place, conditions)))
+            place.done = True  # for those after it: its conditions rest on earlier ones only
+    guards = [guard for *_, guard in stages]
     turn = 0
     while True:
         size = CHUNK * 2 ** max(0, turn - STEADY)
-        asked = 0
-        passed: list[Node] = []
-        at = 0
+        asked, passed, at = 0, list[Node](), 0
         for conjunct in conjuncts:
-            own = guards[at : at + len(conjunct.places)]
-            for place in conjunct.places:
-                conditions, _ = needs(place.node, place.root, open_, truth=True)
+            for place, conditions, guard in stages[at : at + len(conjunct.places)]:
                 counts = gather(run, sourced(passed), place.arguments, conditions)
                 new = [row for row in counts if row not in place.shape.cells][:size]
                 run.ask(place.shape, place.label, place.clause, {row: counts[row] for row in new})
                 asked += len(new)
+                passed.append(guard)
             at += len(conjunct.places)
-            passed += [*own, conjunct.node]
+            passed.append(conjunct.node)
         if not asked or count(run, sourced(passed))[0] >= wanted:
             return guards
         turn += 1

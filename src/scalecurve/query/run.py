@@ -190,10 +190,20 @@ class Run:
         return None if value is None else str(as_text)
 
     # ── Asking ──────────────────────────────────────────────────────────────────────────────────────────────
-    def ask(self, shape: Shape, label: str, clause: str, counts: Mapping[Tuple, int], *, exact: bool = True) -> None:
-        """Get the cells of ``counts``' arguments, or count what that would cost; ``exact``: these are sure to be asked.
+    def ask(
+        self,
+        shape: Shape,
+        label: str,
+        clause: str,
+        counts: Mapping[Tuple, int],
+        *,
+        exact: bool = True,
+        most: int | None = None,
+    ) -> None:
+        """Get the cells of ``counts``' arguments, or count what that would cost.
 
-        ``counts`` says how many rows carry each argument.
+        ``counts`` says how many rows carry each argument. When only counting, ``exact``: these are sure to be asked;
+        ``most``: at most so many of them, nobody knows which.
         """
         if len(counts) > self.limits.calls:
             raise UserError(f"query: {label} has more than {self.limits.calls} different arguments; add a condition")
@@ -201,7 +211,9 @@ class Run:
         new = [row for row in counts if row not in (shape.planned if self.dry else shape.cells)]
         rows = sum(counts[row] for row in new)
         if self.dry:
-            shape.planned.update(new)
+            new, exact = new[:most], exact and most is None
+            if exact:  # what may not be asked here, may be asked later
+                shape.planned.update(new)
             step.expect(rows, len(new), self.asker.estimate(shape, new), exact)
         else:
             before = self.asker.chooser.models.total()

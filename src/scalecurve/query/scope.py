@@ -201,6 +201,8 @@ class Scope:
         source = Source(self.select, [*self._stripped(at), inner])
         for place in (place for part in parts for place in self.places if place.root is part):
             answer(self.run, place, source, self.open, truth=True, exact=self.taint.rows == "exact")
+        if self.run.dry:  # which rows are left without a partner depends on the answers
+            self.taint = Taint(self.taint.columns, "unknown")
 
     def _stripped(self, upto: int | None = None) -> list[Node]:
         """Copies of the joins; the conditions that inner ones hold in calls are taken out, to be asked like WHERE's."""
@@ -282,13 +284,13 @@ class Scope:
         if self.run.dry and self.taint.rows == "unknown":
             self._unknown(left)
             return
-        on_rows = [p for p in left if not self.grouped or p.clause == "GROUP BY" or self._aggregated(p)]
+        on_rows = [p for p in left if not self.grouped or p.clause == "GROUP BY" or self._of_rows(p)]
         cut = self._cut(on_rows)
         for place in on_rows:
             source = Source(self.select, self._stripped(), [*self.filters, *self.guards])
-            if cut is not None:
+            if cut is not None and not self.run.dry:
                 source = Source(self.select, source.joins, source.where, order=cut[0], limit=cut[1])
-            self._answer(place, source, exact=cut is None)
+            self._answer(place, source, most=cut[1] if cut is not None else None)
         having = self.select.args.get("having")
         parts = conjuncts(having.this) if having is not None else []
         groups = [Conjunct(part, [p for p in left if p.root is part and not p.done]) for part in parts]
@@ -301,32 +303,49 @@ class Scope:
             if not place.done:
                 self._answer(place, self._groups(done), exact=not with_calls)
 
-    def _answer(self, place: Place, source: Source, *, exact: bool) -> None:
-        cut = source.limit is not None
-        answer(self.run, place, source, self.open, truth=False, exact=exact and not self.uncertain)
-        if cut:
+    def _answer(self, place: Place, source: Source, *, exact: bool = True, most: int | None = None) -> None:
+        exact = exact and not self.uncertain
+        answer(self.run, place, source, self.open, truth=False, exact=exact, most=most)
+        if source.limit is not None:
             guard = known(place, needs(place.node, place.root, self.open, truth=False)[0])
             self.guards.append(guard)
             self._restrict([guard])
 
-    def _aggregated(self, place: Place) -> bool:
-        return in_aggregate(place.node, self.select, self.run.aggregates)
+    def _of_rows(self, place: Place) -> bool:
+        """Whether a call of a grouped SELECT is one of single rows: in an aggregate, or in what is grouped by."""
+        if in_aggregate(place.node, self.select, self.run.aggregates):
+            return True
+        keys = {key.sql("duckdb") for key in self._keys()}
+        node: Node | None = place.node
+        while node is not None and node is not self.select:
+            if node.sql("duckdb") in keys:
+                return True
+            node = node.parent
+        return False
+
+    def _keys(self) -> list[Node]:
+        """What is grouped by, without outer brackets; for ALL, the SELECT expressions that aggregate nothing."""
+        group = self.select.args.get("group")
+        if group is None:
+            return []
+        plain = [e.unalias() for e in self.select.expressions
+                 if not own(e, lambda n: is_aggregate(n, self.run.aggregates))]  # fmt: skip
+        keys = plain if group.args.get("all") else group.expressions
+        return [key.unnest() for key in keys]
 
     def _groups(self, having: Sequence[Node]) -> Source:
         group = self.select.args.get("group")
         if group is not None and any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets")):
             raise UserError("query: ROLLUP, CUBE and GROUPING SETS cannot stand beside an ai_ function of a group; "
                             "group in a CTE before")  # fmt: skip
-        if group is not None and group.args.get("all"):
-            keys = [e.unalias() for e in self.select.expressions
-                    if not own(e, lambda n: is_aggregate(n, self.run.aggregates))]  # fmt: skip
-            group = exp.Group(expressions=[key.copy() for key in keys])
+        if group is not None:
+            group = exp.Group(expressions=[key.copy() for key in self._keys()])
         return Source(self.select, self._stripped(), self.filters, group, having)
 
     def _cut(self, places: Sequence[Place]) -> tuple[Node | None, int] | None:
         """ORDER BY and LIMIT for places after WHERE, when only the rows that are shown need answers."""
         limit = self._limit() if self._may_cut() else None
-        if limit is None or any(p.clause != "SELECT" for p in places) or self.run.dry:
+        if limit is None or any(p.clause != "SELECT" for p in places):
             return None
         order = self.select.args.get("order")
         if order is None:

@@ -119,8 +119,8 @@ def needs(call: Node, root: Node, open_: Callable[[Node], bool], *, truth: bool)
     for at, node in enumerate(path[:-1]):
         parent = path[at + 1]
         plain = truth and all(isinstance(each, exp.And | exp.Or | exp.Paren) for each in path[at + 1 :])
-        for condition in _conditions(node, parent, plain):
-            if has(condition, open_):
+        for basis, condition in _conditions(node, parent, plain):
+            if any(has(each, open_) for each in basis):
                 skipped = True
             else:
                 found.append(condition)
@@ -137,43 +137,46 @@ def _path(node: Node, root: Node) -> list[Node]:
     return path
 
 
-def _conditions(node: Node, parent: Node, truth: bool) -> list[Node]:
+Condition = tuple[list[Node], Node]  # a condition, after the parts of the query that it is made of
+
+
+def _conditions(node: Node, parent: Node, truth: bool) -> list[Condition]:
+    """When ``node`` bears on ``parent``."""
     if isinstance(parent, exp.And | exp.Or):
         other = parent.right if node is parent.left else parent.left
         if isinstance(parent, exp.Or):
-            return [_is(other, True, negated=True)]
-        return [_is(other, True) if truth else _is(other, False, negated=True)]
+            return [([other], _is(other, True, negated=True))]
+        return [([other], _is(other, True) if truth else _is(other, False, negated=True))]
     if isinstance(parent, exp.Coalesce):
-        before: list[Node] = []
+        before: list[Condition] = []
         for each in (parent.this, *parent.expressions):
             if each is node:
                 break
-            before.append(exp.Is(this=_copy(each), expression=exp.null()))
+            before.append(([each], exp.Is(this=_copy(each), expression=exp.null())))
         return before
     if isinstance(parent, exp.If) and isinstance(parent.parent, exp.Case):
         return _reached(node, parent, parent.parent)
     if isinstance(parent, exp.Case) and node.arg_key == "default":
-        return [_not_taken(each, parent) for each in parent.args["ifs"]]
+        return [_tested(each, parent, taken=False) for each in parent.args["ifs"]]
     return []
 
 
-def _reached(node: Node, branch: Node, case: Node) -> list[Node]:
+def _reached(node: Node, branch: Node, case: Node) -> list[Condition]:
     """When a part of a CASE's branch is evaluated: no earlier branch is taken, and of its result, this one is."""
-    before: list[Node] = []
+    before: list[Condition] = []
     for each in case.args["ifs"]:
         if each is branch:
             break
-        before.append(_not_taken(each, case))
-    return before if node.arg_key == "this" else [*before, _is(_test(branch, case), True)]
+        before.append(_tested(each, case, taken=False))
+    return before if node.arg_key == "this" else [*before, _tested(branch, case, taken=True)]
 
 
-def _test(branch: Node, case: Node) -> Node:
+def _tested(branch: Node, case: Node, *, taken: bool) -> Condition:
     compared = case.args.get("this")
-    return branch.this if compared is None else exp.EQ(this=_copy(compared), expression=_copy(branch.this))
-
-
-def _not_taken(branch: Node, case: Node) -> Node:
-    return _is(_test(branch, case), True, negated=True)
+    if compared is None:
+        return [branch.this], _is(branch.this, True, negated=not taken)
+    equal = exp.EQ(this=_copy(compared), expression=_copy(branch.this))
+    return [compared, branch.this], _is(equal, True, negated=not taken)
 
 
 def _is(condition: Node, value: bool, negated: bool = False) -> Node:
