@@ -58,8 +58,8 @@ class Session:
     ``model``: the rung or ladder asked where a query names none. ``attach``: name → file, Polars frame or Arrow table.
     ``runs``: run directories, whose tables and measured abilities queries may use. ``cache``: a file in which answers
     are kept (None: in memory). ``models``: opened models by name, beside those known by name (all of them together are
-    the ladder "given"). ``gates``: margins above which the answerability gate lets a question pass, by rung (0 where not
-    given). ``memory`` and ``threads`` are DuckDB's.
+    the ladder "given"). ``gates``: margins above which the answerability gate lets a question pass, by rung (0 where
+    not given). ``memory`` and ``threads`` are DuckDB's.
     """
 
     def __init__(
