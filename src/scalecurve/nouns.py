@@ -168,7 +168,8 @@ class Request:
     """A prompt with options to score, or with a generation to make (``options`` empty).
 
     Scoring asks log P(option | prompt) for each option. Generation asks for ``samples`` texts of at most
-    ``max_tokens`` tokens, ended early by any of ``stop``; temperature 0 is greedy.
+    ``max_tokens`` tokens, ended early by any of ``stop``; temperature 0 is greedy. ``grammar`` (Lark) is what the
+    texts must follow, from models that can be held to one (``models.constrains``); others must not be given any.
     """
 
     prompt: str
@@ -178,6 +179,7 @@ class Request:
     temperature: float = 0.0
     samples: int = 1
     seed: int = 0
+    grammar: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from scalecurve.engine.constrain import Constraint, constraint
 from scalecurve.engine.text import Encoder, finish
 from scalecurve.nouns import Output, Request
 
@@ -28,6 +29,7 @@ class Draft:
     text: str = ""
     finished: bool = False
     luck: random.Random = field(default_factory=random.Random)
+    constraint: Constraint | None = None
 
     def __post_init__(self) -> None:
         # Sampling depends on the seed, the prompt and the sample's number, never on what else is in the batch.
@@ -42,6 +44,7 @@ class Draft:
     def extend(self, token: int, logprob: float, encoder: Encoder) -> None:
         """Add a token; finish at an end-of-text token, a stop string, or the last allowed token."""
         self.logprobs.append(logprob)
+        complete = self.constraint is not None and self.constraint.take(token)
         if token in encoder.ends:
             self._end(encoder)
             return
@@ -53,7 +56,7 @@ class Draft:
             if any(stop in tail for stop in stops) and self._has_stopped(token, stops, encoder):
                 self._end(encoder)
                 return
-        if len(self.ids) >= self.request.max_tokens:
+        if complete or len(self.ids) >= self.request.max_tokens:
             self._end(encoder)
 
     def _has_stopped(self, token: int, stops: Sequence[str], encoder: Encoder) -> bool:
@@ -72,22 +75,42 @@ class Draft:
 
 
 def choose(drafts: Sequence[Draft], logits: torch.Tensor) -> tuple[list[int], list[float]]:
-    """The next token of each draft and its log-probability, from float32 ``logits`` (drafts, vocabulary)."""
+    """The next token of each draft and its log-probability, from float32 ``logits`` (drafts, vocabulary).
+
+    A constraint takes away choices; the log-probability is still that of the model itself, over all tokens.
+    """
     logprobs = torch.log_softmax(logits, dim=-1)
-    tokens = logprobs.argmax(dim=-1)
+    open_to = _constrained(drafts, logprobs)
+    tokens = open_to.argmax(dim=-1)
     for row, draft in enumerate(drafts):
         if draft.request.temperature > 0:
-            warmed = torch.softmax(logits[row].double() / draft.request.temperature, dim=-1).cumsum(0)
+            source = logits if draft.constraint is None else open_to
+            warmed = torch.softmax(source[row].double() / draft.request.temperature, dim=-1).cumsum(0)
             tokens[row] = torch.searchsorted(warmed, draft.luck.random() * warmed[-1]).clamp(max=len(warmed) - 1)
     picked = logprobs.gather(1, tokens[:, None])[:, 0]
     both = torch.stack([tokens.double(), picked.double()]).tolist()
     return [int(token) for token in both[0]], both[1]
 
 
-def start(index: int, request: Request, prompt: tuple[int, ...]) -> list[Draft]:
-    """The drafts of a request: one, or one a sample. Greedy samples are all the same, so that one is made."""
+def _constrained(drafts: Sequence[Draft], logprobs: torch.Tensor) -> torch.Tensor:
+    """``logprobs`` with −∞ where a draft's constraint forbids a token."""
+    held = {row: draft.constraint for row, draft in enumerate(drafts) if draft.constraint is not None}
+    masked = logprobs.clone() if held else logprobs
+    for row, one in held.items():
+        masked[row, torch.from_numpy(~one.allowed(logprobs.shape[1])).to(logprobs.device)] = -torch.inf
+    return masked
+
+
+def start(index: int, request: Request, prompt: tuple[int, ...], encoder: Encoder) -> list[Draft]:
+    """The drafts of a request: one, or one a sample. Greedy samples are all the same, so that one is made.
+
+    ``ValueError`` where the request's grammar is none.
+    """
     count = 1 if request.temperature <= 0 else request.samples
-    return [Draft(index, sample, request, prompt) for sample in range(count)]
+    drafts = [Draft(index, sample, request, prompt) for sample in range(count)]
+    for draft in drafts if request.grammar else ():
+        draft.constraint = constraint(request.grammar, encoder)
+    return drafts
 
 
 def gather(request: Request, drafts: Sequence[Draft], flags: tuple[str, ...]) -> Output:

@@ -145,7 +145,11 @@ class Runner:
                 nothing = ((),) * request.samples
                 on_output(index, Output(texts=("",) * request.samples, text_logprobs=nothing, flags=pair.flags))
             else:
-                drafts[index], flags[index] = start(index, self.encoder.fitted(request), pair.context), pair.flags
+                try:
+                    drafts[index] = start(index, self.encoder.fitted(request), pair.context, self.encoder)
+                except ValueError as error:
+                    on_output(index, Output(error=str(error)))
+                flags[index] = pair.flags
         left = {index: len(row) for index, row in drafts.items()}
 
         def on_finished(draft: Draft) -> None:

@@ -46,6 +46,7 @@ class Encoder:
         self.prefix_text: str = tokenizer.bos_token or tokenizer.eos_token or ""
         ends = (tokenizer.eos_token_id,)
         self.ends = frozenset(int(end) for end in ends if end is not None)
+        self.guide: Any = None  # the tokenizer as grammars need it, made when one is asked for
 
     def ids(self, texts: Sequence[str], *, special: bool = True) -> list[list[int]]:
         """Token ids of each text; with ``special``, the special tokens that begin a sequence."""

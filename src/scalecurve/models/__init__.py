@@ -13,7 +13,16 @@ from typing import Protocol
 from scalecurve.models.ladders import list_ladders, load_ladder, resolve_rung
 from scalecurve.nouns import Output, Request, Rung, UserError
 
-__all__ = ["Model", "identity", "list_ladders", "load_ladder", "open_model", "resolve_rung"]
+__all__ = [
+    "Model",
+    "constrains",
+    "identity",
+    "list_ladders",
+    "load_ladder",
+    "open_model",
+    "resolve_rung",
+    "scores",
+]
 
 SMALL = 30_000_000
 """Parameters below which a model computes with one thread: more would wait for each other longer than they work."""
@@ -43,6 +52,16 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Give back memory and connections."""
+
+
+def constrains(model: Model) -> bool:
+    """Whether the model can hold its texts to a request's ``grammar``."""
+    return bool(getattr(model, "constrains", False))
+
+
+def scores(model: Model) -> bool:
+    """Whether the model tells the log-probability of given options; chat servers do not."""
+    return bool(getattr(model, "scores", True))
 
 
 def open_model(

@@ -13,12 +13,9 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from scalecurve.models import Model, constrains, scores
 from scalecurve.nouns import Output, Request, UserError
-
-if TYPE_CHECKING:
-    from scalecurve.models import Model
 
 log = logging.getLogger("scalecurve")
 
@@ -30,7 +27,10 @@ WINDOW = 4096  # requests held at once, so that any number can stream through
 
 def request_key(fingerprint: str, request: Request) -> bytes:
     """SHA-256 of all that determines an answer."""
-    said = json.dumps([VERSION, fingerprint, asdict(request)], sort_keys=True)
+    fields = asdict(request)
+    if not request.grammar:
+        del fields["grammar"]  # so that answers kept before there were grammars are still found
+    said = json.dumps([VERSION, fingerprint, fields], sort_keys=True)
     return hashlib.sha256(said.encode()).digest()
 
 
@@ -85,6 +85,8 @@ class CachedModel:
         self._store = Store(Path(path).expanduser())
         self.name = model.name
         self.fingerprint = model.fingerprint
+        self.constrains = constrains(model)
+        self.scores = scores(model)
         self.hits = 0
         self.misses = 0
 
@@ -98,6 +100,12 @@ class CachedModel:
 
     def count_tokens(self, text: str) -> int:
         return self._model.count_tokens(text)
+
+    def known(self, requests: Sequence[Request]) -> list[Output | None]:
+        """What is kept for each request; nothing is asked."""
+        keys = [request_key(self.fingerprint, request) for request in requests]
+        found = self._store.get(list(dict.fromkeys(keys)))
+        return [found.get(key) for key in keys]
 
     def run(self, requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
         for begin in range(0, len(requests), WINDOW):

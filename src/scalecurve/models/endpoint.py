@@ -50,6 +50,7 @@ class EndpointModel:
         self._rung = rung
         self.name = rung.name
         self.options = _options(rung)
+        self.scores = not self.options["chat"]
         self._key = os.environ.get(self.options["api_key_env"], "")
         identity = [rung.location, self.options["model"], self.options["chat"], rung.revision]
         identity += [self.options["system"]] if self.options["system"] else []

@@ -37,6 +37,8 @@ class LocalModel:
     which the vocabulary was scored, since the model was opened.
     """
 
+    constrains = True
+
     def __init__(self, rung: Rung, model: Any, runner: Runner, identity: str, chat: ChatTemplate | None = None) -> None:
         self.name = rung.name
         self.fingerprint = identity

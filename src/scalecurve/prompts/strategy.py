@@ -38,6 +38,11 @@ class Question:
     def max_tokens(self) -> int:
         return int(self.settings.get("max_tokens") or self.task.max_tokens)
 
+    @property
+    def grammar(self) -> str:
+        """What the final answer's text is held to (``Request.grammar``); "" where nothing is said."""
+        return str(self.settings.get("grammar", ""))
+
 
 Strategy = Callable[[Question], Asking]
 Before = Callable[[Question, Strategy], Asking]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.nouns import UserError
-from scalecurve.query.statement import AiCall, Column, KnowledgeTable, ModelTable, Query, Value
+from scalecurve.query.statement import AiCall, KnowledgeTable, ModelTable, Query, Value
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -21,10 +21,8 @@ _SHARES = frozenset("min_confidence min_accuracy recall precision delta".split()
 _TABLE_FUNCTIONS = frozenset("unnest range generate_series explode generateseries".split())
 _FORBIDDEN_FUNCTIONS = frozenset("getenv current_setting query query_table glob".split())
 _NAME = re.compile(r"\w+")
-_KNOWLEDGE = re.compile(r"\s*create\s+knowledge\s+table\s+(\w+)\s*\((.*)\)\s*;?\s*", re.I | re.S)
-_COLUMN = re.compile(r"\s*(\w+)\s+(\w+)(\s+key)?\s*", re.I)
 _EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s+", re.I)
-_TYPES = frozenset("VARCHAR TEXT INT INTEGER BIGINT DOUBLE FLOAT BOOLEAN DATE JSON".split())
+_OWN_NAMES = "__"  # names that begin so are the planner's
 
 
 def parse(text: str) -> Query | KnowledgeTable:
@@ -35,30 +33,40 @@ def parse(text: str) -> Query | KnowledgeTable:
         return _knowledge_table(text)
     prefix = _EXPLAIN.match(text)
     explain = "" if prefix is None else "analyze" if prefix.group(1) else "plan"
-    root = _tree(text[prefix.end() :] if prefix else text)
+    text, parameters = _numbered(text[prefix.end() :] if prefix else text)
+    root = tree(text)
     _refuse_unsafe(root)
-    return _query(root, explain)
+    return _query(root, explain, parameters)
+
+
+def _numbered(text: str) -> tuple[str, int]:
+    """``text`` with each ``?`` as ``$p1``, ``$p2``, …, so that it keeps its value wherever the planner moves it."""
+    from sqlglot.dialects.duckdb import DuckDB
+    from sqlglot.errors import SqlglotError
+
+    try:
+        marks = [token.start for token in DuckDB().tokenize(text) if token.token_type.name == "PLACEHOLDER"]
+    except SqlglotError:
+        return text, 0  # refused when it is parsed
+    pieces = [text[begin:end] for begin, end in zip([0, *(at + 1 for at in marks)], [*marks, None], strict=True)]
+    return pieces[0] + "".join(f"$p{at}{piece}" for at, piece in enumerate(pieces[1:], 1)), len(marks)
 
 
 def _knowledge_table(text: str) -> KnowledgeTable:
     """CREATE KNOWLEDGE TABLE, which no SQL parser knows."""
-    found = _KNOWLEDGE.fullmatch(text)
-    if not found:
-        raise UserError("query: write CREATE KNOWLEDGE TABLE name (column TYPE KEY, column TYPE, …)")
-    columns = []
-    for part in found.group(2).split(","):
-        column = _COLUMN.fullmatch(part)
-        if not column or column.group(2).upper() not in _TYPES:
-            raise UserError(f"query: {_short(part)!r} is no column; write name TYPE [KEY] with one of {sorted(_TYPES)}")
-        columns.append(Column(column.group(1), column.group(2).upper(), bool(column.group(3))))
-    if sum(column.key for column in columns) != 1:
-        raise UserError(f"query: knowledge table {found.group(1)} needs exactly one KEY column")
-    if len({column.name.lower() for column in columns}) < len(columns):
-        raise UserError(f"query: knowledge table {found.group(1)} names a column twice")
-    return KnowledgeTable(found.group(1), tuple(columns))
+    from sqlglot.dialects.duckdb import DuckDB
+    from sqlglot.errors import SqlglotError
+
+    from scalecurve.query.parse_knowledge import knowledge_table
+
+    try:
+        tokens = DuckDB().tokenize(text)
+    except SqlglotError:
+        raise UserError("query: a quote is not closed") from None
+    return knowledge_table([(token.token_type.name, token.text) for token in tokens])
 
 
-def _tree(text: str) -> Any:
+def tree(text: str) -> Any:
     """sqlglot's tree of one statement, USING options kept as ``ai_options`` of their SELECT."""
     from sqlglot import exp
     from sqlglot.dialects.duckdb import DuckDB
@@ -67,6 +75,8 @@ def _tree(text: str) -> Any:
     from sqlglot.tokenizer_core import TokenType
 
     class Parser(DuckDBParser):
+        # sqlglot knows some AI_ functions of other systems; ours are all read alike.
+        FUNCTIONS = {name: build for name, build in DuckDBParser.FUNCTIONS.items() if not name.startswith("AI_")}  # noqa: RUF012
         QUERY_MODIFIER_PARSERS = {  # noqa: RUF012
             **DuckDBParser.QUERY_MODIFIER_PARSERS,
             TokenType.USING: lambda self: ("ai_options", self._ai_options()),
@@ -125,6 +135,8 @@ def _refuse_unsafe(root: Any) -> None:
             raise UserError(f"query: {type(node).__name__.upper()} is not allowed inside a SELECT")
         if isinstance(node, exp.Func):
             name = _function(node)
+            if name.startswith(_OWN_NAMES):
+                raise UserError(f"query: {_short(name)}: names that begin with {_OWN_NAMES} are the planner's own")
             if name in _FORBIDDEN_FUNCTIONS or name.startswith("read_") or name.endswith("_scan"):
                 raise UserError(f"query: function {_short(name)} is not allowed")
         if isinstance(node, exp.Table):
@@ -135,6 +147,8 @@ def _refuse_table(table: exp.Table) -> None:
     from sqlglot import exp
 
     source = table.this
+    if table.name.startswith(_OWN_NAMES) or table.alias.startswith(_OWN_NAMES):
+        raise UserError(f"query: {_short(table.name)}: names that begin with {_OWN_NAMES} are the planner's own")
     if isinstance(source, exp.Func) and _function(source) not in _TABLE_FUNCTIONS:
         raise UserError(f"query: table function {_short(_function(source))} is not allowed; attach the file instead")
     if isinstance(source, exp.Identifier) and not _NAME.fullmatch(source.name):
@@ -143,7 +157,7 @@ def _refuse_table(table: exp.Table) -> None:
         raise UserError("query: OPTION(…) is no clause; write USING option value at the end")
 
 
-def _query(root: Any, explain: str) -> Query:
+def _query(root: Any, explain: str, parameters: int) -> Query:
     from sqlglot import exp
 
     options = _take_options(root)
@@ -156,7 +170,8 @@ def _query(root: Any, explain: str) -> Query:
         sql = root.sql("duckdb", comments=False)
     except RecursionError:
         raise UserError("query: an expression is nested too deeply") from None
-    return Query(sql, explain, options, {k: v for k, v in ctes.items() if v}, tuple(calls), tuple(tables))
+    ctes = {name: own for name, own in ctes.items() if own}
+    return Query(sql, explain, options, ctes, tuple(calls), tuple(tables), parameters)
 
 
 def _take_options(query: Any) -> dict[str, Value]:
@@ -167,10 +182,11 @@ def _take_options(query: Any) -> dict[str, Value]:
         query = query.expression
     clause = query.args.get("ai_options")
     query.set("ai_options", None)
-    return _options(clause.expressions) if clause else {}
+    return options_of(clause.expressions) if clause else {}
 
 
-def _options(pairs: Iterable[Any]) -> dict[str, Value]:
+def options_of(pairs: Iterable[Any]) -> dict[str, Value]:
+    """Options as a query writes them (``name := value`` pairs of the tree), each checked."""
     found: dict[str, Value] = {}
     for pair in pairs:
         name = pair.name.lower()
@@ -193,7 +209,9 @@ def _value(name: str, node: Any) -> Value:
         return str(bare)
     if name == "model" and node is not None and (node.is_string or text == "ladder"):
         return str(bare)
-    if name in _SHARES | _CHOICES.keys() | {"budget", "seed", "strategy", "model"}:
+    if name == "ability" and node is not None and node.is_string and bare:
+        return str(bare)
+    if name in _SHARES | _CHOICES.keys() | {"ability", "budget", "seed", "strategy", "model"}:
         raise UserError(f"query: option {name} cannot be {_short(text) or 'empty'}")
     raise UserError(f"query: there is no option {_short(name)}")
 
@@ -208,7 +226,7 @@ def _call(node: Any) -> AiCall:
     plain = tuple(each.sql("duckdb") for each in node.expressions if not isinstance(each, exp.PropertyEQ))
     if not plain:
         raise UserError(f"query: {name} needs an argument")
-    return AiCall(name, plain, _options(named))
+    return AiCall(name, plain, options_of(named))
 
 
 def _model_table(table: Any) -> ModelTable:

@@ -30,7 +30,8 @@ class ModelTable:
 class Query:
     """A SELECT. ``sql`` is DuckDB's without the USING options; ``explain`` is "", "plan" or "analyze".
 
-    ``options`` are the whole query's, ``cte_options`` those of a CTE by its name.
+    ``options`` are the whole query's, ``cte_options`` those of a CTE by its name; ``parameters`` are the values it
+    waits for, ``$p1`` and so on in ``sql``.
     """
 
     sql: str
@@ -39,20 +40,37 @@ class Query:
     cte_options: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     calls: tuple[AiCall, ...] = ()
     model_tables: tuple[ModelTable, ...] = ()
+    parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a knowledge table; the ``key`` column names what is asked about."""
+    """A column of a knowledge table; the ``key`` column names what is asked about.
+
+    ``question`` is how a cell is asked for, with the key in place of its name in braces: ``Where was {name} born?``. On
+    the key column it is how keys are drawn out: the model writes what stands in the braces, or the answer where there
+    are none. "" takes the default wording. ``options`` are the values of an ENUM.
+    """
 
     name: str
     type: str
     key: bool = False
+    question: str = ""
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeTable:
-    """``CREATE KNOWLEDGE TABLE``: a name and columns, exactly one of them the key."""
+    """``CREATE KNOWLEDGE TABLE``: a name and columns, exactly one of them the key.
+
+    ``ability`` names the tasks (or the beginning of their names) whose scores say how well a model knows this table.
+    """
 
     name: str
     columns: tuple[Column, ...]
+    ability: str = ""
+
+    @property
+    def key(self) -> Column:
+        """The column that names what is asked about."""
+        return next(column for column in self.columns if column.key)

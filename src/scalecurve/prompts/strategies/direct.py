@@ -29,7 +29,7 @@ def direct(question: Question) -> Asking:
     early = task.harness is None and _line_is_enough(task.postprocess)
     if "text" in question.wants:
         stop = task.harness.until if task.harness else ("\n",) if early else ()
-        requests["text"] = Request(prompt, max_tokens=question.max_tokens, stop=stop)
+        requests["text"] = Request(prompt, max_tokens=question.max_tokens, stop=stop, grammar=question.grammar)
     replies = yield tuple(requests.values())
     outputs = dict(zip(requests, replies, strict=True))
     text, response = None, None

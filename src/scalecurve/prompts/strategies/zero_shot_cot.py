@@ -30,7 +30,7 @@ def zero_shot_cot(question: Question) -> Asking:
     second = f"{prompt}{chain}\n{setting(question, 'answer_trigger', str, kind.trigger)}"
     requests = spaced_requests(question, second)
     if "text" in question.wants:
-        requests["text"] = Request(second, max_tokens=ANSWER_TOKENS)
+        requests["text"] = Request(second, max_tokens=ANSWER_TOKENS, grammar=question.grammar)
     replies = yield tuple(requests.values())
     outputs = dict(zip(requests, replies, strict=True))
     said = outputs["text"].texts[0] if "text" in outputs else None
