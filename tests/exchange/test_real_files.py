@@ -227,8 +227,7 @@ def test_one_task_asked_in_two_ways_can_be_replayed(tmp_path: Path) -> None:
     assert len(pairs) == 8
     assert pairs.fast.tolist() == pairs.slow.tolist()
     assert pairs.fast.mean() == 0.875
-    assert pairs.fast_tokens.min() > 0
-    assert pairs.agree.all()
+    assert pairs.fast_cost.min() > 0
 
 
 @pytest.mark.parametrize("arm", ["gsm8k", "a=b", "=b:c", "a=:c"])
