@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scalecurve.nouns import UserError
 from scalecurve.runs import RunDirectory, derive, open_run
 from scalecurve.runs.atomic import write_bytes, write_parquet
+from scalecurve.runs.mirror import mirrored
 from scalecurve.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -24,23 +26,32 @@ def run_study(
     watcher: Watcher | None = None,
     retry_failed: bool = False,
     workers: int | None = 1,
+    on: str = "",
+    jobs: int | None = None,
+    sbatch: str = "",
+    mirror: str = "",
 ) -> tuple[RunDirectory, Outcome]:
     """Run ``study`` in ``out`` (default ``runs/<name>``), or continue it there, and write scores, curves and report.
 
-    Parts that are finished are kept; see ``scalecurve.execute``. Raises ``UserError`` before anything is written
+    Parts that are finished are kept; see ``scalecurve.execute`` (``retry_failed``, ``workers``) and
+    ``scalecurve.distribute`` (``on`` other machines, ``jobs``, ``sbatch``). ``mirror``: a URL of fsspec that the run
+    is begun from, where something is there, and copied to as it grows. Raises ``UserError`` before anything is written
     when the study names something unknown, when the directory holds another study, or when it is in use.
     """
+    from scalecurve.distribute import executor_of
     from scalecurve.execute import execute
     from scalecurve.plan import make_plan
 
+    executor = executor_of(on, jobs=jobs, sbatch=shlex.split(sbatch))
     plan = make_plan(study)
     run = RunDirectory(Path(out) if out else Path("runs") / study.name)
     if run.path.exists() and not run.path.is_dir():
         raise UserError(f"{run.path}: is a file; give a directory with --out")
-    with run.lock():
+    note = watcher.note if watcher else None
+    with run.lock(), mirrored(run, mirror, note):
         _keep_study(run, study)
-        outcome = execute(plan, run, watcher, retry_failed=retry_failed, workers=workers)
-        _derive_all(run, (), watcher.note if watcher else None)
+        outcome = execute(plan, run, watcher, retry_failed=retry_failed, workers=workers, executor=executor)
+        _derive_all(run, (), note)
     return run, outcome
 
 

@@ -40,6 +40,11 @@ class TaskPlan:
         """Questions over all arms."""
         return sum(map(len, self.queries.values()))
 
+    @property
+    def longest(self) -> int:
+        """Questions of the arm that has most."""
+        return max(map(len, self.queries.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

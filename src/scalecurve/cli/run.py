@@ -17,6 +17,10 @@ Retry = Annotated[bool, typer.Option("--retry-failed", help="Ask again where an 
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Models run at the same time; small ones one a processor when not given.")
 ]
+On = Annotated[str, typer.Option(help="Where: ray, ray://HOST:PORT or slurm; this machine when not given.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Slurm array tasks in all; one a model when not given.")]
+Sbatch = Annotated[str, typer.Option(help='Options for sbatch, such as "--partition=gpu --time=2:00:00".')]
+Mirror = Annotated[str, typer.Option(help="Also keep the run under this URL, such as s3://bucket/run (fsspec).")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -40,6 +44,10 @@ def run(
     out: Out = None,
     retry_failed: Retry = False,
     workers: Workers = None,
+    on: On = "",
+    jobs: Jobs = None,
+    sbatch: Sbatch = "",
+    mirror: Mirror = "",
     quiet: Quiet = False,
 ) -> None:
     """Run a study, or continue it where it stopped; prints the report's path."""
@@ -59,9 +67,9 @@ def run(
         "cache": cache,
         "max_tokens_total": max_tokens_total,
     }
-    execute_study(
-        study_of(study, {field: value for field, value in given.items() if value}), out, retry_failed, workers, quiet
-    )
+    chosen = study_of(study, {field: value for field, value in given.items() if value})
+    where = {"workers": workers, "on": on, "jobs": jobs, "sbatch": sbatch, "mirror": mirror}
+    execute_study(chosen, out, quiet, retry_failed=retry_failed, **where)
 
 
 def study_of(path: Path | None, given: dict[str, Any]) -> Study:
@@ -87,8 +95,8 @@ def study_of(path: Path | None, given: dict[str, Any]) -> Study:
     return parse_study(given, source="options", base=Path())
 
 
-def execute_study(study: Study, out: Path | None, retry_failed: bool, workers: int | None, quiet: bool) -> None:
-    """Run, print what came of it, and exit with 1 when something is missing."""
+def execute_study(study: Study, out: Path | None, quiet: bool, **how: Any) -> None:
+    """Run (``how`` goes to ``run_study``), print what came of it, and exit with 1 when something is missing."""
     from scalecurve.cli._interrupt import prompt_interrupt
     from scalecurve.cli._print import duration
     from scalecurve.cli._progress import progress
@@ -96,7 +104,7 @@ def execute_study(study: Study, out: Path | None, retry_failed: bool, workers: i
     with prompt_interrupt(), progress(quiet) as watcher:
         from scalecurve.pipeline import run_study
 
-        directory, outcome = run_study(study, out, watcher=watcher, retry_failed=retry_failed, workers=workers)
+        directory, outcome = run_study(study, out, watcher=watcher, **how)
     print(f"{outcome.cells} cells; {outcome.computed} answers computed in {duration(outcome.seconds)}")
     if not outcome.complete:
         print(f"missing: {len(outcome.failed_cells)} cells failed, {outcome.failed_examples} examples have no answer")

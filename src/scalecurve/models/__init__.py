@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -57,8 +58,11 @@ def open_model(
 
     ``batch_tokens``: most tokens computed at once (None: by the memory that is free). ``cache``: a file in which
     answers are kept and looked up, keyed by the model's fingerprint and the request. ``dtype`` of the weights;
-    log-probabilities are float32 in any case. Raises ``UserError`` when the rung's location or backend is at fault.
+    log-probabilities are float32 in any case. The rung's option ``resources`` (see ``scalecurve.distribute``) changes
+    no answer and is left out here. Raises ``UserError`` when the rung's location or backend is at fault.
     """
+    if "resources" in rung.options:
+        rung = replace(rung, options={key: value for key, value in rung.options.items() if key != "resources"})
     model = _open(rung, device, dtype, batch_tokens)
     if cache is None:
         return model
