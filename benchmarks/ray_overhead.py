@@ -94,7 +94,7 @@ def main() -> None:
             node.wait()
     for name, at in (("whole command", 0), ("answering", 1)):
         ours, theirs = (statistics.median(times[at] for times in taken[side]) for side in ("here", "far"))
-        print(f"{name}: {ours:.1f} s here, {theirs:.1f} s on a Ray node of {given.cpus} CPUs; ratio {theirs / ours:.2f}")
+        print(f"{name}: {ours:.1f} s here, {theirs:.1f} s on Ray with {given.cpus} CPUs; ratio {theirs / ours:.2f}")
     print(f"same bytes: {same}")
 
 

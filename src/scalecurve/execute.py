@@ -64,16 +64,14 @@ def execute(
     watcher: Watcher | None = None,
     *,
     retry_failed: bool = False,
-    workers: int | None = 1,
     executor: Executor | None = None,
 ) -> Outcome:
     """Compute every part of ``plan`` that is not on disk, and write the manifest.
 
     A cell that fails is recorded with its reason and the rest goes on. ``UserError`` when not one model could be
     opened, or when the directory cannot be written to. ``retry_failed`` computes parts again that hold examples
-    without an answer. ``workers``: rungs run at the same time (None: as many as there are processors, up to four, when
-    all models are small and local; else one). With more than one, the calling script needs the usual
-    ``if __name__ == "__main__":``. ``executor`` says where the work is done when it is not on this machine.
+    without an answer. ``executor`` says where the work is done: here, one rung after another (None), as
+    ``on_this_machine`` says, or on other machines (``scalecurve.distribute``).
     """
     watcher = watcher or Silent()
     started = time.monotonic()
@@ -82,7 +80,7 @@ def execute(
     questions = sum(task.n_questions for task in plan.tasks)
     watcher.begin(questions * sum(weight(job.rung) for job in jobs), len(jobs), len(plan.tasks))
     try:
-        (executor or on_this_machine(workers))(jobs, watcher, ledger.changed)
+        (executor or on_this_machine(1))(jobs, watcher, ledger.changed)
         refusals = [job.state.refused for job in jobs if job.state.broken]
         if len(refusals) == len(jobs) and refusals[0] is not None:
             raise refusals[0]
@@ -95,7 +93,11 @@ def execute(
 
 
 def on_this_machine(workers: int | None) -> Executor:
-    """The executor that needs nothing else: the rungs one after another, or ``workers`` of them side by side."""
+    """The executor that needs nothing else: the rungs one after another, or ``workers`` of them side by side.
+
+    None: as many as there are processors, up to four, when all models are small and local; else one. With more than
+    one, the calling script needs the usual ``if __name__ == "__main__":``.
+    """
 
     def run(jobs: Sequence[RungRun], listener: Listener, changed: Callable[[], None]) -> None:
         count = min(len(jobs), workers or default_workers(job.rung for job in jobs))

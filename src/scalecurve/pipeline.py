@@ -16,6 +16,7 @@ from scalecurve.study import Study, load_study
 if TYPE_CHECKING:
     import polars as pl
 
+    from scalecurve.adaptive import Goal
     from scalecurve.execute import Outcome, Watcher
 
 
@@ -30,19 +31,29 @@ def run_study(
     jobs: int | None = None,
     sbatch: str = "",
     mirror: str = "",
+    until: Goal | None = None,
 ) -> tuple[RunDirectory, Outcome]:
     """Run ``study`` in ``out`` (default ``runs/<name>``), or continue it there, and write scores, curves and report.
 
     Parts that are finished are kept; see ``scalecurve.execute`` (``retry_failed``, ``workers``) and
     ``scalecurve.distribute`` (``on`` other machines, ``jobs``, ``sbatch``). ``mirror``: a URL of fsspec that the run
-    is begun from, where something is there, and copied to as it grows. Raises ``UserError`` before anything is written
+    is begun from, where something is there, and copied to as it grows. ``until``: ask only until every verdict is
+    decided (``scalecurve.adaptive``), the examples in random order. Raises ``UserError`` before anything is written
     when the study names something unknown, when the directory holds another study, or when it is in use.
     """
     from scalecurve.distribute import executor_of
-    from scalecurve.execute import execute
+    from scalecurve.execute import execute, on_this_machine
     from scalecurve.plan import make_plan
 
-    executor = executor_of(on, jobs=jobs, sbatch=shlex.split(sbatch))
+    executor = executor_of(on, jobs=jobs, sbatch=shlex.split(sbatch)) or on_this_machine(workers)
+    if until:
+        from scalecurve.adaptive import until_decided
+        from scalecurve.adaptive.campaign import PART
+
+        if on == "slurm":
+            raise UserError("--until: goes in rounds, each of which would queue; use --on ray or this machine")
+        executor = until_decided(executor, until)
+        study = study.model_copy(update={"order": "random", "part_size": study.part_size or PART})
     plan = make_plan(study)
     run = RunDirectory(Path(out) if out else Path("runs") / study.name)
     if run.path.exists() and not run.path.is_dir():
@@ -50,7 +61,9 @@ def run_study(
     note = watcher.note if watcher else None
     with run.lock(), mirrored(run, mirror, note):
         _keep_study(run, study)
-        outcome = execute(plan, run, watcher, retry_failed=retry_failed, workers=workers, executor=executor)
+        if not until:
+            run.until.unlink(missing_ok=True)
+        outcome = execute(plan, run, watcher, retry_failed=retry_failed, executor=executor)
         _derive_all(run, (), note)
     return run, outcome
 
@@ -69,6 +82,8 @@ def rescore(path: str | Path, metrics: Iterable[str] = (), note: Callable[[str],
 
 
 def _derive_all(run: RunDirectory, metrics: tuple[str, ...], note: Callable[[str], None] | None) -> None:
+    from scalecurve.adaptive.settle import settle
+
     if note:
         note("scoring")
     derive(run, metrics)
@@ -76,6 +91,7 @@ def _derive_all(run: RunDirectory, metrics: tuple[str, ...], note: Callable[[str
     if note:
         note("judging the curves")
     judge_run(run)
+    settle(run)
     if note:
         note("writing the report")
     from scalecurve.report import write_report

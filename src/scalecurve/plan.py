@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from scalecurve.nouns import Cell, Ladder, Rung, Task, UserError
 from scalecurve.prompts.shots import Query
@@ -110,10 +111,22 @@ def _plan_entry(study: Study, entry: TaskEntry) -> Iterator[TaskPlan]:
         yield TaskPlan(
             ref=task_ref(task),
             task=replace(task, max_tokens=max_tokens),
-            queries={arm: drawn[arm.shots, arm.seed] for arm in arms},
+            queries={arm: in_order(study, drawn[arm.shots, arm.seed]) for arm in arms},
             metrics=_metrics_for(study, entry, task),
             shot_policy=policy,
         )
+
+
+def in_order(study: Study, queries: Sequence[Query]) -> Sequence[Query]:
+    """The questions as drawn, or in the study's random order: one that depends on its seed and the examples alone, so
+    that every model and arm gets them alike, whatever was answered before."""
+    if study.order == "file":
+        return queries
+
+    def place(query: Query) -> str:
+        return sha256(f"{study.seed}|{query.example.id}|{query.example.input}".encode()).hexdigest()
+
+    return sorted(queries, key=place)
 
 
 def task_ref(task: Task) -> str:

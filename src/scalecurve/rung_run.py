@@ -17,7 +17,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from scalecurve.asking import drive, reason
@@ -49,16 +49,18 @@ class Listener(Protocol):
 # ── The unit of work ─────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The examples ``start:stop`` of the plan's task number ``task``, asked of one rung in every arm."""
+    """The examples ``start:stop`` of the plan's task number ``task``, asked of one rung in every arm (or ``arms``)."""
 
     task: int
     index: int
     start: int
     stop: int
+    arms: tuple[Arm, ...] | None = None
 
     def stretch(self, task: TaskPlan) -> dict[Arm, Sequence[Query]]:
         """The questions of each arm; none where an arm has fewer than others."""
-        return {arm: queries[self.start : self.stop] for arm, queries in task.queries.items()}
+        arms = task.arms if self.arms is None else self.arms
+        return {arm: task.queries[arm][self.start : self.stop] for arm in arms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def compute(
         asked += [(arm, query.example) for query in queries]
         generators += conversations(plan, task, arm, queries)
     answers = drive(model, [example.id for _, example in asked], generators, on_requests)
-    rows: dict[Arm, list[tuple[Example, Answer]]] = {arm: [] for arm in task.arms}
+    rows: dict[Arm, list[tuple[Example, Answer]]] = {arm: [] for arm in part.arms or task.arms}
     for (arm, example), answer in zip(asked, answers, strict=True):
         rows[arm].append((example, answer))
     data = {arm: part_bytes(cells[arm], rows[arm]) for arm in rows}
@@ -204,10 +206,14 @@ class CellRecord:
 
 @dataclass(slots=True)
 class RungState:
-    """How far a rung has come: its record for the manifest, its cells, answers computed, and why it was refused."""
+    """How far a rung has come: its record for the manifest, its cells, answers computed, and why it was refused.
+
+    ``allowed``: (task number, arm) → how many of its parts may be asked by now; None: all of all.
+    """
 
     record: dict[str, Any]
     cells: dict[Cell, CellRecord]
+    allowed: dict[tuple[int, Arm], int] | None = None
     opened: Opened | None = None
     computed: int = 0
     refused: UserError | None = None
@@ -278,12 +284,12 @@ class RungRun:
         That is also so when a part cannot be read (a copy cut short, a bad block), and, with ``retry_failed``, when
         examples in it got no answer.
         """
-        task, cells = self.plan.tasks[at], self._cells(at)
+        cells = self._cells(at)
         on_disk = {arm: finished_parts(self.directory, cell.cell) for arm, cell in cells.items()}
-        for part in parts_of(self.plan, at, int(self.state.record["part_size"])):
+        for part in self._parts(at):
             keys = part_keys(self.plan, part, self.state.record["fingerprint"])
             found: dict[Arm, Totals] = {}
-            if all((part.index, keys[arm]) in on_disk[arm] for arm in task.arms):
+            if all((part.index, keys[arm]) in on_disk[arm] for arm in keys):
                 with suppress(UserError):
                     found = {arm: part_totals(self.directory, cells[arm].cell, part.index, keys[arm]) for arm in keys}
             if self.retry_failed and any(totals["failed"] for totals in found.values()):
@@ -320,16 +326,49 @@ class RungRun:
         """What a part weighs in the progress of the whole."""
         return sum(map(len, part.stretch(self.plan.tasks[part.task]).values())) * weight(self.rung)
 
+    def allow(self, at: int, arm: Arm, examples: int) -> bool:
+        """Limit an arm of task number ``at`` to its first ``examples``, or raise its limit; whether that adds any.
+
+        Before the first call everything is allowed, after it only what was. Needs the study to say ``part_size``.
+        """
+        size = self.plan.study.part_size
+        assert size is not None
+        self.state.allowed = self.state.allowed or {}
+        parts = -(-min(examples, len(self.plan.tasks[at].queries[arm])) // size)
+        if parts <= self.state.allowed.get((at, arm), 0):
+            return False
+        self.state.allowed[at, arm] = parts
+        cell = self._cells(at)[arm]
+        cell.examples = min(parts * size, len(self.plan.tasks[at].queries[arm]))
+        cell.status = "pending" if cell.status == "done" else cell.status
+        return True
+
+    def _parts(self, at: int) -> list[Part]:
+        """The parts that are allowed; under a limit, without the arms in which they are counted already."""
+        every = parts_of(self.plan, at, int(self.state.record["part_size"]))
+        allowed = self.state.allowed
+        if allowed is None:
+            return every
+        found = []
+        for part in every:
+            arms = [arm for arm in self.plan.tasks[at].arms if part.index < allowed.get((at, arm), 0)]
+            left = tuple(arm for arm in arms if part.index not in self._cells(at)[arm].parts)
+            if left:
+                found.append(replace(part, arms=left))
+        return found
+
     def _cells(self, at: int) -> dict[Arm, CellRecord]:
         task = self.plan.tasks[at]
         return {arm: self.state.cells[cell] for arm, cell in cells_of(self.family, self.rung, task).items()}
 
     def _count(self, part: Part, totals: Mapping[Arm, Totals], listener: Listener, *, computed: bool) -> None:
-        whole = -(-self.plan.tasks[part.task].longest // int(self.state.record["part_size"]))
-        keys = part_keys(self.plan, part, self.state.record["fingerprint"])
-        for arm, cell in self._cells(part.task).items():
-            cell.add(part.index, keys[arm], totals[arm])
-            if len(cell.parts) == whole:
+        every = -(-self.plan.tasks[part.task].longest // int(self.state.record["part_size"]))
+        keys, cells = part_keys(self.plan, part, self.state.record["fingerprint"]), self._cells(part.task)
+        allowed = self.state.allowed
+        for arm, key in keys.items():
+            cell = cells[arm]
+            cell.add(part.index, key, totals[arm])
+            if len(cell.parts) == (every if allowed is None else allowed[part.task, arm]):
                 cell.status = "failed" if cell.failed_examples == cell.examples else "done"
         listener.advance(self.work(part), computed)
 

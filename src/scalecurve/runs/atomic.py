@@ -64,7 +64,7 @@ def unwritable(path: Path, error: OSError) -> UserError:
     """The error that says why ``path`` cannot be written and what to do."""
     full = error.errno in _FULL
     fix = "make room and give the same command again" if full else "make it writable or give another directory"
-    return UserError(f"{path}: cannot be written ({error.strerror}); {fix}")
+    return UserError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
 
 
 def parquet_bytes(frame: pl.DataFrame) -> bytes:

@@ -55,6 +55,11 @@ class RunDirectory:
         """The record of what was submitted as Slurm jobs."""
         return self.path / "slurm" / "jobs.json"
 
+    @property
+    def until(self) -> Path:
+        """What was decided of each curve when not every example was asked (``scalecurve.adaptive``)."""
+        return self.path / "until.json"
+
     def cell(self, cell: Cell) -> Path:
         """The folder of one cell's parts."""
         return self.outputs / cell.key

@@ -19,7 +19,15 @@ from scalecurve.runs.atomic import write_bytes
 from scalecurve.runs.directory import RunDirectory
 
 SECONDS = 5.0
-_OWN = ("study.toml", "manifest.json", "scores.parquet", "curves.parquet", "verdicts.parquet", "report.html")
+_OWN = (
+    "study.toml",
+    "manifest.json",
+    "scores.parquet",
+    "curves.parquet",
+    "verdicts.parquet",
+    "until.json",
+    "report.html",
+)
 
 
 @contextmanager
