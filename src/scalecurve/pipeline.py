@@ -150,7 +150,10 @@ def _grade_gaps(run: RunDirectory) -> None:
     scores, curves = pl.read_parquet(run.scores), pl.read_parquet(run.curves)
     graded = [gap_scores(scores, one["ref"], control, one["metrics"][0]) for one, control in paired]
     added = [gap_curves(own, curves, one["preferred_metric"]) for own, (one, _) in zip(graded, paired, strict=True)]
-    _add(run, scores, curves, pl.concat(graded), pl.concat(added))
+    gaps = pl.concat(added)
+    headed = gaps.filter("preferred")["task"].unique().to_list()  # a shift that heads its task heads it alone
+    curves = curves.with_columns(pl.col("preferred") & ~pl.col("task").is_in(headed))
+    _add(run, scores, curves, pl.concat(graded), gaps)
 
 
 def _add(
