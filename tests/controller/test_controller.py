@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecurve.controller import (
@@ -140,6 +140,7 @@ junk = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_file_is_refused_in_one_line_or_read(data: st.DataObject) -> None:
     """Any value of the file replaced by anything: a UserError, or a controller; never another exception."""

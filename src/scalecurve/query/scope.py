@@ -297,7 +297,9 @@ class Scope:
         groups = [Conjunct(part, [p for p in left if p.root is part and not p.done]) for part in parts]
         plain = [c.node for c in groups if not c.places and not has(c.node, self.open)]
         with_calls = [c for c in groups if c.places]
-        if with_calls:
+        if with_calls and self.run.dry and self.uncertain:  # which groups there are depends on answers to come
+            self._unknown([place for conjunct in with_calls for place in conjunct.places])
+        elif with_calls:
             decide(self.run, with_calls, lambda more: self._groups([*plain, *more]), self.open)
         done = plain if self.run.dry else [c.node for c in groups]
         for place in left:
