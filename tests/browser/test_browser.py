@@ -1,8 +1,6 @@
 """The report in a real browser: it draws, it stays quiet, its filters and keys work, and nothing foreign runs."""
 
-import shutil
-import subprocess
-from pathlib import Path
+from importlib.resources import files
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -146,18 +144,9 @@ def test_dark_and_phone_fit(page) -> None:
 
 
 @pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """axe-core's script, fetched by npm; without npm or its registry the test skips."""
-    npm = shutil.which("npm")
-    if not npm:
-        pytest.skip("npm is not installed, so axe-core cannot be fetched")
-    folder = tmp_path_factory.mktemp("axe")
-    command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), "axe-core@4"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if done.returncode or not script.exists():
-        pytest.skip("npm could not fetch axe-core")
-    return Path(script).read_text()
+def axe() -> str:
+    """axe-core's script, as the package axe-playwright-python brings it along."""
+    return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -13,8 +13,6 @@ from scalecurve.metrics.score_files import ModelData, ScoreFile, write_score_fil
 from scalecurve.nouns import UserError
 from scalecurve.runs import RunDirectory, read_outputs
 
-OBSSCALING = Path(__file__).resolve().parents[3] / "shared" / "data" / "obsscaling"
-
 
 def curves(paths: list[Path], tmp_path: Path, **more: Any) -> tuple[Any, dict[tuple[str, ...], dict[str, Any]]]:
     run = RunDirectory(tmp_path / "run")
@@ -253,9 +251,8 @@ def test_a_leaderboard(tmp_path: Path) -> None:
     assert done.missing == ("leaderboard:BBH score: no finite score of 1 models (own@bfloat16)",)
 
 
-@pytest.mark.skipif(not OBSSCALING.is_dir(), reason="the published tables of ObsScaling are not beside this checkout")
-def test_published_wide_tables(tmp_path: Path) -> None:
-    path = OBSSCALING / "base_llm_benchmark_eval.csv"
+def test_published_wide_tables(shared: Path, tmp_path: Path) -> None:
+    path = shared / "data" / "obsscaling" / "base_llm_benchmark_eval.csv"
     done, rows = curves([path], tmp_path)
     table = pl.read_csv(path)
     assert done.unmatched == ()  # the table has families and sizes of its own

@@ -14,7 +14,6 @@ from scalecurve.nouns import UserError
 from scalecurve.runs import RunDirectory
 
 load_commands()
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "pythia_evals"
 
 
 def new_layout() -> dict[str, Any]:
@@ -38,13 +37,13 @@ def write(path: Path, content: Any) -> Path:
     return path
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="Pythia's published results are not beside this checkout")
-def test_published_pythia_files_are_the_numbers_of_the_table(tmp_path: Path) -> None:
+def test_published_pythia_files_are_the_numbers_of_the_table(shared: Path, tmp_path: Path) -> None:
+    data = shared / "data" / "pythia_evals"
     run = RunDirectory(tmp_path / "run")
-    done = import_files([DATA / "raw"], run)
+    done = import_files([data / "raw"], run)
     assert (done.unmatched, done.missing, done.notes, done.files) == ((), (), (), 16)
     mine = pl.read_parquet(run.curves)
-    table = pl.read_parquet(DATA / "pythia_v1_deduped.parquet").filter(pl.col("step") == 143000)
+    table = pl.read_parquet(data / "pythia_v1_deduped.parquet").filter(pl.col("step") == 143000)
     both = table.with_columns(task="lm-eval:" + pl.col("task")).join(
         mine.rename({"rung": "model"}), on=["family", "model", "shots", "task", "metric"], suffix="_mine"
     )

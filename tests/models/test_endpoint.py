@@ -161,7 +161,7 @@ def test_log_probabilities_as_llama_cpp_tells_them(server: Server) -> None:
         reply["choices"][0]["logprobs"] = {"content": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1}]}
         return reply
 
-    server.answer = told  # type: ignore[method-assign]
+    server.answer = told
     (text, scored), _ = ask(server, [Request("a b", max_tokens=4), Request("a b", options=(" c",))])
     assert text.text_logprobs == ((-0.5, -1.0),)
     assert "does not tell" in scored.error
@@ -209,7 +209,7 @@ def test_many_requests_are_under_way_at_once_but_not_too_many(server: Server) ->
             together -= 1
         return answer(path, body)
 
-    server.answer = slow  # type: ignore[method-assign]
+    server.answer = slow
     outputs, _ = ask(server, [Request(str(n), max_tokens=4) for n in range(8)], concurrency=4)
     assert all(output.texts for output in outputs)
     assert most == 4

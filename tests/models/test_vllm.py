@@ -57,8 +57,8 @@ class LLM:
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> Rung:
     module = ModuleType("vllm")
-    module.LLM = LLM  # type: ignore[attr-defined]
-    module.SamplingParams = SimpleNamespace  # type: ignore[attr-defined]
+    module.LLM = LLM
+    module.SamplingParams = SimpleNamespace
     monkeypatch.setitem(sys.modules, "vllm", module)
     return Rung("big", "vllm", "someone/big")
 

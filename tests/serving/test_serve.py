@@ -302,5 +302,5 @@ def test_it_stops_cleanly_while_requests_are_under_way(tmp_path: Path, number: i
             error = one.exception(timeout=30)
             assert isinstance(error, openai.APIError), "told, or cut off; never an answer that is none"
     assert isinstance(plain.exception(), openai.InternalServerError)
-    assert "stopping" in json.dumps(plain.exception().body)  # type: ignore[union-attr]
+    assert "stopping" in json.dumps(plain.exception().body)
     upstream.close()

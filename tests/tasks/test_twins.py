@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bigbench_files import ANSWERABILITY, unpack
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -15,6 +16,8 @@ from scalecurve.prompts import build_prompt, draw
 from scalecurve.study import load_study
 from scalecurve.tasks import load_tasks
 from scalecurve.tasks.answerability import TASKS, told
+from scalecurve.tasks.bigbench import VARIABLE
+from scalecurve.tasks.bigbench_install import install
 from scalecurve.tasks.postprocess import postprocess
 from scalecurve.tasks.twins import KINDS, PREMISES, UNITS
 from scalecurve.tasks.word_problems import TEMPLATES, own_problems
@@ -238,11 +241,9 @@ def test_a_task_told_what_can_be_answered_is_another_task() -> None:
     assert task.fingerprint not in ("x", told(plain, "nonsense_words_grammar").fingerprint)
 
 
-def test_the_installed_tasks_have_the_published_numbers() -> None:
-    from scalecurve.tasks.bigbench import installed
-
-    if not installed():
-        pytest.skip("BIG-bench is not installed; scalecurve tasks install bigbench")
+def test_the_published_tasks_have_their_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    install(unpack(tmp_path / "benchmark_tasks", ANSWERABILITY))
     found = {}
     for task in load_tasks("answerability:all"):
         can = [bool(example.metadata["answerable"]) for example in task.examples]

@@ -98,7 +98,7 @@ def test_golden_measures() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=30), st.randoms())
-def test_measures_do_not_depend_on_the_order(rows: list[tuple[int, bool]], random) -> None:  # type: ignore[no-untyped-def]
+def test_measures_do_not_depend_on_the_order(rows: list[tuple[int, bool]], random) -> None:
     def measured(rows: list[tuple[int, bool]]) -> list[float]:
         confidence, right = np.array([row[0] / 4 for row in rows]), np.array([float(row[1]) for row in rows])
         return [auroc(confidence, right), calibration_error(confidence, right), risk_coverage(confidence, right)[2]]

@@ -63,7 +63,7 @@ def stages(steps: Sequence[Step]) -> list[str]:
 
 def habit(**changes: object) -> Calibrated:
     values = {"knots": ((), ()), "fast": 0.4, "settled": 0.7, "cost": 5.0, "agreed": 0.9, "differ": (0.2, 0.6)}
-    return Calibrated({"": Habit(**(values | {"unfound": 0.3} | changes))})  # type: ignore[arg-type]
+    return Calibrated({"": Habit(**(values | {"unfound": 0.3} | changes))})
 
 
 # ── What is asked and what stays ─────────────────────────────────────────────────────────────────────────────

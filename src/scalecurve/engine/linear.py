@@ -22,8 +22,8 @@ def use_onednn(model: Any) -> int:
         return 0
     taken = 0
     for module in model.modules():
-        if type(module) is torch.nn.Linear and module.weight.dtype == torch.float32:
-            module.forward = _forward(module)  # type: ignore[method-assign]
+        if _is_linear(module):
+            module.forward = _forward(module)
             taken += 1
         elif _is_gated(module):
             module.forward = _gated(module)
@@ -39,14 +39,17 @@ def _intel() -> bool:
         return False
 
 
+def _is_linear(module: Any) -> bool:
+    """Whether a module is torch's own linear layer, in float32."""
+    return type(module) is torch.nn.Linear and module.weight.dtype == torch.float32
+
+
 def _is_gated(module: Any) -> bool:
     """Whether a module is the SwiGLU of Llama and its kin: down(silu(gate(x)) · up(x)), in float32."""
     if type(module).__name__ not in _GATED:
         return False
     layers = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
-    return type(getattr(module, "act_fn", None)).__name__ in ("SiLU", "SiLUActivation") and all(
-        type(layer) is torch.nn.Linear and layer.weight.dtype == torch.float32 for layer in layers
-    )
+    return type(getattr(module, "act_fn", None)).__name__ in ("SiLU", "SiLUActivation") and all(map(_is_linear, layers))
 
 
 _GATED = frozenset({"LlamaMLP", "Qwen2MLP", "Qwen3MLP", "Olmo2MLP", "MistralMLP", "SmolLM3MLP"})

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lm_eval.api.model import TemplateLM
 from lm_eval.api.registry import register_model
@@ -23,10 +23,8 @@ from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, po
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from scalecurve.models import open_model, resolve_rung
+from scalecurve.models.local import LocalModel
 from scalecurve.nouns import Output, Request, Rung, UserError
-
-if TYPE_CHECKING:
-    from scalecurve.models.local import LocalModel
 
 MAX_GEN_TOKENS = 256
 _DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
@@ -34,7 +32,7 @@ _REFUSABLE = {"trust_remote_code": (False, None), "softmax_dtype": (None, "float
 
 
 @register_model("scalecurve")
-class ScalecurveLM(TemplateLM):  # type: ignore[misc]
+class ScalecurveLM(TemplateLM):  # type: ignore[misc]  # lm_eval says nothing of its types, so the base is Any
     """``pretrained``: a directory, a GGUF file, a Hub id, or a model that scalecurve knows by name.
 
     ``dtype``: ``auto`` is that of the stored weights, as in ``hf``. ``batch_tokens``: most tokens computed at once; the
@@ -65,10 +63,10 @@ class ScalecurveLM(TemplateLM):  # type: ignore[misc]
         self._dtype = stored_dtype(rung) if dtype == "auto" else str(dtype).removeprefix("torch.")
         where = "auto" if device in (None, "cuda") else device
         model = open_model(rung, device=where, dtype=self._dtype, batch_tokens=batch_tokens)
-        self._model: LocalModel = model  # type: ignore[assignment]  # transformers and gguf are the only backends here
-        if not hasattr(model, "runner"):
+        if not isinstance(model, LocalModel):
             raise UserError(f"model_args: pretrained={pretrained}: is no local model; give a directory or a Hub id")
-        self._encoder = self._model.runner.encoder
+        self._model = model
+        self._encoder = model.runner.encoder
         self._revision = revision
         self.tokenizer = self._encoder.tokenizer
         self.batch_size = batch_size

@@ -125,7 +125,7 @@ def _load(path: str, source: str, function: str) -> Strategy:
         exec(compile(tree, path, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         raise UserError(f"{path}: fails when it is imported: {type(error).__name__}: {_line(error)}") from None
-    found = getattr(module, function, None)
+    found: Strategy | None = getattr(module, function, None)
     if found is None:
         near = difflib.get_close_matches(function, defined, n=1, cutoff=0.5)
         fix = f"did you mean {near[0]}?" if near else f"it defines {', '.join(defined) or 'none'}"
@@ -136,7 +136,7 @@ def _load(path: str, source: str, function: str) -> Strategy:
         inspect.signature(found).bind(object())
     except TypeError:
         raise UserError(f"{path}: {function} must take one argument, the question") from None
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _line(error: BaseException) -> str:

@@ -110,10 +110,10 @@ def _load(path: Path) -> dict[str, Any]:
     except ImportError:
         raise UserError(f"{path}: reading YAML needs pyyaml; pip install pyyaml") from None
 
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+    class Loader(yaml.SafeLoader):
         pass
 
-    Loader.add_constructor("!function", lambda loader, node: Code(str(loader.construct_scalar(node))))
+    Loader.add_constructor("!function", lambda _, node: Code(str(node.value)))
     try:
         with path.open(encoding="utf-8") as file:
             values = yaml.load(file, Loader=Loader)
