@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "exchange": {"nouns", "models", "metrics", "runs"},
     "thinking": {"nouns", "tasks", "controller", "prompts", "metrics", "models", "asking", "runs", "curves"},
     "serving": {"nouns", "tasks", "prompts", "asking", "thinking"},
-    "query": {"nouns", "tasks", "prompts", "models", "metrics", "asking", "runs"},
+    "query": {"nouns", "tasks", "prompts", "models", "metrics", "curves", "asking", "runs"},
 }
 TORCH_ROOMS = {"models", "engine", "lab"}
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -5,7 +5,8 @@ import math
 import polars as pl
 import pytest
 
-from scalecurve.curves.belief import belief_effects, wilson
+from scalecurve.curves.belief import belief_effects
+from scalecurve.curves.errors import wilson
 from scalecurve.nouns import UserError
 
 OPTIONS = ["a", "b", "c", "d"]

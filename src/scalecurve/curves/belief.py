@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalecurve.curves.bootstrap import paired
+from scalecurve.curves.errors import wilson
 from scalecurve.curves.unlock import simultaneous, unlock
 from scalecurve.metrics.choice import tie_rule
 from scalecurve.nouns import UserError
@@ -192,11 +193,3 @@ def _shifts(
     matrix = np.array([[column.get(item, np.nan) for column in columns] for item in items])
     found = simultaneous(matrix, seed, replicates)
     return {name: [float(v) for v in found[key]] for name, key in zip(names, ("mean", "lo", "hi"), strict=True)}
-
-
-def wilson(successes: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Wilson's interval for a proportion (two-sided, 95% by default)."""
-    share, spread = successes / n, z * z / n
-    middle = (share + spread / 2) / (1 + spread)
-    reach = z * np.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return max(0.0, float(middle - reach)), min(1.0, float(middle + reach))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scalecurve.curves.errors import wilson
 from scalecurve.metrics import answerability as known
 from scalecurve.metrics.ranking import auroc, risk_coverage
 from scalecurve.nouns import Answer, Cell, Example, Task, UserError
@@ -26,7 +27,6 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 GATE = "gate"
-Z = 1.959964
 LEAST = 4  # items of either kind that a threshold is fitted and judged on
 
 
@@ -222,8 +222,7 @@ def _interval(copies: Floats, value: float, n: int) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = (float(edge) for edge in np.quantile(copies, (0.025, 0.975)))
     if low == high and value in (0.0, 1.0):
-        reach = Z**2 / (n + Z**2)
-        return (0.0, reach) if value == 0.0 else (1 - reach, 1.0)
+        return wilson(round(value * n), n)
     return low, high
 
 
