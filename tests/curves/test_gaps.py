@@ -24,7 +24,9 @@ def scores(task: str, levels, metric="multiple_choice_grade", seed=1) -> pl.Data
     return pl.concat(frames)
 
 
-CURVES = pl.DataFrame({"family": "f", "rung": list(SCALES), "params_non_embedding": list(SCALES.values())})
+CURVES = pl.DataFrame(
+    {"family": ["f"] * len(SCALES), "rung": list(SCALES), "params_non_embedding": list(SCALES.values())}
+)
 RISING, FALLING = [0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95], [0.5, 0.5, 0.45, 0.4, 0.3, 0.2, 0.1]
 
 
