@@ -43,7 +43,7 @@ _TEXT_KEYS: Mapping[str, str] = {
     "choice_prefix": "choice_prefix",
 }
 _TOLD = ("answerable", "gate_text", "pair")  # members of an example that determine prompts or scores of a gate
-_READ = frozenset({"input", "target", "target_scores", "rationale", "id"})
+_READ = frozenset({"input", "target", "target_scores", "rationale", "id", "same_as"})  # same_as is ours to say
 
 
 @dataclass(frozen=True, slots=True)
