@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "lab": {"nouns"},
     "exchange": {"nouns", "models", "runs"},
     "thinking": {"nouns", "prompts", "runs", "curves"},
-    "query": {"nouns"},
+    "query": {"nouns", "tasks", "prompts", "models", "asking", "runs", "thinking"},
 }
 TORCH_ROOMS = {"models", "engine", "lab"}
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -105,8 +106,6 @@ def _items(run: RunDirectory, points: pl.DataFrame) -> pl.DataFrame:
 
 
 def _auroc(own: pl.DataFrame) -> float | None:
-    import math
-
     from scalecurve.thinking.measures import auroc
 
     known = own.drop_nulls("confidence")
@@ -155,7 +154,7 @@ def _uplift_low(pairs: int, fixed: int, broken: int) -> float | None:
         return None
     mean = (fixed - broken) / pairs
     variance = ((fixed + broken) / pairs - mean**2) * pairs / (pairs - 1)
-    return mean - 1.959964 * max((variance / pairs) ** 0.5, 1 / pairs)
+    return mean - 1.959964 * max(math.sqrt(variance / pairs), 1 / pairs)
 
 
 # ── Calibration ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.asking import ask, drive
-from scalecurve.models import constrains, scores
-from scalecurve.nouns import Answer, Rung, UserError
+from scalecurve.nouns import Answer, UserError
 from scalecurve.prompts import Question, get_strategy
-from scalecurve.prompts.gate import ANSWERABLE, dismissal_request, gate_label, gate_margin, gate_request
-from scalecurve.prompts.render import build_prompt
+from scalecurve.prompts.gate import ANSWERABLE, gate_label, gate_margin
 from scalecurve.prompts.typed import respond, type_of
-from scalecurve.query.calls import Cell, Tuple, cell_of, question_of
+from scalecurve.query.calls import Cell, Tuple, cell_of
 from scalecurve.query.cascade import Targets, run_cascade
 from scalecurve.query.choose import Choice, Chooser
+from scalecurve.query.cost import (
+    STEP_TOKENS,
+    TOGETHER,
+    Estimate,
+    bound,
+    estimate,
+    gated,
+    row_gate,
+    row_question,
+    strategy_of,
+)
 from scalecurve.query.shapes import Shape
 
 if TYPE_CHECKING:
     from scalecurve.models.cached import CachedModel
 
-log = logging.getLogger("scalecurve")
-
-TOGETHER = 2048  # rows whose requests are built and held at once
 UNSURE = 0.5  # confidence below which ``auto`` writes out steps
-DISMISSALS = {"lab-": "unknown"}
-"""Models, by the beginning of their names, that have learnt what to say to a question without an answer."""
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What asking would cost, nothing asked: ``cached`` rows, calls and tokens at most, seconds where known."""
-
-    cached: int
-    calls: int
-    tokens: int
-    seconds: float | None
-    exact: bool
 
 
 class Asker:
@@ -76,12 +68,14 @@ class Asker:
         if choice is None:
             abstained = Cell(status="abstained", reason="no rung passes min_accuracy")
             shape.cells.update(dict.fromkeys(new, abstained))
-        elif choice.proxy is not None and shape.asked.function == "ai_filter":
+        elif _cascades(shape, choice):
             self._cascade(shape, choice, new)
         else:
             self._fill(shape, choice, new)
         least = shape.options.min_confidence
-        for row in new if least is not None else ():
+        if least is None:
+            return
+        for row in new:
             cell = shape.cells[row]
             if cell.status == "ok" and (cell.confidence is None or cell.confidence < least):
                 shape.cells[row] = replace(cell, value=None, status="abstained", reason="below min_confidence")
@@ -116,41 +110,25 @@ class Asker:
         """The first of ``rows`` that surely cost no more than ``tokens`` together."""
         kept = []
         for row in rows:
-            tokens -= self._dearest(shape, choice, model, row)
+            tokens -= bound(shape, choice, model, row).tokens
             if tokens < 0:
                 break
             kept.append(row)
         return kept
 
-    def _dearest(self, shape: Shape, choice: Choice, model: CachedModel, row: Tuple) -> int:
-        """Most tokens that one row can cost; a sequence may begin and end with special tokens."""
-        question = self._question(shape, model, row)
-        prompt = model.count_tokens(build_prompt(question.task, question.query.example)) + 2
-        written = question.max_tokens + 2
-        gate = 0
-        if shape.options.gate:
-            gate = prompt if _dismissal(choice.rung) else model.count_tokens(gate_request(row[0]).prompt) + 2
-        direct = prompt + (0 if "options" in question.wants else written)
-        steps = 2 * prompt + 3 * (question.max_tokens + 40)
-        chain = prompt + question.max_tokens + 40
-        return gate + {
-            "direct": direct,
-            "cot": steps,
-            "auto": direct + (steps + choice.samples * chain if choice.steps else 0),
-        }.get(choice.strategy, choice.samples * chain)
-
     def _ask(self, shape: Shape, choice: Choice, model: CachedModel, rows: Sequence[Tuple]) -> dict[Tuple, Cell]:
         """Cells of ``rows``: the gate first where it is on, then the strategy, or for auto one after the other."""
         cells: dict[Tuple, Cell] = {}
-        if shape.options.gate and shape.asked.function in ("ai_ask", "ai_extract", "cell"):
+        strategy = strategy_of(shape, choice)
+        if gated(shape):
             cells = self._gate(shape, choice, model, rows)
         refused = {row for row, cell in cells.items() if cell.status != "ok"}
         open_rows = [row for row in rows if row not in refused]
-        if shape.asked.function == "ai_complete" or choice.strategy == "direct":
+        if strategy == "direct":
             answered = self._with(shape, choice, model, open_rows, "direct", "direct")
-        elif choice.strategy == "cot":
+        elif strategy == "cot":
             answered = self._with(shape, choice, model, open_rows, choice.steps, "cot")
-        elif choice.strategy == "auto":
+        elif strategy == "auto":
             answered = self._auto(shape, choice, model, open_rows)
         else:
             answered = self._votes(shape, choice, model, open_rows)
@@ -170,7 +148,7 @@ class Asker:
         return cells
 
     def _votes(self, shape: Shape, choice: Choice, model: CachedModel, rows: Sequence[Tuple]) -> dict[Tuple, Cell]:
-        settings = {"samples": max(choice.samples, 1), "adaptive": True, "max_tokens": 128}
+        settings = {"samples": max(choice.samples, 1), "adaptive": True, "max_tokens": STEP_TOKENS}
         return self._with(shape, choice, model, rows, "self_consistency", f"sc({choice.samples})", settings)
 
     def _with(
@@ -186,8 +164,8 @@ class Asker:
         """Cells of ``rows`` by one strategy, asked side by side."""
         if not rows:
             return {}
-        more = dict(settings or ({} if strategy == "direct" else {"max_tokens": 128}))
-        questions = [self._question(shape, model, row, more) for row in rows]
+        more = dict(settings or ({} if strategy == "direct" else {"max_tokens": STEP_TOKENS}))
+        questions = [row_question(shape, model, row, more) for row in rows]
         generators = [get_strategy(strategy)(question) for question in questions]
         answers = drive(model, [""] * len(rows), generators, self._heard(shape, model.name))
         calibrate = self.calibrations.get(choice.rung.name)
@@ -199,26 +177,13 @@ class Asker:
             for row, question, answer in zip(rows, questions, answers, strict=True)
         }  # fmt: skip
 
-    def _question(
-        self, shape: Shape, model: CachedModel, row: Tuple, settings: Mapping[str, Any] | None = None
-    ) -> Question:
-        grammar = shape.asked.kind.grammar if constrains(model) else ""
-        base = {"seed": shape.options.seed, "grammar": grammar}
-        return question_of(shape.asked, shape.values(row), {**base, **(settings or {})}, scored=scores(model))
-
     def _heard(self, shape: Shape, model: str) -> Callable[[int, int], None] | None:
         progress = self.progress
         return None if progress is None else lambda done, total: progress(f"{model}: {shape.label}", done, total)
 
     def _gate(self, shape: Shape, choice: Choice, model: CachedModel, rows: Sequence[Tuple]) -> dict[Tuple, Cell]:
         """For each row, whether its question can be answered at all."""
-        dismissal = _dismissal(choice.rung)
-        requests = []
-        for row in rows:
-            question = self._question(shape, model, row)
-            text = question.query.example.input
-            prompt = build_prompt(question.task, question.query.example)
-            requests.append(dismissal_request(prompt, dismissal) if dismissal else gate_request(text))
+        requests = [row_gate(row_question(shape, model, row), choice.rung) for row in rows]
         least = self.gates.get(choice.rung.name)
         cells = {}
         for row, output in zip(rows, ask(model, requests, self._heard(shape, model.name)), strict=True):
@@ -226,20 +191,37 @@ class Asker:
             if output.error:
                 cell = replace(cell, status="error", reason=output.error)
             else:
-                verdict = gate_label(output)
-                open_ = verdict == ANSWERABLE if least is None else gate_margin(output) > least
-                if not open_:
-                    cell = replace(cell, status="unanswerable", reason=f"gate: {verdict}", margin=gate_margin(output))
+                verdict, margin = gate_label(output), gate_margin(output)
+                if not (verdict == ANSWERABLE if least is None else margin > least):
+                    cell = replace(cell, status="unanswerable", reason=f"gate: {verdict}", margin=margin)
             cells[row] = cell
         return cells
+
+    def estimate(self, shape: Shape, rows: Sequence[Tuple]) -> Estimate:
+        """What ``fill`` would cost. The models are opened, for tokenizers and fingerprints, and asked nothing."""
+        choice = self.settle(shape)
+        if choice is None or not rows:
+            return Estimate(0, 0, 0, 0.0, True)
+        found = self._estimate(shape, choice, rows)
+        if not _cascades(shape, choice):
+            return found
+        proxy = self._estimate(shape, _as_proxy(choice), rows)
+        return replace(
+            found, cached=0, calls=found.calls + proxy.calls, tokens=found.tokens + proxy.tokens, exact=False
+        )
+
+    def _estimate(self, shape: Shape, choice: Choice, rows: Sequence[Tuple]) -> Estimate:
+        model = self.chooser.models.open(choice.rung)
+        usage = self.chooser.models.usage.get(choice.rung.name)
+        speed = usage.seconds / usage.tokens if usage and usage.tokens else None
+        return estimate(shape, choice, model, rows, speed)
 
     # ── Cascade ─────────────────────────────────────────────────────────────────────────────────────────────
     def _cascade(self, shape: Shape, choice: Choice, rows: Sequence[Tuple]) -> None:
         """The proxy scores every row; the oracle labels a sample and what the thresholds leave open."""
-        assert choice.proxy is not None
         recall, precision, delta = _targets(shape)
-        proxy_choice = replace(choice, rung=choice.proxy, strategy="direct")
-        proxied = self._ask(shape, proxy_choice, self.chooser.models.open(choice.proxy), rows)
+        proxy = _as_proxy(choice)
+        proxied = self._ask(shape, proxy, self.chooser.models.open(proxy.rung), rows)
         scored = [row for row in rows if proxied[row].status in ("ok", "abstained")]
         oracle_cells: dict[Tuple, Cell] = {}
 
@@ -263,73 +245,15 @@ class Asker:
         limits = done.thresholds
         shape.thresholds += f"; accept ≥ {limits.accept:.3g}, reject < {limits.reject:.3g}, oracle {done.oracle_calls}"
 
-    # ── Estimating ──────────────────────────────────────────────────────────────────────────────────────────
-    def estimate(self, shape: Shape, rows: Sequence[Tuple]) -> Estimate:
-        """What ``fill`` would cost. The models are opened, for their tokenizers and fingerprints, and asked nothing."""
-        choice = self.settle(shape)
-        if choice is None or not rows:
-            return Estimate(0, 0, 0, 0.0, True)
-        model = self.chooser.models.open(choice.proxy or choice.rung)
-        name = choice.steps if choice.strategy == "cot" else "direct"
-        settings = {} if name == "direct" else {"max_tokens": 128}
-        open_calls, cached, tokens = 0, 0, 0
-        for begin in range(0, len(rows), TOGETHER):
-            for question, left in self._outstanding(shape, model, rows[begin : begin + TOGETHER], name, settings):
-                open_calls += left
-                cached += not left
-                if left:
-                    prompt = build_prompt(question.task, question.query.example)
-                    tokens += left * model.count_tokens(prompt) + (
-                        question.max_tokens if _writes(question, name) else 0
-                    )
-        simple = not shape.options.gate and choice.proxy is None and choice.strategy in ("direct", "cot")
-        if shape.options.gate:
-            open_calls += len(rows)
-        if choice.proxy is not None:
-            open_calls += len(rows)
-        most = {"direct": 1, "cot": 1}.get(choice.strategy, choice.samples or 1)
-        if choice.strategy == "auto" and choice.steps:
-            open_calls, most = open_calls * (3 + choice.samples), 1
-        exact = simple and (name != "self_consistency") and shape.options.budget is None
-        usage = self.chooser.models.usage.get(choice.rung.name)
-        speed = usage.seconds / usage.tokens if usage and usage.tokens else None
-        return Estimate(cached, open_calls * most, tokens * most, None if speed is None else speed * tokens, exact)
 
-    def _outstanding(
-        self, shape: Shape, model: CachedModel, rows: Sequence[Tuple], strategy: str, settings: Mapping[str, Any]
-    ) -> list[tuple[Question, int]]:
-        """For each row, its question and the calls that are not in the cache: after an unknown one, all of them."""
-        found = []
-        questions = [self._question(shape, model, row, settings) for row in rows]
-        firsts = [next(get_strategy(strategy)(question)) for question in questions]
-        flat = [request for requests in firsts for request in requests]
-        known = iter(model.known(flat))
-        for question, requests in zip(questions, firsts, strict=True):
-            hits = [next(known) for _ in requests]
-            stages = 1 if strategy == "direct" else _stages(question, strategy)
-            if None in hits:
-                found.append((question, stages))
-            elif stages == 1:
-                found.append((question, 0))
-            else:
-                generator = get_strategy(strategy)(question)
-                next(generator)
-                try:
-                    second = generator.send(tuple(hit for hit in hits if hit is not None))
-                except StopIteration:
-                    found.append((question, 0))
-                    continue
-                found.append((question, sum(hit is None for hit in model.known(second))))
-        return found
+def _cascades(shape: Shape, choice: Choice) -> bool:
+    return choice.proxy is not None and shape.asked.function == "ai_filter"
 
 
-def _stages(question: Question, strategy: str) -> int:
-    """Calls of one row: steps, then the answer; a chain whose answer is read out of it is one call."""
-    return 1 if strategy == "chain_of_thought" and "options" not in question.wants else 2
-
-
-def _writes(question: Question, strategy: str) -> bool:
-    return strategy != "direct" or "options" not in question.wants
+def _as_proxy(choice: Choice) -> Choice:
+    """The small rung alone, asked directly."""
+    assert choice.proxy is not None
+    return replace(choice, rung=choice.proxy, strategy="direct", proxy=None)
 
 
 def _unsure(cell: Cell) -> bool:
@@ -357,10 +281,6 @@ def _share(question: Question, answer: Answer) -> float | None:
     return said.count(answer.response) / len(said)
 
 
-def _dismissal(rung: Rung) -> str:
-    return next((text for begin, text in DISMISSALS.items() if rung.name.startswith(begin)), "")
-
-
 def _probability(cell: Cell) -> float:
     """The proxy's probability of yes."""
     confidence = cell.confidence if cell.confidence is not None else 0.5
@@ -381,7 +301,7 @@ def _thresholds(shape: Shape) -> str:
 
 def _guarantee(shape: Shape) -> str:
     choice = shape.choice
-    if choice is None or choice.proxy is None or shape.asked.function != "ai_filter":
+    if choice is None or not _cascades(shape, choice) or choice.proxy is None:
         return ""
     recall, precision, delta = _targets(shape)
     return (

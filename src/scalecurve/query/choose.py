@@ -93,10 +93,11 @@ class Chooser:
         demand = options.min_accuracy
         if demand is None and known and len(ladder.rungs) > 1 and not options.cascades:
             demand, options = GOOD_ENOUGH, replace(options, on_fail=options.on_fail or "best")
-        if demand is None:
-            found = self._undemanding(options, ladder, known)
-        else:
-            found = self._demanding(options, ladder, known, demand)
+        found = (
+            self._undemanding(options, ladder, known)
+            if demand is None
+            else self._demanding(options, ladder, known, demand)
+        )
         return self._with_proxy(found, ladder, known) if found and options.cascades else found
 
     def _known(self, options: Options, ladder: Ladder) -> list[Ability]:

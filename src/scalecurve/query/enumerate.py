@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scalecurve.asking import ask
 from scalecurve.nouns import Rendering, Request, UserError
-from scalecurve.query.ask import Estimate
 from scalecurve.query.choose import Options
+from scalecurve.query.cost import Estimate
 from scalecurve.query.run import Run
 from scalecurve.query.statement import KnowledgeTable
 from scalecurve.query.values import TEXT, says_unknown

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from scalecurve.nouns import UserError
 from scalecurve.query.choose import Options
-from scalecurve.query.knowledge import Bound, bind_model_tables
+from scalecurve.query.knowledge import bind_model_tables
 from scalecurve.query.parse import tree
 from scalecurve.query.run import Run, Taint
 from scalecurve.query.scope import Scope
@@ -111,10 +111,10 @@ def _prepare_select(
     for inner in nested_queries(select):
         if _in_from(inner, select) and isinstance(inner, exp.Subquery) and (busy or taints[id(inner)] != Taint()):
             _replace_by_table(run, inner, taints[id(inner)], has_calls=has(inner, is_lookup))
-    bound = bind_model_tables(run, select, options)
+    bind_model_tables(run, select, options)
     if any(own(select, is_call)):
         Scope(run, select, options, nested=nested).resolve()
-    return _taint(run, select, bound) if run.dry else Taint()
+    return _taint(run, select) if run.dry else Taint()
 
 
 def _in_from(inner: Node, select: Node) -> bool:
@@ -217,7 +217,7 @@ def _renamed_columns(body: Node, cte: Node) -> Node:
 
 
 # ── What EXPLAIN cannot know ─────────────────────────────────────────────────────────────────────────────────
-def _taint(run: Run, select: Node, bound: Bound) -> Taint:
+def _taint(run: Run, select: Node) -> Taint:
     """What is not known of the rows of a SELECT whose calls are not answered."""
     below = [run.taints[t.name] for t in own(select, lambda n: isinstance(n, exp.Table)) if t.name in run.taints]
     hidden = frozenset().union(*(taint.columns for taint in below))

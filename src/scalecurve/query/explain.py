@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scalecurve.query.ask import Estimate
+from scalecurve.query.cost import Estimate
 from scalecurve.query.models import Usage
 
 

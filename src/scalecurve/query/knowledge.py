@@ -221,14 +221,14 @@ def _scan(run: Run, select: Node, bound: Bound, keys: list[str]) -> None:
     """Ask for every key's cells and put the table in place."""
     import pyarrow as pa
 
-    for column, shape in bound.shapes.items():
-        run.ask(shape, f"{bound.alias}.{column}", "FROM", {(key,): 1 for key in keys})
+    for name, shape in bound.shapes.items():
+        run.ask(shape, f"{bound.alias}.{name}", "FROM", {(key,): 1 for key in keys})
     types = {column.name: column_kind(column).sql for column in bound.table.columns}
     data: dict[str, Any] = {bound.table.key.name: pa.array(keys, pa.string())}
     for column in bound.table.columns:
-        shape = bound.shapes.get(column.name)
+        found = bound.shapes.get(column.name)
         if not column.key:
-            values = [shape.cells[(key,)].value if shape and not run.dry else None for key in keys]
+            values = [found.cells[(key,)].value if found and not run.dry else None for key in keys]
             data[column.name] = pa.array(values, arrow_type(types[column.name]))
     name = run.create_from(data, types)
     if run.dry and bound.shapes:

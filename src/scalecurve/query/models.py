@@ -89,7 +89,7 @@ class Models:
         self.usage: dict[str, Usage] = {}
         self._given = dict(given or {})
         self._cache = cache or Path(":memory:")
-        self._how = {"device": device, "dtype": dtype}
+        self._device, self._dtype = device, dtype
         self._open: dict[str, CachedModel] = {}
 
     def ladder(self, name: str = "") -> Ladder:
@@ -116,7 +116,8 @@ class Models:
         """The model of ``rung``; what it said once it is not asked again."""
         key = f"{rung.backend}:{rung.location}:{rung.revision}"
         if key not in self._open:
-            model = self._given[rung.name] if rung.backend == "given" else open_model(rung, **self._how)
+            given = rung.backend == "given"
+            model = self._given[rung.name] if given else open_model(rung, device=self._device, dtype=self._dtype)
             usage = self.usage.setdefault(rung.name, Usage())
             self._open[key] = CachedModel(Metered(model, usage), self._cache)
         return self._open[key]

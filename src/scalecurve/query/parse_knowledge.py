@@ -54,7 +54,8 @@ def _column(tokens: Tokens) -> Column:
     wrong = UserError(f"query: {_short(said)!r} is no column; write name TYPE [KEY] with one of {', '.join(TYPES)}")
     if len(tokens) < 2 or not tokens[0][1].isidentifier() or tokens[1][1].upper() not in TYPES:
         raise wrong
-    name, kind, rest, options = tokens[0][1], tokens[1][1].upper(), tokens[2:], ()
+    name, kind, rest = tokens[0][1], tokens[1][1].upper(), tokens[2:]
+    options: tuple[str, ...] = ()
     if kind == "ENUM":
         end = next((at for at, (_, text) in enumerate(rest) if text == ")"), 0)
         listed = rest[1:end]

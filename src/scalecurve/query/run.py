@@ -229,7 +229,7 @@ class Run:
 
     def ask_unknown(self, shape: Shape, label: str, clause: str) -> None:
         """Note a call whose arguments depend on answers (EXPLAIN only)."""
-        from scalecurve.query.ask import Estimate
+        from scalecurve.query.cost import Estimate
 
         step = self.step(shape, label, clause)
         self.asker.settle(shape)

@@ -17,6 +17,7 @@ from scalecurve.query.tree import (
     all_of,
     clause_of,
     conjuncts,
+    contains,
     expand_aliases,
     function_name,
     has,
@@ -66,7 +67,7 @@ class Scope:
                 raise UserError(
                     f"query: {name} cannot stand in {clause.strip('_').upper()}; compute it in a CTE before"
                 )
-            if clause == "joins" and not (has(part.args.get("on"), lambda n, call=call: n is call)):
+            if clause == "joins" and not contains(part.args.get("on"), call):
                 raise UserError(f"query: {name} can stand in a JOIN's ON only, not inside a joined table in brackets")
             if call.find_ancestor(exp.Lambda) is not None:
                 raise UserError(f"query: {name} cannot stand in a lambda; unnest the list first")
@@ -181,10 +182,10 @@ class Scope:
             conditions = {"where": [part], "having": [part], "joins": [part]}.get(clause, [])
             for condition in conditions:
                 whole = condition.args.get("on") if clause == "joins" else condition.this
-                place.root = next(c for c in conjuncts(whole) if has(c, lambda n, place=place: n is place.node))
+                place.root = next(c for c in conjuncts(whole) if contains(c, place.node))
 
     def _holds(self, part: Node) -> bool:
-        return any(has(part, lambda n, place=place: n is place.node) for place in self.places)
+        return any(contains(part, place.node) for place in self.places)
 
     def _inner(self, at: int) -> bool:
         """Whether a join keeps just the pairs that satisfy its ON, so that its conditions can be asked like WHERE's."""

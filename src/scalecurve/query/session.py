@@ -58,8 +58,8 @@ class Session:
     ``model``: the rung or ladder asked where a query names none. ``attach``: name → file, Polars frame or Arrow table.
     ``runs``: run directories, whose tables and measured abilities queries may use. ``cache``: a file in which answers
     are kept (None: in memory). ``models``: opened models by name, beside those known by name (all of them together are
-    the ladder "given"). ``gates``: margins above which the answerability gate lets a question pass, by rung (0 where not
-    given). ``memory`` and ``threads`` are DuckDB's.
+    the ladder "given"). ``gates``: margins above which the answerability gate lets a question pass, by rung (0 where
+    not given). ``memory`` and ``threads`` are DuckDB's.
     """
 
     def __init__(
@@ -129,6 +129,17 @@ class Session:
         finally:
             if run is not None:
                 run.close()
+
+    def tables(self) -> dict[str, list[str]]:
+        """The columns of every attached table."""
+        rows = self.connection.execute(
+            "SELECT table_catalog, table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = 'main' AND table_name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY ordinal_position"
+        ).fetchall()
+        found: dict[str, list[str]] = {}
+        for catalog, table, column in rows:
+            found.setdefault(table if catalog == "memory" else f"{catalog}.{table}", []).append(column)
+        return found
 
     def close(self) -> None:
         """Close the database and the models that were opened here."""

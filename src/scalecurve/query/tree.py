@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlglot import exp
 
@@ -13,7 +13,7 @@ from scalecurve.query.shapes import PREFIX
 VOLATILE = frozenset(
     "random rand uuid gen_random_uuid uuidv4 uuidv7 nextval currval setseed clock_timestamp timeofday".split()
 )
-Node = exp.Expression
+Node: TypeAlias = Any  # an expression of sqlglot, whose own types tell less than its names
 
 
 def function_name(node: Node) -> str:
@@ -38,6 +38,11 @@ def has(node: Node | None, test: Callable[[Node], bool]) -> bool:
     return node is not None and any(test(each) for each in node.walk())
 
 
+def contains(part: Node | None, node: Node) -> bool:
+    """Whether ``node`` itself is ``part`` or in it."""
+    return has(part, lambda each: each is node)
+
+
 def is_model_table(node: Node) -> bool:
     """Whether ``node`` is ``model(…).table``."""
     return isinstance(node, exp.Table) and isinstance(node.args.get("db"), exp.Func)
@@ -60,7 +65,7 @@ def own(select: Node, test: Callable[[Node], bool]) -> list[Node]:
 
 def _within(select: Node) -> Iterator[Node]:
     """``select`` and what is in it but not in a query of its own, outer before inner."""
-    return select.walk(bfs=False, prune=lambda node: node is not select and isinstance(node, exp.Query))
+    yield from select.walk(bfs=False, prune=lambda node: node is not select and isinstance(node, exp.Query))
 
 
 def nested_queries(select: Node) -> list[Node]:
