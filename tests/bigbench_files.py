@@ -7,12 +7,13 @@ from pathlib import Path
 from scalecurve.nouns import Answer, Example, Task
 
 FIXTURES = Path(__file__).parent / "fixtures" / "bigbench"
+ANSWERABILITY = Path(__file__).parent / "fixtures" / "answerability"
 
 
-def unpack(folder: Path) -> Path:
-    """Write the six tasks as ``folder/<task>/[<subtask>/]task.json``."""
-    for packed in FIXTURES.rglob("task.json.gz"):
-        plain = folder / packed.relative_to(FIXTURES).with_suffix("")
+def unpack(folder: Path, packed_tasks: Path = FIXTURES) -> Path:
+    """Write the tasks as ``folder/<task>/[<subtask>/]task.json``."""
+    for packed in packed_tasks.rglob("task.json.gz"):
+        plain = folder / packed.relative_to(packed_tasks).with_suffix("")
         plain.parent.mkdir(parents=True, exist_ok=True)
         plain.write_bytes(gzip.decompress(packed.read_bytes()))
     return folder

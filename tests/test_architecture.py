@@ -14,7 +14,8 @@ MAY_IMPORT = {
     "nouns": set(),
     "study": {"nouns"},
     "tasks": {"nouns"},
-    "prompts": {"nouns", "tasks"},
+    "controller": {"nouns"},
+    "prompts": {"nouns", "tasks", "controller"},
     "engine": {"nouns"},
     "models": {"nouns", "engine"},
     "metrics": {"nouns", "tasks"},
@@ -26,11 +27,14 @@ MAY_IMPORT = {
     "execute": {"nouns", "models", "runs", "plan", "rung_run", "workers"},
     "curves": {"nouns", "tasks", "metrics"},
     "report": {"nouns", "metrics", "runs", "curves"},
-    "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute"},
+    "pipeline": {"nouns", "study", "metrics", "runs", "curves", "report", "plan", "execute", "exchange"},
+    "watch": {"nouns", "study", "models", "runs", "curves", "plan", "execute", "pipeline"},
     "lab": {"nouns"},
-    "exchange": {"nouns", "models", "runs"},
-    "thinking": {"nouns", "prompts", "runs", "curves"},
-    "query": {"nouns", "tasks", "prompts", "models", "asking", "runs", "thinking"},
+    "elicit": {"nouns", "study", "prompts", "models", "metrics", "runs", "curves", "plan", "asking"},
+    "exchange": {"nouns", "models", "metrics", "runs"},
+    "thinking": {"nouns", "tasks", "controller", "prompts", "metrics", "models", "asking", "runs", "curves"},
+    "serving": {"nouns", "tasks", "prompts", "asking", "thinking"},
+    "query": {"nouns", "tasks", "prompts", "models", "metrics", "curves", "asking", "runs"},
 }
 TORCH_ROOMS = {"models", "engine", "lab"}
 FILES = sorted(SOURCE.rglob("*.py"))

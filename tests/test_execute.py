@@ -77,13 +77,13 @@ def ask(example_id: str, *words: str) -> Asking:
 
 def test_each_stage_of_all_strategies_is_one_call() -> None:
     model = Echo()
-    answers = drive(model, ["a", "b", "c"], [ask("a", "x"), ask("b", "y", "z"), ask("c")])  # type: ignore[arg-type]
+    answers = drive(model, ["a", "b", "c"], [ask("a", "x"), ask("b", "y", "z"), ask("c")])
     assert [answer.text for answer in answers] == ["x", "z", ""]
     assert model.calls == [[" x", " y"], ["y z"]]
 
 
 def test_an_error_ends_one_example_only() -> None:
-    answers = drive(Echo(), ["a", "b", "c"], [ask("a", "bad"), ask("b", "raise"), ask("c", "x", "y")])  # type: ignore[arg-type]
+    answers = drive(Echo(), ["a", "b", "c"], [ask("a", "bad"), ask("b", "raise"), ask("c", "x", "y")])
     assert [answer.error for answer in answers] == ["bad word", "ValueError: cannot go on", ""]
     assert [answer.example_id for answer in answers] == ["a", "b", "c"]
     assert answers[2].text == "y"
@@ -180,7 +180,7 @@ def open_all_but(name: str, error: BaseException) -> Callable[..., object]:
     def open_model(rung: Rung, **settings: object) -> object:
         if rung.name == name:
             raise error
-        return real(rung, **settings)  # type: ignore[arg-type]
+        return real(rung, **settings)
 
     return open_model
 
@@ -224,7 +224,7 @@ def test_failed_examples_are_asked_again_on_request(
     real = asking.ask
 
     def flaky(model: object, requests: Sequence[Request], heard: object) -> list[Output]:
-        outputs = real(model, requests, heard)  # type: ignore[arg-type]
+        outputs = real(model, requests, heard)
         return [
             Output(error="endpoint is down") if "3 + 1" in request.prompt.rpartition("Q: ")[2] else output
             for request, output in zip(requests, outputs, strict=True)
@@ -279,9 +279,9 @@ def test_batches_stay_as_they_were_begun(task: Path, tmp_path: Path, monkeypatch
     real = rung_run.open_model
 
     def open_model(rung: Rung, **settings: object) -> object:
-        given.append(settings["batch_tokens"])  # type: ignore[arg-type]
-        model = real(rung, **settings)  # type: ignore[arg-type]
-        model.batch_tokens = settings["batch_tokens"] or 777  # type: ignore[attr-defined]
+        given.append(settings["batch_tokens"])
+        model = real(rung, **settings)
+        model.batch_tokens = settings["batch_tokens"] or 777
         return model
 
     monkeypatch.setattr(rung_run, "open_model", open_model)

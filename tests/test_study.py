@@ -124,3 +124,22 @@ def test_throughput_does_not_make_another_study() -> None:
     study = Study.model_validate(SMALL)
     assert study.same_questions(parse_study({**SMALL, "device": "cuda", "batch_tokens": 4096}))
     assert not study.same_questions(parse_study({**SMALL, "limit": 3}))
+
+
+def test_options_go_to_models_named_by_reference(tmp_path: Path) -> None:
+    """The same model plainly and as a chat are two models; a ladder's options are those of all its rungs."""
+    from scalecurve.plan import make_plan
+
+    text = """models = [
+      "mock",
+      { ref = "mock", options = { chat = true, system = "Be brief." } },
+      { ref = "lab", rungs = ["lab-3k", "lab-12k"], options = { max_length = 64 } },
+    ]
+    tasks = ["lab:addition:1_digit"]"""
+    study = load_study(write(tmp_path, text))
+    rungs = {rung.name: dict(rung.options) for _, rung in make_plan(study).rungs()}
+    assert rungs["mock"] == {}
+    assert rungs["mock+chat"] == {"chat": True, "system": "Be brief."}
+    assert rungs["lab-3k"]["max_length"] == rungs["lab-12k"]["max_length"] == 64
+    assert parse_study(study.values()).same_questions(study)
+    assert "'mock' is given twice" in message(tmp_path, 'models = ["mock", "mock"]\ntasks = ["a"]\n')

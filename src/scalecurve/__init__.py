@@ -29,6 +29,7 @@ _HOMES = {
     "load_study": "study",
     "parse_study": "study",
     "run_study": "pipeline",
+    "import_run": "pipeline",
     "rescore": "pipeline",
     "load_tasks": "tasks",
     "list_tasks": "tasks",
@@ -44,6 +45,9 @@ _HOMES = {
     "load_run": "report.notebook",
     "connect": "query.connect",
     "load_ipython_extension": "query.magic",
+    "Thinker": "thinking",
+    "Step": "nouns",
+    "Trace": "nouns",
 }
 
 __all__ = ["__version__", *_HOMES]
@@ -63,9 +67,12 @@ if TYPE_CHECKING:
     from scalecurve.nouns import Output as Output
     from scalecurve.nouns import Request as Request
     from scalecurve.nouns import Rung as Rung
+    from scalecurve.nouns import Step as Step
     from scalecurve.nouns import Task as Task
+    from scalecurve.nouns import Trace as Trace
     from scalecurve.nouns import UserError as UserError
     from scalecurve.nouns import Verdict as Verdict
+    from scalecurve.pipeline import import_run as import_run
     from scalecurve.pipeline import rescore as rescore
     from scalecurve.pipeline import run_study as run_study
     from scalecurve.query.connect import connect as connect
@@ -79,6 +86,7 @@ if TYPE_CHECKING:
     from scalecurve.study import parse_study as parse_study
     from scalecurve.tasks import list_tasks as list_tasks
     from scalecurve.tasks import load_tasks as load_tasks
+    from scalecurve.thinking import Thinker as Thinker
 
 
 def __getattr__(name: str) -> Any:

@@ -43,7 +43,10 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an execution ended: cells in all, those that failed and why, examples without an answer."""
+    """How an execution ended: cells in all, those that failed and why, examples without an answer.
+
+    ``texts`` were generated, and in ``unextracted`` of them no answer was found.
+    """
 
     cells: int
     failed_cells: tuple[tuple[str, str], ...]
@@ -51,6 +54,8 @@ class Outcome:
     first_error: str
     computed: int
     seconds: float
+    texts: int = 0
+    unextracted: int = 0
 
     @property
     def complete(self) -> bool:
@@ -82,13 +87,14 @@ def execute(
     questions = sum(task.n_questions for task in plan.tasks)
     watcher.begin(questions * sum(weight(job.rung) for job in jobs), len(jobs), len(plan.tasks))
     try:
-        workers = min(len(jobs), workers or default_workers(job.rung for job in jobs))
+        unfinished = [job for job in jobs if not job.from_disk(watcher)]
+        workers = min(len(unfinished), workers or default_workers(job.rung for job in unfinished))
         if workers > 1:
             from scalecurve.workers import run_side_by_side
 
-            run_side_by_side(jobs, workers, watcher, ledger.changed)
+            run_side_by_side(unfinished, workers, watcher, ledger.changed)
         else:
-            for job in jobs:
+            for job in unfinished:
                 job.go(watcher, ledger.changed)
         refusals = [job.state.refused for job in jobs if job.state.broken]
         if len(refusals) == len(jobs) and refusals[0] is not None:
@@ -123,7 +129,10 @@ class _Ledger:
         self.states = {}
         for family, rung in plan.rungs():
             known = rungs.get((family, rung.name), {})
-            record = {"fingerprint": "", "batch_tokens": None} | known | {"family": family, **asdict(rung)}
+            own = {"family": family, **asdict(rung)}
+            for count in ("params_non_embedding", "params_total"):  # measured before, where the rung does not say
+                own[count] = own[count] or known.get(count)
+            record = {"fingerprint": "", "batch_tokens": None} | known | own
             cells = {
                 cell: CellRecord(cell, len(task.queries[arm]), seconds=seconds.get(cell.key, 0.0))
                 for task in plan.tasks
@@ -137,7 +146,9 @@ class _Ledger:
 
     def save(self, *, finished: bool) -> None:
         records = [record.to_json() for record in self._cells()]
-        summed = ("examples", "failed_examples", "prompt_tokens", "generated_tokens", "seconds")
+        summed = (
+            "examples", "failed_examples", "texts", "unextracted", "prompt_tokens", "generated_tokens", "seconds",
+        )  # fmt: skip
         self.directory.write_manifest(
             {
                 "scalecurve": __version__,
@@ -147,6 +158,7 @@ class _Ledger:
                 "environment": environment(),
                 "rungs": [state.record for state in self.states.values()],
                 "tasks": [task_record(task.ref, task.task, task.metrics) for task in self.plan.tasks],
+                "strategies": [way.record() for way in self.plan.ways.values() if way.path],
                 "cells": records,
                 "totals": {
                     "cells": len(records),
@@ -167,6 +179,8 @@ class _Ledger:
             first_error=reasons[0] if reasons else "",
             computed=sum(state.computed for state in self.states.values()),
             seconds=seconds,
+            texts=sum(record.texts for record in records),
+            unextracted=sum(record.unextracted for record in records),
         )
 
     def _cells(self) -> list[CellRecord]:

@@ -54,13 +54,38 @@ class Postprocess:
 
 
 @dataclass(frozen=True, slots=True)
+class Harness:
+    """What a task of lm-evaluation-harness brings besides its prompts (the harness's own names where it has them).
+
+    ``output_type``: multiple_choice, loglikelihood or generate_until. ``target_delimiter`` stands before every answer
+    and is no part of an option's length. A generation ends before the first of ``until``; ``filters`` (each a
+    ``function`` with its settings) make it the response, and ``exact_match`` disregards what ``ignore`` says.
+    ``num_fewshot`` is the file's own number of shots (None: it names none), ``sampler`` how they are drawn, and
+    ``leave_out`` says that the question itself is left out of the draw. ``version`` is the file's.
+    """
+
+    output_type: str
+    target_delimiter: str = " "
+    until: tuple[str, ...] = ()
+    filters: tuple[Mapping[str, Any], ...] = ()
+    ignore: Mapping[str, Any] = field(default_factory=dict)
+    num_fewshot: int | None = None
+    sampler: str = "default"
+    leave_out: bool = True
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A leaf task: examples that share a rendering, metrics and a chance level.
 
     ``chance`` is the expected score of blind guessing under the preferred metric; ``ceiling`` the best attainable.
     ``parent`` names the container of a subtask. ``worked`` are answered examples kept apart for use as shots, where
-    the task has them. ``probes`` declare partial abilities graded on the same answers (``tasks.probes``). ``flags``
-    name defects and repairs (see docs). ``fingerprint`` is a SHA-256 over all that determines prompts and scores.
+    the task has them. ``probes`` declare partial abilities graded on the same answers (``tasks.probes``).
+    ``contrast`` names the leaf that asks the same examples, id by id, without this one's trap (``curves.gaps``).
+    ``flags`` name defects and repairs (see docs). ``fingerprint`` is a SHA-256 over all that determines prompts and
+    scores.
+    ``harness`` is set for a task of lm-evaluation-harness.
     """
 
     name: str
@@ -80,6 +105,8 @@ class Task:
     fingerprint: str = ""
     probes: Mapping[str, Any] = field(default_factory=dict)
     worked: tuple[Example, ...] = ()
+    contrast: str = ""
+    harness: Harness | None = None
 
 
 # ── Who answers ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -201,6 +228,54 @@ class Answer:
     generated_tokens: int = 0
     flags: tuple[str, ...] = ()
     error: str = ""
+
+
+# ── How it was thought about ─────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of thinking about a question: who did what, what came of it, and why it was done.
+
+    ``stage``: gate, fast, slow, larger, settle or abstain. ``response`` is what was said ("" where nothing was, or the
+    step decides only). ``confidence`` is P(right) as far as it is known (of the gate: its margin in nats), else None.
+    """
+
+    stage: str
+    who: str
+    response: str = ""
+    confidence: float | None = None
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a question was answered. ``status``: ok, abstained, unanswerable, unparsable or error.
+
+    ``response`` is empty unless ``status`` is ok; ``who`` and ``how`` name the rung and the strategy it came from.
+    """
+
+    question: str
+    status: str
+    response: str
+    who: str
+    how: str
+    confidence: float | None
+    steps: tuple[Step, ...]
+    error: str = ""
+
+    @property
+    def prompt_tokens(self) -> int:
+        return sum(step.prompt_tokens for step in self.steps)
+
+    @property
+    def generated_tokens(self) -> int:
+        return sum(step.generated_tokens for step in self.steps)
+
+    @property
+    def slow_tokens(self) -> int:
+        """Generated for slow answers."""
+        return sum(step.generated_tokens for step in self.steps if step.stage == "slow")
 
 
 # ── What it is worth ─────────────────────────────────────────────────────────────────────────────────────────

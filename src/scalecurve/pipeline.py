@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,9 @@ from scalecurve.study import Study, load_study
 if TYPE_CHECKING:
     import polars as pl
 
+    from scalecurve.exchange import Imported
     from scalecurve.execute import Outcome, Watcher
+    from scalecurve.plan import Plan
 
 
 def run_study(
@@ -24,16 +26,32 @@ def run_study(
     watcher: Watcher | None = None,
     retry_failed: bool = False,
     workers: int | None = 1,
+    allow_code: bool = False,
 ) -> tuple[RunDirectory, Outcome]:
     """Run ``study`` in ``out`` (default ``runs/<name>``), or continue it there, and write scores, curves and report.
 
-    Parts that are finished are kept; see ``scalecurve.execute``. Raises ``UserError`` before anything is written
-    when the study names something unknown, when the directory holds another study, or when it is in use.
+    Parts that are finished are kept; see ``scalecurve.execute``. Strategies that are code of the user's own run only
+    with ``allow_code``. Raises ``UserError`` before anything is written when the study names something unknown, when
+    the directory holds another study, or when it is in use.
     """
-    from scalecurve.execute import execute
     from scalecurve.plan import make_plan
 
-    plan = make_plan(study)
+    plan = make_plan(study, allow_code=allow_code)
+    return run_plan(plan, out, watcher=watcher, retry_failed=retry_failed, workers=workers)
+
+
+def run_plan(
+    plan: Plan,
+    out: str | Path | None = None,
+    *,
+    watcher: Watcher | None = None,
+    retry_failed: bool = False,
+    workers: int | None = 1,
+) -> tuple[RunDirectory, Outcome]:
+    """``run_study`` of a study that is planned already."""
+    from scalecurve.execute import execute
+
+    study = plan.study
     run = RunDirectory(Path(out) if out else Path("runs") / study.name)
     if run.path.exists() and not run.path.is_dir():
         raise UserError(f"{run.path}: is a file; give a directory with --out")
@@ -42,6 +60,32 @@ def run_study(
         outcome = execute(plan, run, watcher, retry_failed=retry_failed, workers=workers)
         _derive_all(run, (), watcher.note if watcher else None)
     return run, outcome
+
+
+def import_run(
+    paths: Sequence[str | Path],
+    into: str | Path,
+    source: str = "auto",
+    *,
+    columns: Mapping[str, str] | None = None,
+    shots: int | None = None,
+    arms: Sequence[str] = (),
+    families: Sequence[str] = (),
+) -> Imported:
+    """Make the run directory ``into`` of other harnesses' results, judged; see ``scalecurve.exchange.import_files``."""
+    from scalecurve.exchange import import_files
+
+    files = [Path(path) for path in paths]
+    return import_files(
+        files,
+        RunDirectory(Path(into)),
+        source,
+        columns=columns,
+        shots=shots,
+        arms=arms,
+        families=families,
+        finish=judge_run,
+    )
 
 
 def rescore(path: str | Path, metrics: Iterable[str] = (), note: Callable[[str], None] | None = None) -> RunDirectory:
@@ -62,6 +106,7 @@ def _derive_all(run: RunDirectory, metrics: tuple[str, ...], note: Callable[[str
         note("scoring")
     derive(run, metrics)
     _grade_probes(run)
+    _grade_gaps(run)
     if note:
         note("judging the curves")
     judge_run(run)
@@ -86,24 +131,65 @@ def _grade_probes(run: RunDirectory) -> None:
         scores, curves = pl.read_parquet(run.scores), pl.read_parquet(run.curves)
         answered = read_outputs(run).filter(pl.col("task") == ref).collect()
         graded = probe_scores(answered, probes)
-        added = probe_curves(graded, curves, probes).select(curves.columns).cast(curves.schema)
-        write_parquet(run.scores, pl.concat([scores, graded.select(scores.columns).cast(scores.schema)]))
-        write_parquet(run.curves, pl.concat([curves, added]))
+        _add(run, scores, curves, graded, probe_curves(graded, curves, probes))
+
+
+def _grade_gaps(run: RunDirectory) -> None:
+    """Add the differences between tasks with a trap and their controls, where both were asked."""
+    import polars as pl
+
+    from scalecurve.curves.gaps import gap_curves, gap_scores
+
+    records = run.read_manifest()["tasks"]
+    refs = {(record["source"], record["name"]): record["ref"] for record in records}
+    paired = [
+        (one, refs[one["source"], one["contrast"]]) for one in records if (one["source"], one.get("contrast")) in refs
+    ]
+    if not paired:
+        return
+    scores, curves = pl.read_parquet(run.scores), pl.read_parquet(run.curves)
+    graded = [gap_scores(scores, one["ref"], control, one["metrics"][0]) for one, control in paired]
+    added = [gap_curves(own, curves, one["preferred_metric"]) for own, (one, _) in zip(graded, paired, strict=True)]
+    gaps = pl.concat(added)
+    headed = gaps.filter("preferred")["task"].unique().to_list()  # a shift that heads its task heads it alone
+    curves = curves.with_columns(pl.col("preferred") & ~pl.col("task").is_in(headed))
+    _add(run, scores, curves, pl.concat(graded), gaps)
+
+
+def _add(
+    run: RunDirectory, scores: pl.DataFrame, curves: pl.DataFrame, graded: pl.DataFrame, added: pl.DataFrame
+) -> None:
+    """Append item scores and curves to the run's tables."""
+    import polars as pl
+
+    more = added.select(curves.columns).cast(curves.schema)
+    write_parquet(run.scores, pl.concat([scores, graded.select(scores.columns).cast(scores.schema)]))
+    write_parquet(run.curves, pl.concat([curves, more]))
 
 
 def judge_run(run: RunDirectory) -> None:
-    """Write verdicts.parquet from curves.parquet and scores.parquet, on the first axis that any rung has a value on."""
+    """Write verdicts.parquet from curves.parquet and scores.parquet, each family on its ``curves.axis_of``."""
     import polars as pl
 
-    from scalecurve.curves import AXES, judge_all
+    verdicts = judge_tables(pl.read_parquet(run.curves), pl.read_parquet(run.scores))
+    write_parquet(run.verdicts, _with_structural_zeros(verdicts, run.read_manifest()["tasks"]))
+
+
+def judge_tables(curves: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    """The verdicts on a curves table; families that are judged on one axis are judged together."""
+    import polars as pl
+
+    from scalecurve.curves import axis_of, judge_all
     from scalecurve.curves.table import verdict_schema
 
-    curves = pl.read_parquet(run.curves)
-    axis = next((name for name in AXES if curves[name].count()), None)
-    verdicts = (
-        judge_all(curves, pl.read_parquet(run.scores), axis=axis) if axis else pl.DataFrame(schema=verdict_schema())
-    )
-    write_parquet(run.verdicts, _with_structural_zeros(verdicts, run.read_manifest()["tasks"]))
+    axes: dict[str, list[str]] = {}
+    for (family,), rows in curves.group_by("family", maintain_order=True):
+        axis = axis_of(rows)
+        if axis:
+            axes.setdefault(axis, []).append(str(family))
+    of_axis = {axis: curves.filter(pl.col("family").is_in(families)) for axis, families in axes.items()}
+    found = [judge_all(rows, scores, axis=axis) for axis, rows in of_axis.items()]
+    return pl.concat(found) if found else pl.DataFrame(schema=verdict_schema())
 
 
 def _with_structural_zeros(verdicts: pl.DataFrame, records: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 
 from scalecurve.nouns import Cell, Ladder, Rung, Task, UserError
 from scalecurve.prompts.shots import Query
+from scalecurve.prompts.ways import Way, find_way
 from scalecurve.study import ModelEntry, Study, TaskEntry
+from scalecurve.tasks.sources import LISTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,12 @@ class TaskPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a study asks: every task plan of every rung."""
+    """All that a study asks: every task plan of every rung, and the ways of asking by the name cells have for them."""
 
     study: Study
     ladders: tuple[Ladder, ...]
     tasks: tuple[TaskPlan, ...]
+    ways: Mapping[str, Way]
 
     def rungs(self) -> Iterator[tuple[str, Rung]]:
         """(family, rung) in the order they run."""
@@ -61,18 +64,43 @@ def cells_of(family: str, rung: Rung, task: TaskPlan) -> dict[Arm, Cell]:
     return {arm: Cell(family, rung.name, task.ref, arm.strategy, arm.shots, arm.seed) for arm in task.arms}
 
 
-def make_plan(study: Study) -> Plan:
-    """Resolve every name of ``study``. ``UserError`` for the first that is unknown or does not fit."""
-    check_names(f"{study.source}: strategies", study.strategies, _strategy_names())
+def make_plan(study: Study, *, allow_code: bool = False) -> Plan:
+    """Resolve every name of ``study``. ``UserError`` for the first that is unknown or does not fit.
+
+    Strategies that are code of the user's own are read and run only with ``allow_code``.
+    """
+    ways: dict[str, Way] = {}
+    with _at(study.source):
+        _find_ways(ways, study.strategies, allow_code)
     check_names(f"{study.source}: metrics", study.metrics, _metric_names(study.metrics))
     tasks: list[TaskPlan] = []
     for at, entry in enumerate(study.tasks):
         with _at(f"{study.source}: tasks[{at}]"):
-            tasks.extend(_plan_entry(study, entry))
+            _find_ways(ways, entry.strategies or (), allow_code)
+            tasks.extend(_plan_entry(study, entry, ways))
     twice = _repeated([plan.ref for plan in tasks])
     if twice:
         raise UserError(f"{study.source}: tasks: {twice!r} is named by two entries; remove one of them")
-    return Plan(study, _ladders(study), tuple(tasks))
+    ladders = tuple(_within_budget(ladder, study.max_tokens_total) for ladder in _ladders(study))
+    _check_settings(study, ladders, tasks)
+    return Plan(study, ladders, tuple(tasks), {way.name: way for way in ways.values()})
+
+
+def _find_ways(ways: dict[str, Way], refs: Iterable[str], allow_code: bool) -> None:
+    """Add what each of ``refs`` names. Cells know a file by its name alone, so two of one name are refused."""
+    for ref in refs:
+        ways[ref] = ways.get(ref) or find_way(ref, allow_code=allow_code)
+        twice = next((other for other, way in ways.items() if way.name == ways[ref].name and other != ref), "")
+        if twice:
+            raise UserError(f"strategies: {ref} and {twice} would both be called {ways[ref].name}; rename one file")
+
+
+def _check_settings(study: Study, ladders: Sequence[Ladder], tasks: Sequence[TaskPlan]) -> None:
+    from scalecurve.prompts import check_settings
+
+    strategies = dict.fromkeys(arm.strategy for task in tasks for arm in task.arms)
+    with _at(study.source):
+        check_settings(strategies, study.settings, [rung.name for ladder in ladders for rung in ladder.rungs])
 
 
 @contextmanager
@@ -85,34 +113,67 @@ def _at(where: str) -> Iterator[None]:
 
 
 # ── Tasks ────────────────────────────────────────────────────────────────────────────────────────────────────
-def _plan_entry(study: Study, entry: TaskEntry) -> Iterator[TaskPlan]:
-    from scalecurve.prompts import draw
+def _plan_entry(study: Study, entry: TaskEntry, ways: Mapping[str, Way]) -> Iterator[TaskPlan]:
     from scalecurve.tasks import load_tasks
+    from scalecurve.tasks.worked import with_worked
 
-    check_names("strategies", entry.strategies or (), _strategy_names())
     check_names("metrics", entry.metrics or (), _metric_names(entry.metrics or ()))
-    arms = tuple(
-        Arm(strategy, shots, seed)
-        for strategy in entry.strategies or study.strategies
-        for shots in (study.shots if entry.shots is None else entry.shots)
-        for seed in study.every_seed
-    )
-    policy, limit = entry.shot_policy or study.shot_policy, entry.limit or study.limit
+    prompts, chosen = entry.cot_prompts or study.cot_prompts, entry.shot_policy or study.shot_policy
+    if prompts and chosen == "bigbench":
+        raise UserError("shot_policy: bigbench shows other examples of the task; with cot_prompts use fixed")
     for task in load_tasks(entry.ref, mode=study.mode):
-        drawn = {(a.shots, a.seed): draw(task, a.shots, policy, seed=a.seed, limit=limit) for a in arms}
-        max_tokens = entry.max_tokens or study.max_tokens or task.max_tokens
+        # bigbench is the default, which means the benchmark's own draw
+        policy = "lm_eval" if task.harness and chosen == "bigbench" else chosen
+        task = with_worked(task, prompts) if prompts else task
+        asked = _shots(study, entry, task)
+        arms = {
+            Arm(ways[ref].name, shots, seed): ways[ref]
+            for ref in entry.strategies or study.strategies
+            for shots in ways[ref].shots(asked)
+            for seed in study.every_seed
+        }
         yield TaskPlan(
             ref=task_ref(task),
-            task=replace(task, max_tokens=max_tokens),
-            queries={arm: drawn[arm.shots, arm.seed] for arm in arms},
+            task=replace(task, max_tokens=entry.max_tokens or study.max_tokens or task.max_tokens),
+            queries=_queries(task, arms, policy, entry.limit or study.limit),
             metrics=_metrics_for(study, entry, task),
             shot_policy=policy,
         )
 
 
+def _queries(task: Task, arms: Mapping[Arm, Way], policy: str, limit: int | None) -> dict[Arm, Sequence[Query]]:
+    """The questions of each arm. A prompt file brings its shots, and is not asked what it was chosen on or shows."""
+    from scalecurve.prompts import draw
+
+    drawn: dict[tuple[int, int], Sequence[Query]] = {}
+    queries: dict[Arm, Sequence[Query]] = {}
+    for arm, way in arms.items():
+        prompt = way.prompt
+        own = prompt is not None and prompt.shots is not None
+        key = (0 if own else arm.shots, arm.seed)
+        if key not in drawn:
+            drawn[key] = draw(task, key[0], policy, seed=arm.seed, limit=limit)
+        queries[arm] = drawn[key]
+        if prompt is not None:
+            seen = set(prompt.chosen_on) if prompt.task == task_ref(task) else set()
+            shown = {shot.input for shot in prompt.shots or ()}
+            queries[arm] = [q for q in drawn[key] if q.example.id not in seen and q.example.input not in shown]
+            if not queries[arm]:
+                raise UserError(f"strategies: {way.name} was chosen on all {len(drawn[key])} examples; raise limit")
+    return queries
+
+
+def _shots(study: Study, entry: TaskEntry, task: Task) -> tuple[int, ...]:
+    """The numbers of shots asked for: the entry's, the study's, or where neither says any, the task's own."""
+    if entry.shots is not None:
+        return entry.shots
+    own = task.harness.num_fewshot if task.harness else None
+    return (own,) if own is not None and study.shots == (0,) else study.shots
+
+
 def task_ref(task: Task) -> str:
-    """The name of a task in cells and tables: with its source for the lab's and BIG-bench's, else alone."""
-    return f"{task.source}:{task.name}" if task.source in ("lab", "bigbench") else task.name
+    """The name of a task in cells and tables: with its source where the source is known by a name, else alone."""
+    return f"{task.source}:{task.name}" if task.source in (*LISTED, "lm-eval") else task.name
 
 
 def _metrics_for(study: Study, entry: TaskEntry, task: Task) -> tuple[str, ...]:
@@ -125,20 +186,31 @@ def _metrics_for(study: Study, entry: TaskEntry, task: Task) -> tuple[str, ...]:
             raise UserError(
                 f"{study.name}: tasks: {task.name}: metric {unfit[0]!r} needs options, which the task lacks"
             )
-        return entry.metrics
+        return with_extraction(entry.metrics)
     wanted = study.metrics or (*(name for name in task.metrics if name in METRICS), *companions(task))
     fitting = tuple(dict.fromkeys(name for name in wanted if _fits(task, name)))
     if not fitting:
         raise UserError(f"metrics: none of {', '.join(wanted)} fits task {task.name}; add one that does")
-    return fitting
+    return with_extraction(fitting)
+
+
+def with_extraction(metrics: tuple[str, ...]) -> tuple[str, ...]:
+    """The metrics, and with those of generated answers how many could be found: empty answers fake emergence."""
+    from scalecurve.metrics import needed
+
+    return tuple(dict.fromkeys((*metrics, "extraction_rate"))) if "text" in needed(metrics) else metrics
 
 
 def companions(task: Task) -> tuple[str, ...]:
     """Continuous metrics of the same items, by which a jump is told from an artefact of a strict metric."""
+    if task.harness and task.harness.output_type == "loglikelihood":
+        return ("target_logprob",)
+    if task.harness and _has_options(task):
+        return ("target_logprob", "option_probability", "brier")
     if _has_options(task):
         return ("multiple_choice_grade", "target_logprob", "option_probability", "brier")
     strict = () if "exact_str_match" in task.metrics else ("exact_match",)
-    return (*strict, "target_logprob", "edit_similarity", "extraction_rate")
+    return (*strict, "target_logprob", "edit_similarity")
 
 
 def _fits(task: Task, metric: str) -> bool:
@@ -160,7 +232,7 @@ def _ladders(study: Study) -> tuple[Ladder, ...]:
         with _at(f"{study.source}: models[{at}]"):
             found = _resolve(entry)
             if isinstance(found, Ladder):
-                ladders.append(_select(entry, found))
+                ladders.append(found)
             else:
                 single.append(found)
     if single:
@@ -177,6 +249,17 @@ def _ladders(study: Study) -> tuple[Ladder, ...]:
     return tuple(ladders)
 
 
+def _within_budget(ladder: Ladder, tokens: int | None) -> Ladder:
+    """The ladder, its served models held to ``tokens`` each where they have no budget of their own."""
+    if tokens is None:
+        return ladder
+    rungs = (
+        replace(rung, options={"max_tokens_total": tokens, **rung.options}) if rung.backend == "endpoint" else rung
+        for rung in ladder.rungs
+    )
+    return replace(ladder, rungs=tuple(rungs))
+
+
 def _resolve(entry: ModelEntry) -> Ladder | Rung:
     from scalecurve.models import load_ladder, resolve_rung
     from scalecurve.models.ladders import is_ladder
@@ -185,9 +268,16 @@ def _resolve(entry: ModelEntry) -> Ladder | Rung:
         given = entry.model_dump(exclude={"ref", "rungs", "family"})
         return Rung(**given)
     if is_ladder(entry.ref):
-        ladder = load_ladder(entry.ref)
-        return replace(ladder, family=entry.family) if entry.family else ladder
-    return resolve_rung(entry.ref)
+        ladder = _select(entry, load_ladder(entry.ref))
+        rungs = tuple(_with_options(entry, rung) for rung in ladder.rungs)
+        return replace(ladder, rungs=rungs, family=entry.family or ladder.family)
+    return _with_options(entry, resolve_rung(entry.ref))
+
+
+def _with_options(entry: ModelEntry, rung: Rung) -> Rung:
+    if not entry.options:
+        return rung
+    return replace(rung, name=rung.name + entry.mark, options={**rung.options, **entry.options})
 
 
 def _select(entry: ModelEntry, ladder: Ladder) -> Ladder:
@@ -198,12 +288,6 @@ def _select(entry: ModelEntry, ladder: Ladder) -> Ladder:
 
 
 # ── Checks ───────────────────────────────────────────────────────────────────────────────────────────────────
-def _strategy_names() -> Sequence[str]:
-    from scalecurve.prompts import strategy_names
-
-    return list(strategy_names())
-
-
 def _metric_names(asked: Iterable[str]) -> Sequence[str]:
     """The metrics that can be computed here; ``UserError`` for one of ``asked`` that lacks something to be computed."""
     from scalecurve.metrics import METRICS, refusal

@@ -11,16 +11,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from scalecurve.asking import drive, reason
 from scalecurve.metrics import needed
-from scalecurve.models import SMALL, Model, open_model
+from scalecurve.models import SMALL, Model, identity, open_model
 from scalecurve.nouns import Answer, Cell, Example, Rung, UserError
 from scalecurve.plan import Arm, Plan, TaskPlan, cells_of
-from scalecurve.prompts import Query, Question, get_strategy
+from scalecurve.prompts import Query, Question, determining
 from scalecurve.runs import RunDirectory, finished_parts, write_part
 from scalecurve.runs.parts import part_bytes, part_totals
 
@@ -40,7 +40,10 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class CellRecord:
-    """What the manifest says of one cell; filled as its parts come."""
+    """What the manifest says of one cell; filled as its parts come.
+
+    ``texts`` counts the examples a text was generated for, ``unextracted`` those in whose text no answer was found.
+    """
 
     cell: Cell
     examples: int
@@ -50,6 +53,8 @@ class CellRecord:
     prompt_tokens: int = 0
     generated_tokens: int = 0
     failed_examples: int = 0
+    texts: int = 0
+    unextracted: int = 0
     parts: dict[int, str] = field(default_factory=dict)
 
     def add(self, index: int, key: str, totals: Mapping[str, int | str]) -> None:
@@ -57,7 +62,13 @@ class CellRecord:
         self.prompt_tokens += int(totals["prompt_tokens"])
         self.generated_tokens += int(totals["generated_tokens"])
         self.failed_examples += int(totals["failed"])
+        self.texts += int(totals["texts"])
+        self.unextracted += int(totals["unextracted"])
         self.reason = self.reason or str(totals["reason"])
+
+    def close(self) -> None:
+        """All parts are added."""
+        self.status = "failed" if self.failed_examples == self.examples else "done"
 
     def to_json(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in self.__slots__ if name not in ("cell", "parts")}
@@ -86,6 +97,38 @@ class RungRun:
     state: RungState
     retry_failed: bool
 
+    def from_disk(self, listener: Listener) -> bool:
+        """Fill ``state`` without opening the model where every part of it is on disk; whether that was so.
+
+        A local model whose files are gone by now is taken for what it was.
+        """
+        record = self.state.record
+        fingerprint = record["fingerprint"]
+        if self.retry_failed or not fingerprint:
+            return False
+        if identity(self.rung, dtype=self.plan.study.dtype, gone=fingerprint) != fingerprint:
+            return False
+        size = _part_size(self.plan.study.part_size, record["params_total"] or 0)
+        found: list[tuple[CellRecord, int, str, Mapping[str, int | str]]] = []
+        for task in self.plan.tasks:
+            cells = self._cells(task)
+            on_disk = {arm: finished_parts(self.directory, cell.cell) for arm, cell in cells.items()}
+            for index, stretch in _stretches(task, size):
+                keys = {arm: self._key(fingerprint, task, arm, queries) for arm, queries in stretch.items()}
+                if any((index, key) not in on_disk[arm] for arm, key in keys.items()):
+                    return False
+                try:
+                    for arm, key in keys.items():
+                        found.append((cells[arm], index, key, part_totals(self.directory, cells[arm].cell, index, key)))
+                except UserError:  # a damaged part, which going through the tasks reports
+                    return False
+        for cell, index, key, totals in found:
+            cell.add(index, key, totals)
+        for cell in self.state.cells.values():
+            cell.close()
+        listener.advance(sum(task.n_questions for task in self.plan.tasks) * weight(self.rung), computed=False)
+        return True
+
     def go(self, listener: Listener, changed: Callable[[], None]) -> None:
         """Open the model and ask it everything; what fails is recorded in ``state`` and the rest goes on."""
         study, record, rung = self.plan.study, self.state.record, self.rung
@@ -93,7 +136,9 @@ class RungRun:
         try:
             # What a run began with it goes on with: other batches round differently.
             batch_tokens = study.batch_tokens or record["batch_tokens"]
-            model = open_model(rung, device=study.device, dtype=study.dtype, batch_tokens=batch_tokens)
+            model = open_model(
+                rung, device=study.device, dtype=study.dtype, batch_tokens=batch_tokens, cache=study.cache
+            )
         except Exception as error:
             listener.note(f"{rung.name}: cannot be opened: {reason(error)}")
             self.fail(error)
@@ -135,10 +180,8 @@ class RungRun:
     ) -> None:
         cells = self._cells(task)
         on_disk = {arm: finished_parts(self.directory, cell.cell) for arm, cell in cells.items()}
-        longest = max(map(len, task.queries.values()))
-        for index, start in enumerate(range(0, longest, part_size)):
-            stretch = {arm: queries[start : start + part_size] for arm, queries in task.queries.items()}
-            keys = {arm: self._key(model, task, arm, queries) for arm, queries in stretch.items()}
+        for index, stretch in _stretches(task, part_size):
+            keys = {arm: self._key(model.fingerprint, task, arm, queries) for arm, queries in stretch.items()}
             totals = {
                 arm: part_totals(self.directory, cells[arm].cell, index, keys[arm])
                 for arm in task.arms
@@ -153,7 +196,7 @@ class RungRun:
             listener.advance(sum(map(len, stretch.values())) * weight(self.rung), compute)
             changed()
         for cell in cells.values():
-            cell.status = "failed" if cell.failed_examples == cell.examples else "done"
+            cell.close()
 
     def _compute(
         self,
@@ -170,8 +213,9 @@ class RungRun:
         asked: list[tuple[Arm, Example]] = []
         generators = []
         for arm, queries in stretch.items():
-            settings = {**self.plan.study.settings, "seed": arm.seed, "max_tokens": task.task.max_tokens}
-            strategy = get_strategy(arm.strategy)
+            own = {"rung": self.rung.name, "family": task.ref, "seed": arm.seed, "max_tokens": task.task.max_tokens}
+            settings = {**self.plan.study.settings, **own}
+            strategy = self.plan.ways[arm.strategy].strategy()
             for query in queries:
                 asked.append((arm, query.example))
                 generators.append(strategy(Question(task.task, query, wants, settings)))
@@ -188,20 +232,21 @@ class RungRun:
             cells[arm].seconds += (time.monotonic() - began) * tokens[arm] / sum(tokens.values())
         return {arm: _totals(answer for _, answer in rows[arm]) for arm in rows}
 
-    def _key(self, model: Model, task: TaskPlan, arm: Arm, queries: Sequence[Query]) -> str:
+    def _key(self, fingerprint: str, task: TaskPlan, arm: Arm, queries: Sequence[Query]) -> str:
         """A hash of all that determines the answers of a part: weights, task, way of asking, examples."""
         study = self.plan.study
         determines = [
             FORMAT,
-            model.fingerprint,
+            fingerprint,
             task.task.fingerprint,
             task.task.max_tokens,
             study.mode,
-            study.settings,
+            determining(study.settings),
             asdict(arm),
             task.shot_policy,
             sorted(needed(task.metrics)),
             [[query.example.id, *(shot.example.id for shot in query.shots)] for query in queries],
+            *filter(None, [self.plan.ways[arm.strategy].digest]),
         ]
         return hashlib.sha256(json.dumps(determines, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
@@ -213,8 +258,16 @@ def _totals(answers: Iterable[Answer]) -> dict[str, int | str]:
         "prompt_tokens": sum(answer.prompt_tokens for answer in answers),
         "generated_tokens": sum(answer.generated_tokens for answer in answers),
         "failed": sum(bool(answer.error) for answer in answers),
+        "texts": sum(answer.text is not None for answer in answers),
+        "unextracted": sum(answer.text is not None and not answer.response for answer in answers),
         "reason": next((answer.error for answer in answers if answer.error), ""),
     }
+
+
+def _stretches(task: TaskPlan, size: int) -> Iterator[tuple[int, dict[Arm, Sequence[Query]]]]:
+    """(index, arm → questions) of each part of a task."""
+    for index, start in enumerate(range(0, max(map(len, task.queries.values())), size)):
+        yield index, {arm: queries[start : start + size] for arm, queries in task.queries.items()}
 
 
 def _part_size(wanted: int | None, params: int) -> int:

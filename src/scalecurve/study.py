@@ -23,7 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from scalecurve.nouns import UserError
 
-THROUGHPUT_FIELDS = frozenset({"device", "batch_tokens", "description"})
+THROUGHPUT_FIELDS = frozenset({"device", "batch_tokens", "description", "cache", "max_tokens_total"})
 """Fields that never change an answer's meaning: a run may be continued with other values of them."""
 
 
@@ -41,8 +41,16 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _fixed_with_prompts(table: Any) -> Any:
+    """Worked examples from a prompt file are the same before every question, unless the table says otherwise."""
+    return {"shot_policy": "fixed"} | table if isinstance(table, dict) and table.get("cot_prompts") else table
+
+
 class ModelEntry(_Table):
-    """A ladder or model by ``ref``, with ``rungs`` to keep only some; or one model written out in full."""
+    """A ladder or model by ``ref``, with ``rungs`` to keep only some; or one model written out in full.
+
+    ``options`` go to the backend, by ``ref`` to that of every rung.
+    """
 
     ref: str = ""
     rungs: tuple[str, ...] = ()
@@ -59,9 +67,14 @@ class ModelEntry(_Table):
     loss: float | None = None
     options: dict[str, Any] = {}
 
+    @property
+    def mark(self) -> str:
+        """What tells a model that is asked as a chat from the same model asked plainly, in its name."""
+        return "+chat" if self.options.get("chat") else ""
+
     @model_validator(mode="after")
     def _ref_or_full(self) -> Self:
-        written_out = self.model_fields_set - {"ref", "rungs", "family"}
+        written_out = self.model_fields_set - {"ref", "rungs", "family", "options"}
         if self.ref and written_out:
             raise ValueError(f"give either ref or a model written out, not ref and {', '.join(sorted(written_out))}")
         if not self.ref and not (self.name and self.backend and self.location):
@@ -81,14 +94,20 @@ class TaskEntry(_Table):
     limit: Count | None = None
     max_tokens: Count | None = None
     shot_policy: Literal["bigbench", "fixed", "balanced"] | None = None
+    cot_prompts: Text | None = None
+
+    _before = model_validator(mode="before")(_fixed_with_prompts)
 
 
 class Study(_Table):
     """What is asked (tasks × strategies × shots × seeds) of whom (models).
 
     ``metrics``: empty means each task's own and their companions. ``limit``: examples a task, all when absent.
-    ``seed``/``seeds``: of the draw of shots and of sampling; one cell for each of ``seeds``. ``settings`` goes to
-    the strategies. ``part_size``: examples computed and written as a whole (absent: chosen from the model's size).
+    ``strategies``: names, prompt files, or functions of Python files (``my.py:FUNCTION``). ``cot_prompts``: a file of
+    worked examples shown as shots, or a directory with one a task. ``seed``/``seeds``: of the draw of shots and of
+    sampling; one cell for each of ``seeds``. ``settings`` goes to the strategies. ``part_size``: examples computed and
+    written as a whole (absent: chosen from the model's size). ``cache``: a file of answers that runs share.
+    ``max_tokens_total``: most tokens each served model may spend.
     """
 
     name: Name
@@ -102,6 +121,7 @@ class Study(_Table):
     seed: int = Field(0, ge=0)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
     shot_policy: Literal["bigbench", "fixed", "balanced"] = "bigbench"
+    cot_prompts: Text | None = None
     mode: Text = "faithful"
     max_tokens: Count | None = None
     settings: dict[str, Any] = {}
@@ -109,7 +129,11 @@ class Study(_Table):
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     batch_tokens: Count | None = None
     part_size: Count | None = None
+    cache: Text | None = None
+    max_tokens_total: Count | None = None
     _source: str = PrivateAttr("study")
+
+    _before = model_validator(mode="before")(_fixed_with_prompts)
 
     @model_validator(mode="after")
     def _no_contradictions(self) -> Self:
@@ -120,7 +144,7 @@ class Study(_Table):
         _once("tasks", [entry.ref for entry in self.tasks], "give the task's strategies and shots in one entry")
         named = [entry.name for entry in self.models if entry.name]
         _once("models", named, "two models with one name cannot be told apart; rename one")
-        _once("models", [entry.ref for entry in self.models if entry.ref])
+        _once("models", [entry.ref + entry.mark for entry in self.models if entry.ref])
         return self
 
     @property
@@ -151,8 +175,9 @@ class Study(_Table):
         return self.model_dump(exclude=set(THROUGHPUT_FIELDS)) == other.model_dump(exclude=set(THROUGHPUT_FIELDS))
 
 
-def load_study(path: str | Path) -> Study:
-    """Read a study file. Paths in it are relative to it; ``name`` defaults to the file's stem."""
+def load_study(path: str | Path, *, models: Sequence[str] = ()) -> Study:
+    """Read a study file. Paths in it are relative to it; ``name`` defaults to the file's stem. ``models``, where given,
+    take the place of the file's own, which may then have none."""
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8")
@@ -169,6 +194,8 @@ def load_study(path: str | Path) -> Study:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(_toml_message(path, text, str(error))) from None
+    if models:
+        data["models"] = list(models)
     data.setdefault("name", re.sub(r"[^A-Za-z0-9._+-]+", "-", path.stem).lstrip("-._+") or "study")
     return parse_study(data, source=str(path), text=text, base=path.parent)
 
@@ -198,19 +225,50 @@ def _without_none(value: Any) -> Any:
     return value
 
 
+_PATH_IN_REF = re.compile(r"(inverse:|twins:|)(.*?\.(?:csv|jsonl|json)|.*)((?::[\w=+-]+)*)", re.DOTALL)
+"""A reference: the source that is given a file, the path, and what is said of the file (format, kind)."""
+
+
 def _resolve_paths(study: Study, base: Path) -> Study:
     """Make references to existing files absolute, so that the study means the same wherever it is read."""
 
     def absolute(ref: str) -> str:
-        looks_like_path = "/" in ref or ref.endswith((".toml", ".json"))
-        return str((base / ref).resolve()) if looks_like_path and (base / ref).exists() else ref
+        source, colon, rest = ref.partition(":")
+        if colon and source in ("lm-eval", "checkpoints"):
+            path, colon, more = rest.partition(":")
+            return f"{source}:{absolute(path)}{colon}{more}"
+        parts = _PATH_IN_REF.fullmatch(ref)
+        if parts is None:
+            return ref
+        source, path, form = parts.groups("")
+        looks_like_path = "/" in path or path.endswith((".toml", ".json", ".csv", ".jsonl", ".yaml", ".yml"))
+        found = looks_like_path and (base / path).exists()
+        return f"{source}{(base / path).resolve()}{form}" if found else ref
+
+    def strategy(ref: str) -> str:
+        file, _, function = ref.rpartition(":")
+        return f"{(base / file).resolve()}:{function}" if file.endswith(".py") else absolute(ref)
+
+    def inside(path: str | None) -> str | None:
+        return path if path is None else str((base / path).resolve())
 
     models = tuple(
         entry.model_copy(update={"ref": absolute(entry.ref), "location": absolute(entry.location)})
         for entry in study.models
     )
-    tasks = tuple(entry.model_copy(update={"ref": absolute(entry.ref)}) for entry in study.tasks)
-    return study.model_copy(update={"models": models, "tasks": tasks})
+    tasks = tuple(
+        entry.model_copy(
+            update={"ref": absolute(entry.ref), "cot_prompts": inside(entry.cot_prompts)}
+            | ({"strategies": tuple(map(strategy, entry.strategies))} if entry.strategies else {})
+        )
+        for entry in study.tasks
+    )
+    files: dict[str, Any] = {"cot_prompts": inside(study.cot_prompts), "cache": inside(study.cache)}
+    settings = dict(study.settings)
+    if isinstance(settings.get("controller"), str):
+        settings["controller"] = absolute(settings["controller"])
+    files |= {"settings": settings, "strategies": tuple(map(strategy, study.strategies))}
+    return study.model_copy(update={"models": models, "tasks": tasks} | files)
 
 
 # ── Error messages ───────────────────────────────────────────────────────────────────────────────────────────

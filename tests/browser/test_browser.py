@@ -1,8 +1,6 @@
 """The report in a real browser: it draws, it stays quiet, its filters and keys work, and nothing foreign runs."""
 
-import shutil
-import subprocess
-from pathlib import Path
+from importlib.resources import files
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -83,6 +81,23 @@ def test_filters_of_the_examples(page) -> None:
     assert set(pattern) == {4}
 
 
+def test_parts_are_a_ladder_in_the_order_in_which_they_appear(page) -> None:
+    page.open("#/ability/4").wait("document.querySelectorAll('.ladder > li').length === 2")
+    page.run("document.querySelector('.ladder').scrollIntoView()")
+    page.wait("document.querySelectorAll('.ladder .chart[data-drawn]').length === 2")
+    curves = page.run("return state.data.curves.filter(c => c.p && c.t >= 4).map(c => [c.t, c.a ?? 99, -c.y.at(-1)])")
+    first = {task: min(a for t, a, _ in curves if t == task) for task in (4, 5)}
+    last = {task: next(y for t, _, y in curves if t == task) for task in (4, 5)}
+    order = sorted((4, 5), key=lambda task: (first[task], last[task]))
+    names = page.run("return [...document.querySelectorAll('.ladder h3')].map(n => n.textContent)")
+    assert names == [page.run(f"return state.data.tasks[{at}].name.split(': ')[1]") for at in order]
+    said = page.run("return [...document.querySelectorAll('.ladder > li')].map(n => n.textContent)")
+    assert all("appears at syn-" in one or "from the smallest" in one or "not surely" in one for one in said)
+    assert page.errors() == []
+    page.open("#/ability/0").wait("document.querySelectorAll('.example').length")
+    assert page.run("return document.querySelector('.ladder') === null")
+
+
 def test_axis_and_log_switch(page) -> None:
     page.open("#/ability/1").wait("'drawn' in document.getElementById('headline').dataset")
     Select(page.browser.find_element(By.ID, "axis")).select_by_value("training_flops")
@@ -129,18 +144,9 @@ def test_dark_and_phone_fit(page) -> None:
 
 
 @pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """axe-core's script, fetched by npm; without npm or its registry the test skips."""
-    npm = shutil.which("npm")
-    if not npm:
-        pytest.skip("npm is not installed, so axe-core cannot be fetched")
-    folder = tmp_path_factory.mktemp("axe")
-    command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), "axe-core@4"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if done.returncode or not script.exists():
-        pytest.skip("npm could not fetch axe-core")
-    return Path(script).read_text()
+def axe() -> str:
+    """axe-core's script, as the package axe-playwright-python brings it along."""
+    return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -120,6 +120,24 @@ def test_verdicts_and_json(call: Call, run: Path) -> None:
     assert all(row["shape"] and row["reasons"] for row in rows)
 
 
+def test_the_gate_of_a_run_is_judged_and_gives_thresholds(call: Call, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    asked = ("--task", "twins:8", "--strategy", "gate", "--strategy", "direct", "--name", "gated")
+    assert call("run", "--model", "mock", *asked, "--out", out, "--quiet").code == 0
+    parts = call("gate", out, "--then", "direct").out.strip().split("\n\n")
+    titles = (("the gate", "auroc"), ("twins by kind", "deleted"), ("direct behind the gate", "right"))
+    for part, (title, measure) in zip(parts, titles, strict=True):
+        first, header, line = part.splitlines()
+        assert (first, header.split()[:5]) == (title, ["task", "rung", "n", "threshold", measure])
+        assert line.split()[:3] == ["twins:8", "mock", "16"]
+    (report,) = json.loads(call("gate", out, "--json").out)
+    assert 0 <= report["measures"]["auroc"]["low"] <= report["measures"]["auroc"]["value"]
+    settings = tomllib.loads(call("gate", out, "--thresholds").out)
+    assert settings["settings"]["gate_threshold"]["mock"] == pytest.approx(report["threshold"]["value"], abs=1e-3)
+    wrong = call("gate", out, "--then", "belief_none")
+    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+
+
 def test_report_and_rescore_print_the_path(call: Call, run: Path, tmp_path: Path) -> None:
     assert call("report", run, "--out", tmp_path / "r.html").out == f"{tmp_path / 'r.html'}\n"
     assert (tmp_path / "r.html").read_text().lstrip().lower().startswith("<!doctype html>")

@@ -88,6 +88,12 @@ def test_principal_components_of_public_models(shared):
     assert 100 * share == pytest.approx([84.3, 94.3, 97.4], abs=0.05)
 
 
+def test_principal_components_where_nothing_varies():
+    _, axes, share = principal_components(np.ones((4, 3)), 2)
+    assert np.isfinite(axes).all()
+    assert share.tolist() == [1.0, 1.0]
+
+
 def known(y, chance=0.25, **changes):
     x = np.linspace(7, 10, len(y))
     return Known(x=x, y=np.array(y, float), se=np.full(len(y), 0.01), chance=chance, **changes)

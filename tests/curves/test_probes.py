@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from scalecurve.curves import Probe, judge_all, ladder, probe_curves, probe_scores, read_probes
+from scalecurve.curves import Probe, appears_at, judge_all, ladder, probe_curves, probe_scores, read_probes
 from scalecurve.nouns import UserError
 
 PROBES = (
@@ -76,3 +76,41 @@ def test_subtask_probes_bring_their_own_curve():
     assert set(curves.filter(pl.col("task") == "lab:t")["metric"]) == {"probe:half"}
     with pytest.raises(UserError, match="no curve"):
         probe_curves(scores, own, (Probe("gone", subtask="lab:t:gone"),))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said", "earned"),
+    [
+        ("{word}", "Ship of fools", 1),
+        ("{word}", "Shipping wolves", 0),
+        (r"\A{words}", "the Ship and the Wolf", 1),
+        (r"\A{words}", "the Ship", 0),
+        ("{target}|{word}", "", 0),
+    ],
+)
+def test_words_of_the_target_stand_in_patterns(pattern, said, earned):
+    (probe,) = read_probes({"x": pattern})
+    assert probe.score(said, ["Wolf Ship"]) == earned
+    assert probe.score(said, []) == 0
+
+
+@pytest.mark.parametrize(
+    ("y", "chance", "at"),
+    [
+        ([0.25, 0.26, 0.60, 0.70], 0.25, 2),
+        ([0.60, 0.26, 0.60, 0.70], 0.25, 2),  # lost in between
+        ([0.60, None, 0.60, 0.70], 0.25, 0),  # stepped over
+        ([0.25, 0.60, 0.70, 0.26], 0.25, None),
+        ([0.25, 0.60, 0.70, None], 0.25, 1),
+        ([0.0, 0.0, 0.0, 0.01], 0.0, None),  # two items of 200 are no ability
+        ([0.1, 0.2, 0.3, 0.4], None, None),
+        ([None, None], 0.0, None),
+        ([], 0.0, None),
+    ],
+)
+def test_where_an_ability_appears(y, chance, at):
+    assert appears_at(y, [None] * len(y), [200] * len(y), chance) == at
+
+
+def test_a_loss_appears_below_chance():
+    assert appears_at([0.7, 0.69, 0.5, 0.3], [0.01] * 4, [200] * 4, 0.693, higher_is_better=False) == 2

@@ -63,3 +63,34 @@ def test_unread_answers_can_explain_an_uplift():
     assert extraction_explains(0.2, base_unparsed=0.5, base_score=0.2)
     assert not extraction_explains(0.2, base_unparsed=0.05, base_score=0.2)
     assert not extraction_explains(-0.1, base_unparsed=0.5, base_score=0.2)
+
+
+def test_an_uplift_of_unread_answers_alone_is_flagged():
+    """Half of the direct answers cannot be read and count as wrong; those that can be are as good as the chains."""
+    table = scores([1.0] * 6, [1.0] * 6)
+    unread = (pl.col("strategy") == "direct") & (pl.col("example_id").cast(pl.Int64) % 2 == 0)
+    value = pl.when(unread).then(0.0).otherwise(pl.col("value"))
+    found = table.with_columns(value=pl.when(unread).then(0.0).otherwise(1.0), metric=pl.lit("extraction_rate"))
+    judged = unlock(pl.concat([table.with_columns(value=value), found]), SCALES, **ARMS)
+    assert set(judged["effect"]) == {"gain"}
+    assert set(judged["flag"]) == {"extraction"}
+    assert set(judged["n_parsed"]) == {200}
+    assert set(judged["uplift_parsed"]) == {0.0}
+
+
+def test_an_uplift_of_read_answers_is_not_flagged():
+    table = scores([0.3] * 6, [0.15, 0.3, 0.3, 0.5, 0.6, 0.7])
+    every = table.with_columns(value=pl.lit(1.0), metric=pl.lit("extraction_rate"))
+    judged, plain = unlock(pl.concat([table, every]), SCALES, **ARMS), unlock(table, SCALES, **ARMS)
+    assert judged["uplift_parsed"].to_list() == judged["uplift"].to_list() == plain["uplift"].to_list()
+    assert judged["lo_parsed"].to_list() == judged["lo"].to_list()
+    assert set(judged["flag"]) == {""}
+    assert plain["n_parsed"].is_null().all()
+
+
+def test_an_effect_with_nothing_read_under_both_is_flagged():
+    table = scores([0.1] * 6, [0.6] * 6)
+    none = table.with_columns(value=(pl.col("strategy") != "direct").cast(pl.Float64), metric=pl.lit("extraction_rate"))
+    judged = unlock(pl.concat([table, none]), SCALES, **ARMS)
+    assert set(judged["flag"]) == {"extraction"}
+    assert judged["uplift_parsed"].is_null().all()

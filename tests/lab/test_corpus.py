@@ -84,7 +84,7 @@ def test_the_answer_of_a_chain_follows_from_its_facts(hops: int) -> None:
     for _ in range(100):
         item = skills.chain(rng, hops)
         leader = {one: boss for boss, one in re.findall(r"(\w+) leads (\w+)\.", item.question)}
-        person = re.search(r"above (\w+)\?", item.question)[1]  # type: ignore[index]
+        person = re.search(r"above (\w+)\?", item.question)[1]
         for _ in range(hops):
             person = leader[person]
         assert person == item.answer

@@ -60,7 +60,7 @@ def test_another_model_is_asked_itself(tmp_path: Path) -> None:
      {"seed": 1}],
 )  # fmt: skip
 def test_every_field_of_a_request_counts(change: dict[str, object]) -> None:
-    assert request_key("m", replace(REQUESTS[0], **change)) != request_key("m", REQUESTS[0])  # type: ignore[arg-type]
+    assert request_key("m", replace(REQUESTS[0], **change)) != request_key("m", REQUESTS[0])
 
 
 def test_equal_requests_are_asked_once(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Server:
         usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
         base = {"id": "x", "created": 0, "model": body["model"], "usage": usage}
         if path.endswith("/chat/completions"):
-            text = f"heard {body['messages'][0]['content']}"
+            text = f"heard {' | '.join(turn['content'] for turn in body['messages'])}"
             choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
             return base | {"object": "chat.completion", "choices": [choice]}
         prompt = body["prompt"]
@@ -139,6 +139,11 @@ def test_chat_writes_and_refuses_to_score(server: Server) -> None:
     assert "chat servers do not tell" in scored.error
 
 
+def test_a_system_prompt_comes_first(server: Server) -> None:
+    (text,), _ = ask(server, [Request("hi", max_tokens=4)], chat=True, system="Be brief.")
+    assert text.texts == ("heard Be brief. | hi",)
+
+
 def test_texts_are_cut_and_counted(server: Server) -> None:
     (text,), model = ask(server, [Request("a: ", max_tokens=4, stop=("\n",), temperature=0.5, samples=2, seed=3)])
     assert text.texts == ("done", "done")
@@ -156,7 +161,7 @@ def test_log_probabilities_as_llama_cpp_tells_them(server: Server) -> None:
         reply["choices"][0]["logprobs"] = {"content": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1}]}
         return reply
 
-    server.answer = told  # type: ignore[method-assign]
+    server.answer = told
     (text, scored), _ = ask(server, [Request("a b", max_tokens=4), Request("a b", options=(" c",))])
     assert text.text_logprobs == ((-0.5, -1.0),)
     assert "does not tell" in scored.error
@@ -204,7 +209,7 @@ def test_many_requests_are_under_way_at_once_but_not_too_many(server: Server) ->
             together -= 1
         return answer(path, body)
 
-    server.answer = slow  # type: ignore[method-assign]
+    server.answer = slow
     outputs, _ = ask(server, [Request(str(n), max_tokens=4) for n in range(8)], concurrency=4)
     assert all(output.texts for output in outputs)
     assert most == 4
@@ -217,6 +222,7 @@ def test_many_requests_are_under_way_at_once_but_not_too_many(server: Server) ->
         ("http://x/v1", {"chatt": True}, "unknown 'chatt'"),
         ("http://x/v1", {"concurrency": "8"}, "concurrency must be like 8"),
         ("http://x/v1", {"concurrency": 0}, "must be 1 or more"),
+        ("http://x/v1", {"system": "Be brief."}, "system needs chat"),
     ],
 )
 def test_what_a_user_gets_wrong_is_named(location: str, options: dict[str, Any], words: str) -> None:
@@ -230,4 +236,5 @@ def test_identity_is_the_servers_and_the_models(server: Server) -> None:
         return EndpointModel(Rung("far", "endpoint", server.url, options=options)).fingerprint
 
     assert identity() == identity(concurrency=3, retries=1, max_tokens_total=5)
-    assert len({identity(), identity(model="other"), identity(chat=True)}) == 3
+    chats = [identity(chat=True), identity(chat=True, system="Be brief.")]
+    assert len({identity(), identity(model="other"), *chats}) == 4

@@ -36,7 +36,7 @@ def test_smollm2_knows_its_capitals() -> None:
     assert outputs[0].logprobs[0] == max(outputs[0].logprobs)
     assert outputs[0].greedy == (True, False, False)
     assert outputs[1].texts == (" Paris",)
-    assert model.forwarded_tokens == 5 + 1 + 5  # type: ignore[attr-defined]
+    assert model.forwarded_tokens == 5 + 1 + 5
 
 
 def test_a_missing_package_is_named_with_its_fix(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,8 +57,8 @@ class LLM:
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> Rung:
     module = ModuleType("vllm")
-    module.LLM = LLM  # type: ignore[attr-defined]
-    module.SamplingParams = SimpleNamespace  # type: ignore[attr-defined]
+    module.LLM = LLM
+    module.SamplingParams = SimpleNamespace
     monkeypatch.setitem(sys.modules, "vllm", module)
     return Rung("big", "vllm", "someone/big")
 
@@ -89,6 +89,31 @@ def test_what_is_too_long_keeps_two_ids_fewer(rung: Rung) -> None:
     (output,) = ask(short, Request("abcdefghijkl", options=("xy",)))
     assert output.flags == ("truncated",)
     assert LLM.asked[0][0] == [ord(c) for c in "hijklxy"]
+
+
+def test_a_chat_is_put_in_turns_and_ends_with_them(rung: Rung, monkeypatch: pytest.MonkeyPatch) -> None:
+    class ChatTokenizer(Tokenizer):
+        added_tokens_decoder, all_special_ids = {ord("/"): "/"}, [1, 2]
+
+        def __call__(self, texts: Any, *, add_special_tokens: bool, **how: Any) -> Any:
+            found = super().__call__(
+                [texts] if isinstance(texts, str) else texts, add_special_tokens=add_special_tokens
+            )
+            return {"input_ids": found["input_ids"][0]} if isinstance(texts, str) else found
+
+        def get_chat_template(self) -> str:
+            return "the template"
+
+        def apply_chat_template(self, turns: list[dict[str, str]], *, add_generation_prompt: bool, **_: Any) -> str:
+            return "".join(f"{turn['role'][0]}:{turn['content']}/" for turn in turns) + "a:" * add_generation_prompt
+
+    monkeypatch.setattr(LLM, "get_tokenizer", lambda _: ChatTokenizer())
+    chat = Rung(rung.name, rung.backend, rung.location, options={"chat": True, "max_length": 40})
+    ask(chat, Request("hi ", options=(" no",)), Request("hi", max_tokens=2))
+    (scored, _), (written, how) = LLM.asked
+    assert scored == [1, *map(ord, "u:hi/a:no")]
+    assert (written, how.stop_token_ids) == ([1, *map(ord, "u:hi/a:")], [ord("/")])
+    assert open_model(chat).fingerprint != open_model(rung).fingerprint
 
 
 def test_without_vllm_the_fix_is_named() -> None:

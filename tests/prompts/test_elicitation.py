@@ -89,7 +89,7 @@ def test_majority_of_samples() -> None:
         "self_consistency", SUM, TEXT, [text(*says("3", "2", "x", "2.0", "3", "2"))], settings={"samples": 6}
     )
     assert (asked[0][0].samples, asked[0][0].temperature) == (6, 0.7)
-    assert (answer.response, answer.text, answer.flags) == ("2", " The answer is 2.", ("unparsed:1",))
+    assert (answer.response, answer.text, answer.flags) == ("2", " The answer is 2.", ("votes:3/6", "unparsed:1"))
     assert len(answer.samples) == 6
 
 
@@ -180,3 +180,32 @@ def test_a_wrong_belief_needs_options() -> None:
         stated("wrong", SUM)
     with pytest.raises(UserError, match="belief_asker"):
         stated("wrong", belief_asker="king")
+
+
+# ── The model's own statement ────────────────────────────────────────────────────────────────────────────────
+def test_a_model_is_asked_again_with_its_own_statement() -> None:
+    asked, answer = ask("belief_own", CHOICE, OPTIONS, [text(" it is d, I hope. Or not")], [scored(-3.0, -1.0, -2.0)])
+    assert asked[0] == (Request("\nQ: which?\nOne fact about this is that", max_tokens=40, stop=("\n",)),)
+    plain, _ = stated("none")
+    assert asked[1][0].prompt == plain.replace("which?", "One fact about this is that it is d, I hope. which?")
+    assert (answer.samples, answer.flags, answer.generated_tokens) == (
+        ("One fact about this is that it is d, I hope.",),
+        (),
+        2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "flags"),
+    [
+        (" The answer is B.", ("leak",)),
+        (" A big bear.", ()),
+        ("  ", ("unstated",)),
+        (" .", ("unstated",)),
+    ],
+)
+def test_statements_that_give_the_answer_away_are_flagged(said: str, flags: tuple[str, ...]) -> None:
+    asked, answer = ask("belief_own", CHOICE, OPTIONS, [text(said)], [scored(-3.0, -1.0, -2.0)])
+    assert answer.flags == flags
+    if flags == ("unstated",):
+        assert asked[1][0].prompt == stated("none")[0]

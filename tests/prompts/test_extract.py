@@ -105,6 +105,13 @@ def test_type_of_a_task(targets: tuple[str, ...], kind: str) -> None:
     assert infer_type([Example(target, "?", (target,)) for target in targets]) == answer_type(kind)
 
 
+def test_a_number_may_also_be_a_word() -> None:
+    counts = [Example("a", "?", ("five", "5")), Example("b", "?", ("2",))]
+    assert infer_type(counts) == answer_type("number")
+    assert infer_type([*counts, Example("c", "?", ("none",))]) == answer_type("text")
+    assert infer_type([Example("d", "?", ("5",), ("five", "5"), (0.0, 1.0))]) == answer_type("text")
+
+
 def test_errors_name_the_setting() -> None:
     with pytest.raises(UserError, match=r"settings\.answer_type"):
         answer_type("numbr")

@@ -2,13 +2,18 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scalecurve.nouns import Output, UserError
+from scalecurve.metrics import score
+from scalecurve.nouns import Answer, Example, Output, Request, Task, UserError
+from scalecurve.plan import make_plan
+from scalecurve.prompts import Query, Question, get_strategy
 from scalecurve.prompts.gate import (
     ANSWERABLE,
     DEFAULT_SHOTS,
@@ -21,6 +26,9 @@ from scalecurve.prompts.gate import (
     gate_margin,
     gate_request,
 )
+from scalecurve.prompts.typed import type_of
+from scalecurve.study import parse_study
+from scalecurve.tasks import load_tasks
 
 
 def shown(prompt: str) -> list[tuple[str, str]]:
@@ -137,3 +145,107 @@ def test_no_threshold_is_better(items: list[tuple[float, bool]]) -> None:
 def test_a_limit_must_be_a_share(share: float) -> None:
     with pytest.raises(UserError, match="false_refusal"):
         fit_threshold([0.0, 1.0], [False, True], false_refusal=share)
+
+
+# ── The strategy ─────────────────────────────────────────────────────────────────────────────────────────────
+SUM = Example("s", "1+1?", ("2",))
+TASK = Task("t", (SUM,), ("exact_match",), "exact_match", max_tokens=9)
+
+
+def ask(
+    name: str, *stages: Output, example: Example = SUM, **settings: Any
+) -> tuple[list[tuple[Request, ...]], Answer]:
+    """Run a strategy on prepared replies; returns what it asked at each stage, and its answer."""
+    asking = get_strategy(name)(Question(TASK, Query(example), frozenset({"text"}), settings))
+    asked = [next(asking)]
+    for reply in stages:
+        try:
+            asked.append(asking.send((reply,)))
+        except StopIteration as stop:
+            return asked, stop.value
+    raise AssertionError(f"{name} asks once more: {asked[-1]}")
+
+
+SOUND, UNSOUND = scored(-1.0, -3.0, -4.0, -5.0), scored(-3.0, -1.0, -4.0, -5.0)
+
+
+def test_the_gate_alone_says_its_verdict_and_no_more() -> None:
+    asked, answer = ask("gate", UNSOUND, seed=3)
+    assert asked == [(gate_request("1+1?", seed=3),)]
+    assert (answer.options, answer.option_logprobs) == (LABELS, UNSOUND.logprobs)
+    assert (answer.text, answer.response) == (None, None)
+    assert answer.flags == ("gate:unanswerable", f"margin:{gate_margin(UNSOUND)!r}", "abstained")
+    assert "abstained" not in ask("gate", SOUND)[1].flags
+
+
+def test_verdicts_are_not_taken_for_a_choice_among_four_options() -> None:
+    four = Example("f", "which?", ("a",), ("a", "b", "c", "d"), (1.0, 0.0, 0.0, 0.0))
+    _, answer = ask("gate", SOUND, example=four)
+    assert score(TASK, four, answer, "multiple_choice_grade") is None
+    assert score(TASK, four, answer, "target_logprob") is None
+
+
+def test_before_another_strategy() -> None:
+    said = Output(texts=(" 2",), prompt_tokens=5, generated_tokens=1)
+    asked, answer = ask("gate+direct", SOUND, said)
+    assert asked[1] == next(get_strategy("direct")(Question(TASK, Query(SUM), frozenset({"text"}))))
+    assert (answer.text, answer.generated_tokens) == (" 2", 1)
+    assert answer.flags[0] == "gate:answerable"
+    asked, answer = ask("gate+zero_shot_cot", UNSOUND)
+    assert (len(asked), answer.response, answer.generated_tokens) == (1, "unanswerable", 0)
+    assert "abstained" in answer.flags
+    assert score(TASK, SUM, answer, "extraction_rate") == 1.0, "a refusal is no failed extraction"
+
+
+def test_a_text_to_judge_other_than_the_input() -> None:
+    asked, _ = ask("gate", SOUND, example=replace(SUM, metadata={"gate_text": "Why?"}))
+    assert asked[0] == (gate_request("Why?"),)
+
+
+def test_a_dismissal_is_scored_after_the_question_as_it_is_put() -> None:
+    asked, answer = ask("gate", scored(-0.1), gate_dismissal="unknown")
+    assert asked[0] == (Request("\nQ: 1+1?\nA: ", options=("unknown",)),)
+    assert (answer.options, answer.flags[-1]) == (("unknown",), "abstained")
+
+
+def test_shots_and_thresholds_come_from_the_settings() -> None:
+    shots = [{"question": "a", "label": "answerable"}, {"question": "b", "label": "unknowable"}]
+    asked, _ = ask("gate", SOUND, gate_shots=shots)
+    assert set(shown(asked[0][0].prompt)[:-1]) == {("a", "answerable"), ("b", "unknowable")}
+    limits = {"small": 9.0, "large": 0}
+    assert "abstained" in ask("gate", SOUND, gate_threshold=limits, rung="small")[1].flags
+    assert "abstained" not in ask("gate", SOUND, gate_threshold=limits, rung="large")[1].flags
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"gate_threshold": "high"}, "gate_threshold: 'high'"),
+        ({"gate_threshold": True}, "gate_threshold: True"),
+        ({"gate_threshold": {"small": 1.0}, "rung": "large"}, "no threshold for 'large'"),
+        ({"gate_shots": "a"}, "gate_shots"),
+        ({"gate_shots": [{"question": "a"}]}, "gate_shots"),
+        ({"gate_dismissal": 3}, "gate_dismissal"),
+    ],
+)
+def test_settings_that_make_no_sense(settings: dict[str, Any], message: str) -> None:
+    for name in ("gate", "gate+direct"):
+        with pytest.raises(UserError, match=message):
+            ask(name, SOUND, **settings)
+
+
+def test_only_a_stage_can_come_before() -> None:
+    for name, message in (("direct+gate", "no stage"), ("gate+dirct", "direct"), ("gate+", "unknown strategy")):
+        with pytest.raises(UserError, match=message):
+            get_strategy(name)
+    study = {"name": "s", "models": ["mock"], "tasks": ["twins:2"]}
+    assert make_plan(parse_study(study | {"strategies": ["gate+direct"]})).tasks[0].arms[0].strategy == "gate+direct"
+    for name in ("direct+gate", "gate+dirct"):
+        with pytest.raises(UserError, match="strategies"):
+            make_plan(parse_study(study | {"strategies": [name]}))
+
+
+def test_questions_without_an_answer_do_not_decide_the_type_of_answers() -> None:
+    (task,) = load_tasks("twins:6")
+    query = Query(task.examples[1])
+    assert type_of(Question(task, query, frozenset())).name == "number"

@@ -158,7 +158,7 @@ def test_a_budget_is_never_exceeded() -> None:
     answered = result.pl()["f"].drop_nulls().len()
     assert 0 < answered < 100
     assert result.usage.tokens <= 200
-    assert f"{100 - answered} abstained; the budget is used up" in result.summary
+    assert f"{100 - answered} abstained, {answered} ok; the budget is used up ({100 - answered})" in result.summary
     with pytest.raises(UserError, match="budget of 200 tokens is used up"):
         session(told, {"t": many(100)}).run("SELECT ai_filter('?', x) FROM t USING budget 200 tokens, on_fail error")
 

@@ -50,6 +50,7 @@ BOUND = [
     ("SELECT count(k.capital) FROM orders o JOIN model('told').country k ON k.name = o.land", 5, [(240,)]),
     ("SELECT l.name, k.capital FROM lands l LEFT JOIN model('told').country k ON k.name = l.name", 2,
      [("Peru", "Lima"), ("Fiji", "Suva")]),
+    ("SELECT capital FROM model('told').country JOIN lands USING (name)", 2, [("Lima",), ("Suva",)]),
     ("SELECT capital FROM lands JOIN model('told').country USING (name)", 2, [("Lima",), ("Suva",)]),
     ("SELECT capital FROM model('told').country WHERE name IN (SELECT name FROM lands)", 2, [("Lima",), ("Suva",)]),
     ("SELECT capital FROM model('told').country k, orders o WHERE k.name = o.land AND o.id = 1", 1, [("Lima",)]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from scalecurve.query.session import Session
@@ -208,6 +208,7 @@ def test_an_order_is_kept(asked: Session, reference: Session, value: str, where:
         st.tuples(VALUES, ONE, LIMITED).map(lambda p: f"SELECT t.id, {p[0]} AS v FROM t {p[1]} {p[2]}"),
     )
 )
+@example("SELECT t.x, count(*) AS c FROM t WHERE [t.x_b] GROUP BY t.x HAVING [any t.x_a] AND count(*) > 1")
 def test_explain_foretells_the_calls(form: str) -> None:
     told = Told(rule)
     fresh = session(told, {"t": T, "u": U, "s": T.head(10)})

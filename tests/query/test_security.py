@@ -19,7 +19,9 @@ T = pl.DataFrame({"x": ["a", "b"]})
 
 @pytest.fixture
 def asked() -> Session:
-    return session(Told(lambda question: "yes"), {"t": T}, limits=Limits(seconds=1.0, rows=1000, calls=50))
+    return session(
+        Told(lambda question: "yes"), {"t": T}, limits=Limits(seconds=1.0, rows=1000, bytes=1_000_000, calls=50)
+    )
 
 
 HOSTILE = [

@@ -36,6 +36,16 @@ def test_one_file_holds_every_curve(run: Path, tmp_path: Path) -> None:
     assert curve["v"]["shape"] in ("smooth", "inconclusive")
 
 
+def test_curves_say_from_which_model_on_they_are_above_chance(run: Path, tmp_path: Path) -> None:
+    curves = unpacked(write_report([run], tmp_path / "report.html").read_text(), "data")["curves"]
+    bounded = [curve for curve in curves if curve["c"] is not None and curve["up"]]
+    assert {curve["a"] for curve in bounded} >= {None, 0, 1}
+    for curve in bounded:
+        above = [y > curve["c"] + 3 * max(e, 1 / n) for y, e, n in zip(curve["y"], curve["e"], curve["n"], strict=True)]
+        last_below = max((at for at, one in enumerate(above) if not one), default=-1)
+        assert curve["a"] == (last_below + 1 if above[-1] else None)
+
+
 def test_nothing_is_loaded_and_only_own_scripts_may_run(run: Path, tmp_path: Path) -> None:
     html = write_report([run], tmp_path / "report.html").read_text()
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)[1]

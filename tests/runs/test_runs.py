@@ -105,12 +105,17 @@ def test_totals_are_read_from_the_part(tmp_path: Path) -> None:
     rows = [
         (Example("1", ""), Answer("1", "", prompt_tokens=5, generated_tokens=2)),
         (Example("2", ""), Answer("2", "", prompt_tokens=7, error="too long")),
+        (Example("3", ""), Answer("3", "", text="hm", response="")),
+        (Example("4", ""), Answer("4", "", text="hm")),
+        (Example("5", ""), Answer("5", "", text="2", response="2")),
     ]
     write_part(run, CELL, 0, KEY, part_bytes(CELL, rows))
     assert part_totals(run, CELL, 0, KEY) == {
         "prompt_tokens": 12,
         "generated_tokens": 2,
         "failed": 1,
+        "texts": 3,
+        "unextracted": 2,
         "reason": "too long",
     }
 

@@ -32,8 +32,8 @@ def test_pairs_of_a_run(run: RunDirectory) -> None:
     rows = read_outputs(run).sort("shots", "seed", "example_id").collect()
     stored = rows.filter(rows["strategy"] == "direct").rows(named=True)
     expected = [math.exp(max(r["option_logprobs"])) / math.fsum(map(math.exp, r["option_logprobs"])) for r in stored]
-    assert list(pairs.confidence) == pytest.approx(expected)
-    assert list(pairs.fast_tokens) == [row["generated_tokens"] for row in stored]
+    assert list(pairs.signals.confidence) == pytest.approx(expected)
+    assert list(pairs.fast_cost) == [row["generated_tokens"] for row in stored]
 
 
 def test_errors_name_what_is_missing(run: RunDirectory, tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_the_two_arms_are_not_mixed_up(run: RunDirectory) -> None:
     scores = pl.read_parquet(run.scores).filter(metric="multiple_choice_grade").drop_nulls("value")
     outputs = read_outputs(run).collect()
     for strategy, right, tokens in (
-        ("direct", pairs.fast, pairs.fast_tokens),
-        ("chain_of_thought", pairs.slow, pairs.slow_tokens),
+        ("direct", pairs.fast, pairs.fast_cost),
+        ("chain_of_thought", pairs.slow, pairs.slow_cost),
     ):
         assert right.sum() == scores.filter(strategy=strategy)["value"].sum()
         assert tokens.sum() == outputs.filter(strategy=strategy)["generated_tokens"].sum()
-    assert pairs.fast_tokens.sum() < pairs.slow_tokens.sum()
+    assert pairs.fast_cost.sum() < pairs.slow_cost.sum()

@@ -17,6 +17,7 @@ Retry = Annotated[bool, typer.Option("--retry-failed", help="Ask again where an 
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Models run at the same time; small ones one a processor when not given.")
 ]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="Run strategies that are Python code of your own.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -25,7 +26,10 @@ def run(
     study: Annotated[Path | None, typer.Argument(help="Study file (TOML); options replace what it says.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Ladder or model: name, path or hub id. Repeatable.")] = None,
     task: Annotated[list[str] | None, typer.Option(help="Task, such as lab:addition. Repeatable.")] = None,
-    strategy: Annotated[list[str] | None, typer.Option(help="How to ask: direct, chain_of_thought, …")] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="How to ask: direct, few_shot, a prompt file, my.py:FUNCTION. Repeatable."),
+    ] = None,
     shots: Annotated[list[int] | None, typer.Option(help="Worked examples in the prompt. Repeatable.")] = None,
     metric: Annotated[list[str] | None, typer.Option(help="Metric. Repeatable.")] = None,
     limit: Annotated[int | None, typer.Option(help="Examples of each task.")] = None,
@@ -34,10 +38,13 @@ def run(
     mode: Annotated[str | None, typer.Option(help="How defects of a task are treated.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")] = None,
+    cache: Annotated[str | None, typer.Option(help="File of answers shared between runs; made where absent.")] = None,
+    max_tokens_total: Annotated[int | None, typer.Option(help="Most tokens each served model may spend.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
     out: Out = None,
     retry_failed: Retry = False,
     workers: Workers = None,
+    allow_code: AllowCode = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a study, or continue it where it stopped; prints the report's path."""
@@ -54,10 +61,11 @@ def run(
         "mode": mode,
         "device": device,
         "dtype": dtype,
+        "cache": cache,
+        "max_tokens_total": max_tokens_total,
     }
-    execute_study(
-        study_of(study, {field: value for field, value in given.items() if value}), out, retry_failed, workers, quiet
-    )
+    asked = study_of(study, {field: value for field, value in given.items() if value})
+    execute_study(asked, out, retry_failed, workers, quiet, allow_code)
 
 
 def study_of(path: Path | None, given: dict[str, Any]) -> Study:
@@ -83,7 +91,9 @@ def study_of(path: Path | None, given: dict[str, Any]) -> Study:
     return parse_study(given, source="options", base=Path())
 
 
-def execute_study(study: Study, out: Path | None, retry_failed: bool, workers: int | None, quiet: bool) -> None:
+def execute_study(
+    study: Study, out: Path | None, retry_failed: bool, workers: int | None, quiet: bool, allow_code: bool = False
+) -> None:
     """Run, print what came of it, and exit with 1 when something is missing."""
     from scalecurve.cli._interrupt import prompt_interrupt
     from scalecurve.cli._print import duration
@@ -92,8 +102,13 @@ def execute_study(study: Study, out: Path | None, retry_failed: bool, workers: i
     with prompt_interrupt(), progress(quiet) as watcher:
         from scalecurve.pipeline import run_study
 
-        directory, outcome = run_study(study, out, watcher=watcher, retry_failed=retry_failed, workers=workers)
+        directory, outcome = run_study(
+            study, out, watcher=watcher, retry_failed=retry_failed, workers=workers, allow_code=allow_code
+        )
     print(f"{outcome.cells} cells; {outcome.computed} answers computed in {duration(outcome.seconds)}")
+    if outcome.unextracted:
+        share = f"{outcome.unextracted} of {outcome.texts} generated texts ({outcome.unextracted / outcome.texts:.0%})"
+        print(f"no answer was found in {share}; see `scalecurve scores extraction {directory.path}`")
     if not outcome.complete:
         print(f"missing: {len(outcome.failed_cells)} cells failed, {outcome.failed_examples} examples have no answer")
         for key, reason in outcome.failed_cells[:5]:

@@ -60,6 +60,40 @@ def benchmark(
 
 
 @scores.command()
+def extraction(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    every: Annotated[bool, typer.Option("--all", help="Cells where every answer was found, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """In how many generated texts no answer was found, and how many were cut short, cell by cell."""
+    from dataclasses import asdict
+
+    from scalecurve.cli._print import as_json as to_json
+    from scalecurve.cli._print import table
+    from scalecurve.runs import open_run
+    from scalecurve.runs.extraction import extraction_of
+
+    found = [cell for cell in extraction_of(open_run(run)) if every or as_json or cell.unextracted or cell.unfinished]
+    if as_json:
+        print(to_json([asdict(cell) for cell in found]))
+        return
+    rows = [
+        (
+            cell.task,
+            f"{cell.strategy} {cell.shots}-shot",
+            cell.rung,
+            str(cell.texts),
+            str(cell.unextracted),
+            f"{cell.unextracted / cell.texts:.1%}",
+            f"{cell.unfinished / cell.texts:.1%}",
+        )
+        for cell in found
+    ]
+    print(table(("task", "strategy", "model", "texts", "no answer", "share", "cut short"), rows, right=(3, 4, 5, 6)))
+    print("An answer that was not found counts as wrong. Cut short: the text reached its limit of tokens.")
+
+
+@scores.command()
 def human(task: Annotated[str, typer.Argument(help="BIG-bench task; all of them when not given.")] = "") -> None:
     """Show what people scored on BIG-bench tasks: the average and the best rater."""
     from scalecurve.cli._print import number, table

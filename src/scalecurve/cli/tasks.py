@@ -16,7 +16,7 @@ tasks = group("tasks", "List tasks, or show one.")
 
 @tasks.command("list")
 def list_(
-    source: Annotated[str | None, typer.Argument(help="lab or bigbench; both when not given.")] = None,
+    source: Annotated[str | None, typer.Argument(help="lab, bigbench, inverse or emoji; all when not given.")] = None,
     keyword: Annotated[str | None, typer.Option(help="Only tasks with this keyword.")] = None,
     multiple_choice: Annotated[bool, typer.Option("--multiple-choice", help="Only tasks graded by options.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,

@@ -2,10 +2,12 @@
 
 from scalecurve.curves.artefact import artefact_check, decomposition, exact_match_account
 from scalecurve.curves.backtest import backtest, summarise
+from scalecurve.curves.belief import belief_effects
 from scalecurve.curves.descriptors import breakthroughness, linearity, noise_null, noise_p_values
 from scalecurve.curves.errors import benjamini_hochberg, chance_level, flatness, holm, standard_error
 from scalecurve.curves.forecast import forecast
-from scalecurve.curves.gather import AXES, curves_from_frame
+from scalecurve.curves.gaps import gap_curves, gap_scores, gap_table
+from scalecurve.curves.gather import AXES, axis_of, curves_from_frame
 from scalecurve.curves.inverse import (
     classification_loss,
     log_odds,
@@ -15,15 +17,18 @@ from scalecurve.curves.inverse import (
 )
 from scalecurve.curves.judge import judge
 from scalecurve.curves.pool import pool_repeats, pool_subtasks
-from scalecurve.curves.probes import Probe, ladder, probe_curves, probe_scores, read_probes
+from scalecurve.curves.probes import Probe, appears_at, ladder, probe_curves, probe_scores, read_probes
 from scalecurve.curves.table import judge_all
 from scalecurve.curves.unlock import extraction_explains, simultaneous, unlock
 
 __all__ = [
     "AXES",
     "Probe",
+    "appears_at",
     "artefact_check",
+    "axis_of",
     "backtest",
+    "belief_effects",
     "benjamini_hochberg",
     "breakthroughness",
     "chance_level",
@@ -34,6 +39,9 @@ __all__ = [
     "extraction_explains",
     "flatness",
     "forecast",
+    "gap_curves",
+    "gap_scores",
+    "gap_table",
     "holm",
     "judge",
     "judge_all",

@@ -25,6 +25,16 @@ def standard_error(y: float, n: int, stated: float | None = None, *, bounded: bo
     return sqrt(max(y * (1.0 - y), 1.0 / n) / n)
 
 
+def wilson(successes: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
+    """Wilson's score interval (1927) of a share of ``n`` ≥ 1 items, two-sided, 95 % by default."""
+    if n < 1 or not 0 <= successes <= n:
+        raise ValueError(f"need 0 ≤ successes ≤ n and n ≥ 1, not {successes}, {n}")
+    share, spread = successes / n, z * z / n
+    middle = (share + spread / 2) / (1 + spread)
+    reach = z * sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
+    return middle - reach if successes else 0.0, middle + reach if successes < n else 1.0
+
+
 def chance_level(option_scores: Iterable[Sequence[float]]) -> float:
     """Expected score of blind guessing: the mean over items of (sum of the options' scores / number of options)."""
     levels = [fsum(scores) / len(scores) for scores in option_scores]

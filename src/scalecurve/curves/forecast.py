@@ -247,11 +247,12 @@ def components(panel: Panel, curve: Curve, x: float, count: int = 2) -> float | 
 def principal_components(rows: Floats, count: int) -> tuple[Floats, Floats, Floats]:
     """(mean, axes, cumulative share of variance) of the first ``count`` components of a table models × tasks.
 
-    Centred, not scaled: scores of all tasks are in the same unit.
+    Centred, not scaled: scores of all tasks are in the same unit. Where nothing varies, no component leaves a rest.
     """
     middle = rows.mean(axis=0)
     _, size, axes = np.linalg.svd(rows - middle, full_matrices=False)
-    share: Floats = np.cumsum(size**2) / (size**2).sum()
+    variance = (size**2).sum()
+    share: Floats = np.cumsum(size**2) / variance if variance else np.ones_like(size)
     return middle, axes[:count], share[:count]
 
 

@@ -35,6 +35,36 @@ def curves_from_frame(frame: pl.DataFrame, axis: str = "params_non_embedding") -
     ]
 
 
+def curve_points(scores: pl.DataFrame, curves: pl.DataFrame) -> pl.DataFrame:
+    """The points of item ``scores`` (columns of scores.parquet), the scales of the rungs taken from ``curves``.
+
+    Seeds share the items, so an item counts once, with its mean over seeds. Columns: the key, rung, y, se (of the
+    mean), n, failed (items without a score) and the axes.
+    """
+    import polars as pl
+
+    axes = [name for name in AXES if name in curves.columns]
+    scales = curves.select("family", "rung", *axes).unique(["family", "rung"], keep="first")
+    key, value = [*KEY, "rung"], pl.col("value")
+    items = scores.group_by([*key, "example_id"], maintain_order=True).agg(value.mean())
+    points = items.group_by(key, maintain_order=True).agg(
+        y=value.mean(),
+        se=value.std() / value.count().sqrt(),
+        n=value.count().cast(pl.Int64),
+        failed=value.null_count().cast(pl.Int64),
+    )
+    return points.join(scales, on=["family", "rung"], how="left")
+
+
+def axis_of(frame: pl.DataFrame) -> str | None:
+    """The axis to read a family's curves on: the first on which its models differ, else the first with any value.
+
+    The sizes of one model's checkpoints are all the same, so that theirs is training tokens or the step.
+    """
+    known = [name for name in AXES if name in frame.columns and frame[name].count()]
+    return next((name for name in known if frame[name].drop_nulls().n_unique() > 1), known[0] if known else None)
+
+
 def coordinate(axis: str, x: float) -> float:
     """Where a scale lies on the plotted axis: log10, except for loss, which is taken as it is and reversed."""
     return -x if axis in _LINEAR_AXES else log10(x)

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import exp, fsum, log
-
 import numpy as np
 
 from scalecurve.curves.errors import flatness
 from scalecurve.curves.gather import coordinate
+from scalecurve.metrics.inverse import classification_loss, log_odds, log_odds_shift, sequence_loss
 from scalecurve.nouns import Curve
 
-
-def classification_loss(class_logprobs: Sequence[float], answer: int) -> float:
-    """−log p(correct class), the log-probabilities (summed, nats) normalised over the classes."""
-    top = max(class_logprobs)
-    return top + log(fsum(exp(value - top) for value in class_logprobs)) - class_logprobs[answer]
-
-
-def log_odds(class_logprobs: Sequence[float], answer: int) -> float:
-    """log p(correct) − log p(wrong) of two classes."""
-    if len(class_logprobs) != 2:
-        raise ValueError(f"log-odds need two classes, not {len(class_logprobs)}")
-    return class_logprobs[answer] - class_logprobs[1 - answer]
-
-
-def log_odds_shift(prompt: Sequence[float], other_prompt: Sequence[float], answer: int) -> float:
-    """How far a changed prompt moves the log-odds of the first class; negated when the answer is the second.
-
-    Both arguments are the two classes' log-probabilities, under the prompt and under the other prompt (the form of the
-    pipeline before the Prize). Its absolute value is the metric absolute_logodds.
-    """
-    shift = log_odds(prompt, 0) - log_odds(other_prompt, 0)
-    return -shift if answer == 1 else shift
-
-
-def sequence_loss(completion_logprob: float) -> float:
-    """−log p(completion)."""
-    return -completion_logprob
+__all__ = ["classification_loss", "log_odds", "log_odds_shift", "sequence_loss", "trend_test"]
 
 
 def trend_test(curve: Curve, *, draws: int = 20_000, seed: int = 0) -> dict[str, float]:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scalecurve.curves.errors import standard_error
 from scalecurve.nouns import UserError
 from scalecurve.tasks.probes import PREFIX, Probe, read_probes
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["PREFIX", "Probe", "ladder", "probe_curves", "probe_scores", "read_probes"]
+SURELY = 3.0  # standard errors above chance
+
+__all__ = ["PREFIX", "Probe", "appears_at", "ladder", "probe_curves", "probe_scores", "read_probes"]
 
 
 def probe_scores(outputs: pl.DataFrame, probes: Sequence[Probe]) -> pl.DataFrame:
@@ -48,21 +51,10 @@ def probe_curves(scores: pl.DataFrame, curves: pl.DataFrame, probes: Sequence[Pr
     """
     import polars as pl
 
-    from scalecurve.curves.gather import AXES
+    from scalecurve.curves.gather import curve_points
 
-    axes = [name for name in AXES if name in curves.columns]
-    scales = curves.select("family", "rung", *axes).unique(["family", "rung"], keep="first")
-    key = ["family", "task", "strategy", "shots", "metric", "rung"]
-    item = [*key, "example_id"]
-    means = scores.group_by(item, maintain_order=True).agg(pl.col("value").mean()).group_by(key, maintain_order=True)
-    points = means.agg(
-        y=pl.col("value").mean(),
-        se=pl.col("value").std() / pl.col("value").count().sqrt(),
-        n=pl.col("value").count().cast(pl.Int64),
-        failed=pl.col("value").null_count().cast(pl.Int64),
-    ).join(scales, on=["family", "rung"], how="left")
     chances = {PREFIX + probe.name: probe.chance for probe in probes}
-    table = points.with_columns(
+    table = curve_points(scores, curves).with_columns(
         chance=pl.col("metric").replace_strict(chances, default=0.0, return_dtype=pl.Float64),
         ceiling=pl.lit(1.0),
         higher_is_better=pl.lit(True),
@@ -88,3 +80,30 @@ def ladder(verdicts: pl.DataFrame) -> pl.DataFrame:
     place = pl.col("threshold").fill_null(np.inf)
     ordered = rows.with_columns(place=place).sort("family", "task", "strategy", "shots", "place").drop("place")
     return ordered.with_columns(probe=pl.col("metric").str.strip_prefix(PREFIX))
+
+
+def appears_at(
+    y: Sequence[float | None],
+    se: Sequence[float | None],
+    n: Sequence[int],
+    chance: float | None,
+    *,
+    higher_is_better: bool = True,
+) -> int | None:
+    """From which point on, in ascending scale, every score is above chance by three standard errors.
+
+    The index of the first such point; None where there is none, where chance is unknown, or where the last score is not
+    above it. Points without a score are stepped over. A plainer question than the verdict's threshold, which needs the
+    shape of the whole curve: it has an answer for two rungs as well as for twelve.
+    """
+    if chance is None:
+        return None
+    sign, first = (1.0 if higher_is_better else -1.0), None
+    for at in reversed(range(len(y))):
+        value = y[at]
+        if value is None:
+            continue
+        if not sign * (value - chance) > SURELY * standard_error(value, n[at], se[at]):
+            break
+        first = at
+    return first

@@ -53,11 +53,18 @@ class Draft:
         if stops:
             reach = LOOK_BACK + max(map(len, stops))
             tail = encoder.tokenizer.decode(self.ids[-reach:], skip_special_tokens=False)
-            if any(stop in tail for stop in stops) and finish(self._decoded(encoder), self.request)[1]:
+            if any(stop in tail for stop in stops) and self._has_stopped(token, stops, encoder):
                 self._end(encoder)
                 return
         if complete or len(self.ids) >= self.request.max_tokens:
             self._end(encoder)
+
+    def _has_stopped(self, token: int, stops: Sequence[str], encoder: Encoder) -> bool:
+        """Whether a stop string is in the text, or in a special token, which the text does not show."""
+        if finish(self._decoded(encoder), self.request)[1]:
+            return True
+        shown = encoder.tokenizer.decode([token], skip_special_tokens=False)
+        return token in encoder.tokenizer.all_special_ids and any(stop in shown for stop in stops)
 
     def _decoded(self, encoder: Encoder) -> str:
         return str(encoder.tokenizer.decode(self.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))

@@ -22,9 +22,11 @@ def use_onednn(model: Any) -> int:
         return 0
     taken = 0
     for module in model.modules():
-        if type(module) is torch.nn.Linear and module.weight.dtype == torch.float32:
-            module.forward = _forward(module)  # type: ignore[method-assign]
+        if _is_linear(module):
+            module.forward = _forward(module)
             taken += 1
+        elif _is_gated(module):
+            module.forward = _gated(module)
     return taken
 
 
@@ -35,6 +37,37 @@ def _intel() -> bool:
         return "GenuineIntel" in Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
+
+
+def _is_linear(module: Any) -> bool:
+    """Whether a module is torch's own linear layer, in float32."""
+    return type(module) is torch.nn.Linear and module.weight.dtype == torch.float32
+
+
+def _is_gated(module: Any) -> bool:
+    """Whether a module is the SwiGLU of Llama and its kin: down(silu(gate(x)) · up(x)), in float32."""
+    if type(module).__name__ not in _GATED:
+        return False
+    layers = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
+    return type(getattr(module, "act_fn", None)).__name__ in ("SiLU", "SiLUActivation") and all(map(_is_linear, layers))
+
+
+_GATED = frozenset({"LlamaMLP", "Qwen2MLP", "Qwen3MLP", "Olmo2MLP", "MistralMLP", "SmolLM3MLP"})
+"""transformers' classes whose forward pass is just that."""
+
+
+def _gated(module: Any) -> Any:
+    """The SwiGLU, its activation and product done while the matrices are multiplied, not in passes of their own."""
+    linear = torch.ops.mkldnn._linear_pointwise
+    own, gate, up, down = module.forward, module.gate_proj, module.up_proj, module.down_proj
+
+    def forward(x: Tensor) -> Any:
+        if torch.is_grad_enabled() or x.dtype != torch.float32:
+            return own(x)
+        opened = linear(x, gate.weight, gate.bias, "swish", [], "")
+        return down(linear.binary(x, opened, up.weight, up.bias, "mul"))
+
+    return forward
 
 
 def _forward(module: torch.nn.Linear) -> Any:

@@ -15,12 +15,13 @@ from scalecurve.engine.forward import Forward
 from scalecurve.engine.generate import Writer
 from scalecurve.engine.linear import use_onednn
 from scalecurve.engine.score import Scored, score_pairs
-from scalecurve.engine.text import Encoder, scored_output
+from scalecurve.engine.text import Encoder, Ids, scored_output
 from scalecurve.nouns import Output, Request
 
 log = logging.getLogger("scalecurve")
 
 OnOutput = Callable[[int, Output], None]
+IdPair = tuple[Ids, Ids]
 WINDOW_REQUESTS = 512  # looked at together: enough to share prefixes, few enough to stream
 WINDOW_LETTERS = 4_000_000
 CPU_BATCH = 1024
@@ -100,6 +101,28 @@ class Runner:
                     found = [scores[numbers[pair.context, pair.continuation]] for pair in rows[at]]
                     on_output(indices[at], scored_output(rows[at], found))
 
+        self._score_keys(keys, on_score)
+
+    def score_ids(self, pairs: Sequence[IdPair], on_score: Callable[[int, Scored], None]) -> None:
+        """Score (context, continuation) pairs of token ids, neither part empty: ``on_score(index, (sum, greedy))``.
+
+        Together they have at most one token more than the model takes. For those who split texts by rules of their own.
+        """
+        if self.forward:
+            self.forward.prefixes.clear()
+        for begin in range(0, len(pairs), WINDOW_REQUESTS):
+            window = pairs[begin : begin + WINDOW_REQUESTS]
+            keys = list(dict.fromkeys(window))
+            at: dict[IdPair, list[int]] = defaultdict(list)
+            for index, pair in enumerate(window, begin):
+                at[pair].append(index)
+            found: dict[int, Scored] = {}
+            self._score_keys(keys, found.__setitem__)
+            for number, key in enumerate(keys):
+                for index in at[key]:
+                    on_score(index, found[number])
+
+    def _score_keys(self, keys: Sequence[IdPair], on_score: Callable[[int, Scored], None]) -> None:
         if not keys:
             return
         if self.forward:
@@ -134,12 +157,29 @@ class Runner:
             if not left[draft.index]:
                 on_output(draft.index, gather(draft.request, drafts[draft.index], flags[draft.index]))
 
-        every = [draft for row in drafts.values() for draft in row]
+        self._write([draft for row in drafts.values() for draft in row], on_finished)
+
+    def write_ids(
+        self, prompts: Sequence[Ids], requests: Sequence[Request], on_ids: Callable[[int, list[int]], None]
+    ) -> None:
+        """Write one text after each of ``prompts`` (token ids, not empty) as its request says: ``on_ids(index, ids)``.
+
+        The request's own prompt serves as the seed of sampling only; ids of a text end before an end-of-text token, and
+        with the token that completed a stop string.
+        """
         if self.forward:
-            Writer(self.forward, self.encoder).write(every, on_finished)
+            self.forward.prefixes.clear()
+        for begin in range(0, len(prompts), WINDOW_REQUESTS):
+            window = range(begin, min(begin + WINDOW_REQUESTS, len(prompts)))
+            drafts = [Draft(index, 0, requests[index], prompts[index]) for index in window]
+            self._write(drafts, lambda draft: on_ids(draft.index, draft.ids))
+
+    def _write(self, drafts: Sequence[Draft], on_finished: Callable[[Draft], None]) -> None:
+        if self.forward:
+            Writer(self.forward, self.encoder).write(drafts, on_finished)
             return
-        plain.write_drafts(self.model, every, self.encoder, self.batch_tokens)
-        for draft in every:
+        plain.write_drafts(self.model, drafts, self.encoder, self.batch_tokens)
+        for draft in drafts:
             self._plain_tokens += len(draft.prompt) + len(draft.logprobs) - 1
             self._plain_positions += len(draft.logprobs)
             on_finished(draft)

@@ -1,9 +1,10 @@
 """Results measured elsewhere, brought into a run directory that curves, verdicts and reports read.
 
-A format is one module with a function decorated ``@reader(name, detect)``.
+A format is one module of ``readers`` with a function decorated ``@reader(name, role)``.
 """
 
-from scalecurve.exchange import harness  # noqa: F401  (registers its reader)
-from scalecurve.exchange.shape import READERS, Point, import_files, match
+from scalecurve.exchange.families import lines_to_add, match
+from scalecurve.exchange.importing import Imported, import_files
+from scalecurve.exchange.shape import all_readers
 
-__all__ = ["READERS", "Point", "import_files", "match"]
+__all__ = ["Imported", "all_readers", "import_files", "lines_to_add", "match"]

@@ -15,7 +15,7 @@ from typing import Any
 
 from scalecurve.lab import skills
 from scalecurve.lab.skills import ATTRIBUTES, PEOPLE_RANKS, UNKNOWN, Item, held_out
-from scalecurve.lab.world import World, build_world
+from scalecurve.lab.world import EMOJI, World, build_world
 
 EXAM_SEED = 7
 ITEMS = 200
@@ -168,6 +168,18 @@ def _example(item: Item, choice: bool) -> dict[str, Any]:
     return example
 
 
+def rebus_probes(world: World) -> dict[str, str]:
+    """Partial abilities to notice in an answer to a rebus: patterns as in ``tasks.probes``."""
+    word, title = "|".join(EMOJI), "|".join(film.title for film in world.films)
+    return {
+        "two words of emoji": rf"\A(?:{word}) (?:{word})\Z",
+        "a word of the target": "{word}",
+        "both words, in any order": r"\A{words}",
+        "is a film": rf"\A(?:{title})\Z",
+        "names the target": r"\A{target}\Z",
+    }
+
+
 def write_exam(folder: Path) -> None:
     """Writes one folder a task, one below it a subtask, each with a ``task.json``."""
     for name, (head, subtasks) in exam().items():
@@ -175,7 +187,12 @@ def write_exam(folder: Path) -> None:
         if "" not in subtasks:
             _write(folder / name, {"name": name, "description": head["description"], "keywords": head["keywords"]})
         for subtask, items in subtasks.items():
-            leaf = {"name": subtask or name, **head, "examples": [_example(item, choice) for item in items]}
+            examples = [_example(item, choice) for item in items]
+            if name == "answerability":
+                examples = [one | {"answerable": one["target"] != UNKNOWN} for one in examples]
+            leaf = {"name": subtask or name, **head, "examples": examples}
+            if (name, subtask) == ("rebus", "title"):
+                leaf["probes"] = rebus_probes(build_world())
             _write(folder / name / subtask, leaf)
 
 

@@ -27,8 +27,13 @@ NEAR_TIE = 1e-6
 
 # ── Log-probabilities of the options ─────────────────────────────────────────────────────────────────────────
 def absolute(example: Example, answer: Answer) -> Array | None:
-    """Log-probabilities in the order of the example's options; None when any is missing or NaN, or all are −∞."""
+    """Log-probabilities in the order of the example's options; None when any is missing or NaN, or all are −∞.
+
+    None too when other options than the example's were scored, such as the verdicts of a gate.
+    """
     if not example.options or len(answer.option_logprobs) != len(example.options):
+        return None
+    if answer.options and answer.options != example.options:
         return None
     return _arrays(answer.option_logprobs)[0]
 

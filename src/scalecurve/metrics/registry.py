@@ -29,10 +29,14 @@ OPTIONS, TARGETS, TEXT = frozenset({"options"}), frozenset({"targets"}), frozens
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Statistics of shape (examples, d), a row of NaN where an example lacks the answer, and value of a summed row."""
+    """Statistics of shape (examples, d), a row of NaN where an example lacks the answer, and value of a summed row.
+
+    ``clusters`` labels examples that a bootstrap must draw together (None: each is drawn alone).
+    """
 
     rows: Rows
     combine: Callable[[Rows], float]
+    clusters: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Metric:
     """``low`` and ``high`` are BIG-bench's range for normalisation; not ``bounded``: values may lie outside.
 
     ``binary`` marks metrics that are 0 or 1 for nearly every example, whose standard error needs a floor.
+    ``partial`` marks metrics that are about some examples, or some strategies, only: where there is no value, none is
+    missing. ``chance`` of a partial metric is what blind guessing earns on any task (None: no such level).
     ``unavailable`` says what the metric lacks on this machine ("" for nothing).
     """
 
@@ -54,6 +60,8 @@ class Metric:
     binary: bool = False
     description: str = ""
     unavailable: Callable[[], str] = lambda: ""
+    partial: bool = False
+    chance: float | None = None
 
 
 _METRICS: dict[str, Metric] = {}
@@ -70,14 +78,15 @@ def metric(
     bounded: bool = True,
     binary: bool = False,
     unavailable: Callable[[], str] = lambda: "",
+    partial: bool = False,
+    chance: float | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as the metric ``name``; its docstring's first line describes the metric."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         described = (function.__doc__ or "").strip().splitlines()[:1]
-        _METRICS[name] = Metric(
-            name, low, high, higher_is_better, needs, function, corpus, bounded, binary, "".join(described), unavailable
-        )
+        own = (higher_is_better, needs, function, corpus, bounded, binary, "".join(described), unavailable)
+        _METRICS[name] = Metric(name, low, high, *own, partial, chance)
         return function
 
     return register
@@ -111,6 +120,13 @@ def refusal(name: str) -> str:
     """What the metric ``name`` lacks to be computed on this machine; "" for nothing, or for an unknown name."""
     all_metrics()
     return _METRICS[name].unavailable() if name in _METRICS else ""
+
+
+def held(example: Example, answer: Answer) -> frozenset[str]:
+    """What an answer holds of "options", "targets" and "text": what a metric needs of it."""
+    scored = bool(answer.option_logprobs) and answer.options in ((), example.options)
+    parts = {"options": scored, "targets": scored or bool(answer.target_logprobs), "text": answer.text is not None}
+    return frozenset(name for name, there in parts.items() if there)
 
 
 def needed(metrics: Sequence[str]) -> frozenset[str]:
@@ -170,14 +186,28 @@ def _aggregate_corpus(
     if not kept:
         return None, None, 0
     corpus: Corpus = definition.function(task, [e for e, _ in kept], [a for _, a in kept])
-    rows = corpus.rows[np.isfinite(corpus.rows).all(axis=1)]
+    use = np.isfinite(corpus.rows).all(axis=1)
+    rows = corpus.rows[use]
     n = len(rows)
     if not n:
         return None, None, 0
     y = corpus.combine(rows.sum(axis=0))
     if not math.isfinite(y):
         return None, None, 0
-    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=replicates)
+    if corpus.clusters is not None:
+        rows = _summed(rows, np.asarray(corpus.clusters)[use])
+    drawn = len(rows)
+    draws = np.random.default_rng(0).multinomial(drawn, np.full(drawn, 1 / drawn), size=replicates)
     values = np.array([corpus.combine(counts @ rows) for counts in draws])
     values = values[np.isfinite(values)]
-    return float(y), float(values.std(ddof=1)) if n > 1 and len(values) > 1 else None, n
+    return float(y), float(values.std(ddof=1)) if drawn > 1 and len(values) > 1 else None, n
+
+
+def _summed(rows: Rows, labels: NDArray[np.str_]) -> Rows:
+    """The sums of the rows of each label."""
+    import numpy as np
+
+    names, place = np.unique(labels, return_inverse=True)
+    sums = np.zeros((len(names), rows.shape[1]))
+    np.add.at(sums, place, rows)
+    return sums

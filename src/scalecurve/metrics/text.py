@@ -14,7 +14,7 @@ from typing import Any
 from scalecurve.metrics.choice import absolute
 from scalecurve.metrics.registry import TARGETS, TEXT, Corpus, metric
 from scalecurve.nouns import Answer, Example, Task
-from scalecurve.tasks.postprocess import case_insensitive_match, exact_match
+from scalecurve.tasks.postprocess import case_insensitive_match, disregarding, exact_match
 from scalecurve.tasks.postprocess import numeric_match as numbers_match
 
 NGRAMS = 4
@@ -29,6 +29,9 @@ def _response(answer: Answer) -> str | None:
 def _exact(task: Task, example: Example, answer: Answer) -> float | None:
     """1 when the response is one of the targets, character for character."""
     response = _response(answer)
+    if response is not None and task.harness and task.harness.ignore:
+        told = disregarding(response, task.harness.ignore)
+        return float(any(told == disregarding(target, task.harness.ignore) for target in example.targets))
     return None if response is None else float(exact_match(response, _targets(task, example)))
 
 

@@ -13,7 +13,16 @@ from typing import Protocol
 from scalecurve.models.ladders import list_ladders, load_ladder, resolve_rung
 from scalecurve.nouns import Output, Request, Rung, UserError
 
-__all__ = ["Model", "constrains", "list_ladders", "load_ladder", "open_model", "resolve_rung", "scores"]
+__all__ = [
+    "Model",
+    "constrains",
+    "identity",
+    "list_ladders",
+    "load_ladder",
+    "open_model",
+    "resolve_rung",
+    "scores",
+]
 
 SMALL = 30_000_000
 """Parameters below which a model computes with one thread: more would wait for each other longer than they work."""
@@ -75,6 +84,20 @@ def open_model(
     from scalecurve.models.cached import CachedModel
 
     return CachedModel(model, cache)
+
+
+def identity(rung: Rung, *, dtype: str = "float32", gone: str = "") -> str:
+    """The fingerprint that the model of ``rung`` will have, where its files tell it; "" where it takes opening it.
+
+    ``gone`` stands for a model on this machine that is not there any more, as a checkpoint that training has deleted.
+    """
+    if rung.backend not in ("transformers", "gguf"):
+        return ""
+    if rung.location.startswith("/") and not Path(rung.location).exists():
+        return gone
+    from scalecurve.models.local import local_identity
+
+    return local_identity(rung, dtype)
 
 
 def _open(rung: Rung, device: str, dtype: str, batch_tokens: int | None) -> Model:

@@ -90,6 +90,11 @@ class CachedModel:
         self.hits = 0
         self.misses = 0
 
+    @property
+    def batch_tokens(self) -> int | None:
+        """Most tokens the model computes at once; None where it has no such limit."""
+        return getattr(self._model, "batch_tokens", None)
+
     def parameters(self) -> tuple[int, int]:
         return self._model.parameters()
 

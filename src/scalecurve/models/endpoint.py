@@ -4,9 +4,10 @@
 tells the log-probability of its prompt; a server that does not is refused, never guessed at. Texts come from
 ``/completions``, or from ``/chat/completions`` with ``chat = true``.
 
-Options of the rung: ``model`` (default: the rung's name), ``chat``, ``api_key_env`` (name of the environment variable
-that holds the key, default OPENAI_API_KEY), ``concurrency`` (8), ``timeout`` in seconds (120), ``retries`` (6, with
-growing and jittered pauses, on 408, 409, 429, 5xx, timeouts and broken connections), ``max_tokens_total`` (budget).
+Options of the rung: ``model`` (default: the rung's name), ``chat``, ``system`` (its system prompt), ``api_key_env``
+(name of the environment variable that holds the key, default OPENAI_API_KEY), ``concurrency`` (8), ``timeout`` in
+seconds (120), ``retries`` (6, with growing and jittered pauses, on 408, 409, 429, 5xx, timeouts and broken
+connections), ``max_tokens_total`` (budget).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from scalecurve.nouns import Output, Request, Rung, UserError
 DEFAULTS: dict[str, Any] = {
     "model": "",
     "chat": False,
+    "system": "",
     "api_key_env": "OPENAI_API_KEY",
     "concurrency": 8,
     "timeout": 120.0,
@@ -51,6 +53,7 @@ class EndpointModel:
         self.scores = not self.options["chat"]
         self._key = os.environ.get(self.options["api_key_env"], "")
         identity = [rung.location, self.options["model"], self.options["chat"], rung.revision]
+        identity += [self.options["system"]] if self.options["system"] else []
         self.fingerprint = hashlib.sha256(json.dumps(["endpoint", *identity]).encode()).hexdigest()
         self.used_tokens = 0
 
@@ -169,9 +172,10 @@ class EndpointModel:
     async def _chat(self, client: Any, request: Request) -> Output:
         from scalecurve.engine.text import finish
 
+        system = [{"role": "system", "content": self.options["system"]}] if self.options["system"] else []
         reply = await client.chat.completions.create(
             model=self.options["model"],
-            messages=[{"role": "user", "content": request.prompt}],
+            messages=[*system, {"role": "user", "content": request.prompt}],
             **self._how(request),
         )
         self._count(reply)
@@ -212,6 +216,8 @@ def _options(rung: Rung) -> dict[str, Any]:
             raise UserError(f"{rung.name}: options: {key} must be like {DEFAULTS[key]!r}, not {value!r}")
     options = DEFAULTS | dict(rung.options)
     options["model"] = options["model"] or rung.name
+    if options["system"] and not options["chat"]:
+        raise UserError(f"{rung.name}: options: system needs chat = true")
     if options["concurrency"] < 1:
         raise UserError(f"{rung.name}: options: concurrency must be 1 or more")
     return options

@@ -14,7 +14,8 @@
     tokens_per_step = 2_097_152
     steps = [0, 1, 2, 4]
 
-``checkpoints:pythia-70m`` is then the ladder of that rung's states.
+``checkpoints:pythia-70m`` is then the ladder of that rung's states, and ``checkpoints:FOLDER`` that of the checkpoints
+which training wrote into a folder.
 
 A missing ``training_flops`` is 6 × non-embedding parameters × tokens (Kaplan et al. 2020, arXiv:2001.08361, §2.1),
 and the rung's notes say so.
@@ -30,6 +31,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from scalecurve.models.checkpoints import checkpoint_ladder
 from scalecurve.nouns import Ladder, Rung, UserError
 
 AXES = ("params_non_embedding", "params_total", "training_flops", "training_tokens", "step", "loss")
@@ -60,12 +62,14 @@ def is_ladder(ref: str) -> bool:
 
 
 def load_ladder(ref: str) -> Ladder:
-    """A ladder by name, by the path of its family file, or ``checkpoints:RUNG`` (a shipped rung's training).
+    """A ladder by name, by the path of its family file, ``checkpoints:RUNG`` (a shipped rung's training), or
+    ``checkpoints:FOLDER`` (a folder of checkpoints; see ``scalecurve.models.checkpoints``).
 
     Raises ``UserError`` naming the file, the field and the fix.
     """
     if ref.startswith("checkpoints:") and ref != "checkpoints:lab":
-        return _checkpoints(ref.removeprefix("checkpoints:"))
+        name = ref.removeprefix("checkpoints:")
+        return checkpoint_ladder(Path(name)) if "/" in name or Path(name).is_dir() else _checkpoints(name)
     return read_family(_file_of(ref), ref)
 
 

@@ -20,11 +20,12 @@ from scalecurve.nouns import Output, Request, Rung, UserError
 
 if TYPE_CHECKING:
     from scalecurve.engine.runner import Runner
+    from scalecurve.models.chat import ChatTemplate
 
 log = logging.getLogger("scalecurve")
 
 DTYPES = ("float32", "bfloat16", "float16")
-OPTIONS = frozenset({"add_bos_token", "max_length", "engine"})
+OPTIONS = frozenset({"add_bos_token", "max_length", "engine", "chat", "system"})
 _LENGTHS = ("n_positions", "max_position_embeddings", "n_ctx")  # the harness's order
 DEFAULT_LENGTH = 2048
 
@@ -38,11 +39,12 @@ class LocalModel:
 
     constrains = True
 
-    def __init__(self, rung: Rung, model: Any, runner: Runner, identity: str) -> None:
+    def __init__(self, rung: Rung, model: Any, runner: Runner, identity: str, chat: ChatTemplate | None = None) -> None:
         self.name = rung.name
         self.fingerprint = identity
         self._model = model
         self._runner = runner
+        self._chat = chat
 
     @property
     def batch_tokens(self) -> int:
@@ -58,6 +60,11 @@ class LocalModel:
         return self._runner.head_positions
 
     @property
+    def runner(self) -> Runner:
+        """The engine itself: its tokenizer's rules (``encoder``), and scoring and writing by token ids."""
+        return self._runner
+
+    @property
     def fallback(self) -> str:
         """Why requests go in plain batches; empty when prefixes are shared."""
         return self._runner.fallback
@@ -69,7 +76,8 @@ class LocalModel:
         return len(self._runner.encoder.ids([text], special=False)[0])
 
     def run(self, requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
-        self._runner.run(requests, on_output)
+        asked = [self._chat.request(request) for request in requests] if self._chat else requests
+        self._runner.run(asked, on_output)
 
     def close(self) -> None:
         self._runner.close()
@@ -86,6 +94,7 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
         raise UserError(f"{rung.name}: local models need {error.name}; pip install 'scalecurve[models]'") from None
     from scalecurve.engine.runner import Runner
     from scalecurve.engine.text import Encoder
+    from scalecurve.models.chat import chat_template
 
     _all_threads()
     where = pick_device(device)
@@ -99,9 +108,31 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     model.to(where)
     torch.set_num_threads(1 if count_parameters(model)[1] < SMALL else _all_threads())
     encoder = Encoder(tokenizer, _max_length(rung, model, tokenizer), rung.options.get("add_bos_token"))
-    said = {"dtype": dtype, "revision": rung.revision, "options": dict(rung.options)}
+    chat = chat_template(rung, tokenizer)
+    if chat:
+        encoder.ends |= chat.ends
     runner = Runner(model, encoder, batch_tokens=batch_tokens, plain=rung.options.get("engine") == "plain")
-    return LocalModel(rung, model, runner, fingerprint(source.files, said))
+    return LocalModel(rung, model, runner, _identity(rung, dtype, source, chat), chat)
+
+
+def local_identity(rung: Rung, dtype: str) -> str:
+    """The fingerprint of a model whose files are on this machine; "" where they are not, or not as they should be.
+
+    Also "" for a model asked through its chat template, which takes its tokenizer to know.
+    """
+    if rung.options.get("chat"):
+        return ""
+    if rung.backend == "transformers" and not Path(rung.location).expanduser().is_dir():
+        return ""
+    try:
+        return _identity(rung, dtype, _source(rung))
+    except (UserError, OSError):
+        return ""
+
+
+def _identity(rung: Rung, dtype: str, source: Source, chat: ChatTemplate | None = None) -> str:
+    said: dict[str, Any] = {"dtype": dtype, "revision": rung.revision, "options": dict(rung.options)}
+    return fingerprint(source.files, said | ({"chat_template": chat.source} if chat else {}))
 
 
 @cache

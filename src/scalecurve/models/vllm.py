@@ -2,7 +2,7 @@
 
 Options are scored by the prompt log-probabilities that vLLM returns for prompt + option; its prefix cache does not
 serve those (vLLM issue #8268), so that each option costs its whole prompt. Options of the rung: ``max_length``,
-``add_bos_token``, and ``engine``, a table that is passed to ``vllm.LLM`` as it is.
+``add_bos_token``, ``chat`` and ``system`` (``models.chat``), and ``engine``, a table passed to ``vllm.LLM`` as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from scalecurve.engine.text import Encoder, Pair, finish, scored_output
+from scalecurve.models.chat import chat_template
 from scalecurve.nouns import Output, Request, Rung, UserError
 
 TOGETHER = 1024  # requests handed to the engine at once
@@ -43,7 +44,9 @@ class VllmModel:
         limit = int(self._llm.llm_engine.model_config.max_model_len)
         # One token is always generated after the prompt, so two ids fewer fit than the model could take.
         self._encoder = Encoder(self._llm.get_tokenizer(), limit - 2, rung.options.get("add_bos_token"))
+        self._chat = chat_template(rung, self._encoder.tokenizer)
         said = ["vllm", rung.location, rung.revision, dtype, dict(rung.options)]
+        said += [self._chat.source] if self._chat else []
         self.fingerprint = hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
     def parameters(self) -> tuple[int, int]:
@@ -53,6 +56,7 @@ class VllmModel:
         return len(self._encoder.ids([text], special=False)[0])
 
     def run(self, requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
+        requests = [self._chat.request(request) for request in requests] if self._chat else requests
         for begin in range(0, len(requests), TOGETHER):
             indices = range(begin, min(begin + TOGETHER, len(requests)))
             self._score([i for i in indices if requests[i].options], requests, on_output)
@@ -105,6 +109,7 @@ class VllmModel:
             seed=request.seed if request.temperature > 0 else None,
             logprobs=0,
             include_stop_str_in_output=False,
+            **({"stop_token_ids": sorted(self._chat.ends)} if self._chat else {}),
         )
 
     def close(self) -> None:

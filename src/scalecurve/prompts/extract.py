@@ -58,9 +58,15 @@ def infer_type(examples: Sequence[Example]) -> AnswerType:
     letters = {_bare(answer) for answer in answers}
     if answers and all(len(letter) == 1 and "A" <= letter <= "Z" for letter in letters):
         return AnswerType("option", max(letters))
-    if answers and all(_NUMERAL.fullmatch(answer.replace(",", "")) for answer in answers):
+    if answers and all(_is_number(example) for example in examples):
         return AnswerType("number")
     return AnswerType("text")
+
+
+def _is_number(example: Example) -> bool:
+    """Whether all options are numerals, or, without options, a target is one ("five" may stand beside "5")."""
+    numerals = [_NUMERAL.fullmatch(a.strip().replace(",", "")) for a in example.options or example.targets]
+    return all(numerals) if example.options else any(numerals)
 
 
 def find_answer(text: str, kind: AnswerType, rule: str = "robust", *, few_shot: bool = False) -> str:

@@ -73,9 +73,9 @@ def gate_margin(output: Output) -> float:
     At least −16.7 in the second case: a probability nearer to 1 than float32 can tell is taken as the nearest it can.
     """
     if len(output.logprobs) == 1:
-        dismissal = min(output.logprobs[0], ALMOST_ONE)
+        dismissal = min(float(output.logprobs[0]), ALMOST_ONE)
         return math.log(-math.expm1(dismissal)) - dismissal if math.isfinite(dismissal) else math.inf
-    answerable, *others = output.logprobs
+    answerable, *others = map(float, output.logprobs)
     top = max(others)
     if math.isinf(top):
         return math.inf if math.isfinite(answerable) else math.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from scalecurve.nouns import Example, Output, Request
@@ -16,8 +17,17 @@ def scoring_requests(question: Question, prompt: str) -> dict[str, Request]:
     if example.options and ("options" in wants or ("targets" in wants and _among_options(example))):
         requests["options"] = Request(prompt, options=example.options)
     if "targets" in wants and not _among_options(example):
-        requests["targets"] = Request(prompt, options=example.targets)
+        before = question.task.harness.target_delimiter if question.task.harness else ""
+        requests["targets"] = Request(prompt, options=tuple(before + target for target in example.targets))
     return requests
+
+
+def spaced_requests(question: Question, prompt: str) -> dict[str, Request]:
+    """``scoring_requests`` after a ``prompt`` that ends in a word: a space goes before each option and target."""
+    return {
+        name: replace(request, options=tuple(" " + option for option in request.options))
+        for name, request in scoring_requests(question, prompt).items()
+    }
 
 
 def scored_fields(question: Question, outputs: Mapping[str, Output]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Which examples are asked, in which order, and which others are shown before each as shots.
 
-Three policies. ``bigbench`` is the reference's: new shots for every question, one stream of random numbers for all.
+``bigbench`` is the reference's: new shots for every question, one stream of random numbers for all.
 ``fixed`` shows the same shots before every question, so that a model reads them once. ``balanced`` is ``fixed`` with
-shots of as many different answers as there are.
+shots of as many different answers as there are. ``lm_eval`` is the draw of lm-evaluation-harness, for its tasks.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 BIGBENCH_SEED = 42
+LM_EVAL_SEED = 1234
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +127,16 @@ def _same_for_all(task: Task, k: int, seed: int, limit: int | None, *, balanced:
     if task.worked:
         if k > len(task.worked):
             raise UserError(f"task {task.name}: {len(task.worked)} worked examples are too few for {k} shots")
-        shots, unasked = list(task.worked[:k]), set[int]()
+        shots = list(task.worked[:k])
+        shown = {_identity(shot) for shot in shots} if task.harness else set()
+        unasked = {at for at in order if _identity(examples[at]) in shown}
     else:
         spare = order[limit:] if limit is not None and n - limit >= k else order
         mixed = [spare[int(at)] for at in np.random.RandomState(BIGBENCH_SEED + seed).permutation(len(spare))]
-        chosen = _spread(examples, mixed, k) if balanced else mixed[:k]
+        chosen = spread(examples, mixed, k) if balanced else mixed[:k]
         shots = [examples[at] for at in chosen]
-        shown = {(shot.input, shot.targets) for shot in shots}
-        unasked = {at for at in order if (examples[at].input, examples[at].targets) in shown}
+        shown = {_identity(shot) for shot in shots}
+        unasked = {at for at in order if _identity(examples[at]) in shown}
     asked = sorted([at for at in order if at not in unasked][:limit])
     if not asked:
         raise UserError(f"task {task.name}: no example is left to ask beside {k} shots")
@@ -140,8 +144,13 @@ def _same_for_all(task: Task, k: int, seed: int, limit: int | None, *, balanced:
     return [Query(examples[at], answered) for at in asked]
 
 
-def _spread(examples: Sequence[Example], mixed: Sequence[int], k: int) -> list[int]:
-    """k of ``mixed``, taking one of each answer in turn."""
+def _identity(example: Example) -> object:
+    """What is equal for two examples made of the same document."""
+    return example.metadata.get("doc_hash") or (example.input, example.targets)
+
+
+def spread(examples: Sequence[Example], mixed: Sequence[int], k: int) -> list[int]:
+    """k of the positions ``mixed``, taking one of each answer in turn."""
     by_answer: dict[str, list[int]] = {}
     for at in mixed:
         by_answer.setdefault(examples[at].targets[0], []).append(at)
@@ -150,8 +159,41 @@ def _spread(examples: Sequence[Example], mixed: Sequence[int], k: int) -> list[i
     return turns[:k]
 
 
+# ── lm-evaluation-harness ────────────────────────────────────────────────────────────────────────────────────
+def _lm_eval(task: Task, k: int, seed: int, limit: int | None) -> list[Query]:
+    """The harness's draw (0.4.13): documents in order, new shots for each from one ``Random(1234)`` (plus our seed).
+
+    Where the question may be among the shots one more is drawn, and its copies are taken out; should too few be left,
+    the rest is drawn anew from what is not a copy.
+    """
+    rule = task.harness
+    if rule is None:
+        raise UserError(f"shot_policy: lm_eval is for tasks of lm-evaluation-harness; {task.name} is none")
+    if k and len(task.worked) < k + (rule.leave_out and rule.sampler == "default"):
+        raise UserError(f"task {task.name}: {len(task.worked)} documents that can be shots are too few for {k} of them")
+    stream, queries = random.Random(LM_EVAL_SEED + seed), []
+    for example in task.examples[:limit]:
+        others = [shot for shot in task.worked if _identity(shot) != _identity(example)] if k else []
+        if not k:
+            shots: Sequence[Example] = ()
+        elif rule.sampler == "first_n":
+            shots = (others if rule.leave_out else task.worked)[:k]
+        elif not rule.leave_out:
+            shots = stream.sample(task.worked, k)
+        else:
+            drawn = stream.sample(task.worked, k + 1)
+            shots = [shot for shot in drawn if _identity(shot) != _identity(example)][:k]
+            if len(shots) < k <= len(others):
+                shots = stream.sample(others, k)
+        if len(shots) < k:
+            raise UserError(f"task {task.name}: too few documents differ from {example.id} for {k} shots")
+        queries.append(Query(example, tuple(Shot(shot, shot.targets[0]) for shot in shots)))
+    return queries
+
+
 POLICIES: Mapping[str, Callable[[Task, int, int, int | None], list[Query]]] = {
     "bigbench": _bigbench,
     "fixed": _fixed,
     "balanced": _balanced,
+    "lm_eval": _lm_eval,
 }

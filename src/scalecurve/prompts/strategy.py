@@ -2,15 +2,20 @@
 
 A strategy is a generator function in a module of ``scalecurve.prompts.strategies``, registered by ``@strategy``. It
 yields a tuple of Requests, is sent the tuple of their Outputs, may do so again, and returns the Answer.
+
+A stage that can come before any strategy is registered by ``@before`` and takes the strategy that follows as its second
+argument: ``gate+direct`` is the stage ``gate``, then ``direct``.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -40,22 +45,74 @@ class Question:
 
 
 Strategy = Callable[[Question], Asking]
+Before = Callable[[Question, Strategy], Asking]
+Check = Callable[[Mapping[str, Any], Sequence[str]], None]
 _STRATEGIES: dict[str, Strategy] = {}
+_BEFORE: dict[str, Before] = {}
+_LEAST_SHOTS: dict[str, int] = {}
+_CHECKS: dict[str, Check] = {}
+FILE_SETTINGS = ("controller",)
 
 
-def strategy(name: str) -> Callable[[Strategy], Strategy]:
-    """Register a generator function as the strategy ``name``."""
+def strategy(name: str, check: Check | None = None, *, least_shots: int = 0) -> Callable[[Strategy], Strategy]:
+    """Register a generator function as the strategy ``name``, which is asked with ``least_shots`` shots or more.
+
+    ``check(settings, rungs)`` raises ``UserError`` for settings that cannot work with one of the rungs.
+    """
 
     def register(function: Strategy) -> Strategy:
-        _STRATEGIES[name] = function
+        _STRATEGIES[name], _LEAST_SHOTS[name] = function, least_shots
+        if check is not None:
+            _CHECKS[name] = check
         return function
 
     return register
 
 
-def get_strategy(name: str) -> Strategy:
-    """The strategy ``name``; ``UserError`` with the nearest names when there is none."""
+def before(name: str) -> Callable[[Before], Before]:
+    """Register a stage that comes before another strategy, as in ``name+direct``."""
+
+    def register(function: Before) -> Before:
+        _BEFORE[name] = function
+        return function
+
+    return register
+
+
+def least_shots(name: str) -> int:
+    """The fewest shots that the strategy ``name`` makes sense with."""
     _load_all()
+    return _LEAST_SHOTS.get(name.rpartition("+")[2], 0)
+
+
+def check_settings(names: Iterable[str], settings: Mapping[str, Any], rungs: Sequence[str]) -> None:
+    """``UserError`` where one of the strategies cannot work with ``settings`` on one of the rungs."""
+    _load_all()
+    for name in names:
+        if name in _CHECKS:
+            _CHECKS[name](settings, rungs)
+
+
+def determining(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """``settings`` as far as they determine answers: files by their content, not by their name."""
+    content = {
+        name: sha256(Path(settings[name]).read_bytes()).hexdigest() for name in FILE_SETTINGS if name in settings
+    }
+    return {**settings, **content}
+
+
+def get_strategy(name: str) -> Strategy:
+    """The strategy ``name``, or a stage and a strategy as ``stage+name``.
+
+    ``UserError`` with the nearest names when there is none.
+    """
+    _load_all()
+    stage, plus, rest = name.partition("+")
+    if plus:
+        if stage not in _BEFORE:
+            raise UserError(f"strategies: {name!r}: {stage!r} is no stage before another; use {', '.join(_BEFORE)}")
+        first, then = _BEFORE[stage], get_strategy(rest)
+        return lambda question: first(question, then)
     if name not in _STRATEGIES:
         near = difflib.get_close_matches(name, _STRATEGIES, n=2)
         raise UserError(f"strategies: unknown strategy {name!r}; use {' or '.join(near or sorted(_STRATEGIES))}")

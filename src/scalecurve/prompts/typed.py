@@ -16,10 +16,12 @@ def type_of(question: Question) -> AnswerType:
     """``settings.answer_type`` where given, else what fits the example's options, or a sample of the task's targets.
 
     A sample of the first 50 examples of the task decides together with the question's own, so that all questions of
-    a task with options of one kind are asked alike.
+    a task with options of one kind are asked alike. Questions known to have no answer do not count.
     """
     given = setting(question, "answer_type", str, "")
-    return answer_type(given) if given else infer_type((*question.task.examples[:50], question.query.example))
+    sample = (*question.task.examples[:50], question.query.example)
+    known = [example for example in sample if example.metadata.get("answerable") is not False]
+    return answer_type(given) if given else infer_type(known or sample)
 
 
 def respond(question: Question, text: str, kind: AnswerType, *, few_shot: bool) -> str | None:

@@ -106,7 +106,7 @@ def _items(run: RunDirectory, points: pl.DataFrame) -> pl.DataFrame:
 
 
 def _auroc(own: pl.DataFrame) -> float | None:
-    from scalecurve.thinking.measures import auroc
+    from scalecurve.metrics.ranking import auroc
 
     known = own.drop_nulls("confidence")
     found = auroc(known["confidence"].to_numpy(), known["value"].to_numpy()) if len(known) else math.nan
@@ -134,7 +134,8 @@ def measured(frame: pl.DataFrame, ability: str, family: str, rungs: Sequence[str
     for (model, strategy), own in found.group_by(["model", "strategy"], maintain_order=True):
         n = int(own["n"].sum())
         weight = own["n"] / n
-        cost = float((own["tokens"] * weight).sum()) * float(own["params"].max() or 1)  # type: ignore[arg-type]
+        params = max((count for count in own["params"].to_list() if count), default=1)
+        cost = float((own["tokens"] * weight).sum()) * params
         lower = _uplift_low(int(own["pairs"].sum()), int(own["fixed"].sum()), int(own["broken"].sum()))
         chance = float((own["chance"].fill_null(0.0) * weight).sum())
         abilities.append(Ability(str(model), str(strategy), int(own["correct"].sum()), n, chance, cost, lower))

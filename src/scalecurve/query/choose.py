@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scalecurve.nouns import Ladder, Rung, UserError
 from scalecurve.query.abilities import STEPS, measured, tasks_measured
@@ -47,10 +47,10 @@ class Options:
 
     def over(self, given: Mapping[str, Value]) -> Options:
         """These options with ``given`` over them; a budget starts where it is stated."""
-        changes = dict(given)
+        changes: dict[str, Any] = dict(given)
         if "budget" in changes:
-            changes["budget"] = Budget(int(changes["budget"]))  # type: ignore[assignment]
-        return replace(self, **changes)  # type: ignore[arg-type]
+            changes["budget"] = Budget(int(changes["budget"]))
+        return replace(self, **changes)
 
     @property
     def cascades(self) -> bool:

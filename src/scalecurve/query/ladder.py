@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scalecurve.curves.errors import wilson
 from scalecurve.nouns import UserError
 
 
@@ -27,12 +27,7 @@ class Ability:
 
 def wilson_lower(correct: int, n: int, z: float = 1.959963984540054) -> float:
     """Lower end of Wilson's score interval (1927) of a share, 95 % by default; 0 for no items."""
-    if not 0 <= correct <= n:
-        raise ValueError(f"need 0 ≤ correct ≤ n, not {correct}, {n}")
-    if correct == 0:
-        return 0.0
-    p, square = correct / n, z * z / n
-    return (p + square / 2 - z * math.sqrt(p * (1 - p) / n + square / (4 * n))) / (1 + square)
+    return wilson(correct, n, z)[0] if correct or n else 0.0
 
 
 def choose(abilities: Iterable[Ability], min_accuracy: float) -> Ability:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scalecurve.nouns import UserError
 from scalecurve.query.statement import AiCall, KnowledgeTable, ModelTable, Query, Value
@@ -91,8 +91,10 @@ def tree(text: str) -> Any:
 
     class Parser(DuckDBParser):
         # sqlglot knows some AI_ functions of other systems; ours are all read alike.
-        FUNCTIONS = {name: build for name, build in DuckDBParser.FUNCTIONS.items() if not name.startswith("AI_")}  # noqa: RUF012
-        QUERY_MODIFIER_PARSERS = {  # noqa: RUF012
+        FUNCTIONS: ClassVar[dict[str, Any]] = {
+            name: build for name, build in DuckDBParser.FUNCTIONS.items() if not name.startswith("AI_")
+        }
+        QUERY_MODIFIER_PARSERS: ClassVar[dict[Any, Any]] = {
             **DuckDBParser.QUERY_MODIFIER_PARSERS,
             TokenType.USING: lambda self: ("ai_options", self._ai_options()),
         }

@@ -297,7 +297,9 @@ class Scope:
         groups = [Conjunct(part, [p for p in left if p.root is part and not p.done]) for part in parts]
         plain = [c.node for c in groups if not c.places and not has(c.node, self.open)]
         with_calls = [c for c in groups if c.places]
-        if with_calls:
+        if with_calls and self.run.dry and self.uncertain:  # which groups there are depends on answers to come
+            self._unknown([place for conjunct in with_calls for place in conjunct.places])
+        elif with_calls:
             decide(self.run, with_calls, lambda more: self._groups([*plain, *more]), self.open)
         done = plain if self.run.dry else [c.node for c in groups]
         for place in left:
@@ -336,7 +338,7 @@ class Scope:
 
     def _groups(self, having: Sequence[Node]) -> Source:
         group = self.select.args.get("group")
-        if group is not None and any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets")):
+        if group is not None and has(group, lambda n: isinstance(n, exp.Rollup | exp.Cube | exp.GroupingSets)):
             raise UserError("query: ROLLUP, CUBE and GROUPING SETS cannot stand beside an ai_ function of a group; "
                             "group in a CTE before")  # fmt: skip
         if group is not None:

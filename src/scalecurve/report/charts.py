@@ -184,6 +184,31 @@ def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
     )
 
 
+def front_chart(words: Mapping[str, str] | None = None) -> Any:
+    """Accuracy against tokens an item. Data sets: ``points`` (x, y, lo, hi, name, series), ``line`` (x, y, series)."""
+    import altair as alt
+
+    said = {"x": "Tokens an item", "y": "Accuracy", "way": "Way"} | dict(words or {})
+    x = alt.X("x:Q", title=said["x"], scale=alt.Scale(zero=True, nice=True)).axis(tickCount=6)
+    y = alt.Y("y:Q", title=said["y"], scale=alt.Scale(zero=False, nice=True)).axis(tickCount=5)
+    key = alt.Legend(title=None)
+    colour = alt.Color("series:N", sort=None, legend=key, scale=alt.Scale(range=list(PALETTE)))
+    shape = alt.Shape("series:N", sort=None, legend=key, scale=alt.Scale(range=list(SYMBOLS)))
+    points = alt.Chart(alt.NamedData(name="points"))
+    tooltip = [
+        alt.Tooltip("name:N", title=said["way"]),
+        alt.Tooltip("x:Q", title=said["x"], format=".1f"),
+        alt.Tooltip("y:Q", title=said["y"], format=".3f"),
+        alt.Tooltip("lo:Q", title="95 % −", format=".3f"),
+        alt.Tooltip("hi:Q", title="95 % +", format=".3f"),
+    ]
+    return alt.layer(
+        alt.Chart(alt.NamedData(name="line")).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour),
+        points.mark_rule(strokeWidth=1.2, opacity=0.6).encode(x=x, y=alt.Y("lo:Q"), y2="hi:Q", color=colour),
+        points.mark_point(filled=True, size=46, opacity=1).encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip),
+    )
+
+
 def filled(chart: Any, data: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
     """``chart`` with its named data sets filled (those not given stay empty) and the shared look."""
     import altair as alt

@@ -2,7 +2,8 @@
 
 Names in it are short because the page carries it whole: a curve is ``f`` family, ``t`` task, ``s`` strategy, ``k``
 shots, ``m`` metric, ``r`` rungs, ``y`` scores, ``e`` standard errors, ``n`` items, ``x`` failed items, ``c`` chance,
-``u`` ceiling, ``up`` higher is better, ``p`` preferred, ``v`` verdict.
+``u`` ceiling, ``up`` higher is better, ``p`` preferred, ``v`` verdict, ``a`` the point from which on it is surely above
+chance.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scalecurve.curves.probes import appears_at
 from scalecurve.nouns import UserError
 from scalecurve.report.safe import rounded, visible
 from scalecurve.runs import RunDirectory, open_run
@@ -186,6 +188,7 @@ def _curves(
                 "up": bool(first["higher_is_better"]),
                 "p": bool(first["preferred"]),
                 "v": _verdict(verdicts.get(key)),
+                "a": _appears(points),
             }
         )
     return found
@@ -198,6 +201,12 @@ def _verdict(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
     words = {name: row.get(name) or "" for name in ("shape", "sublabel", "artefact", "axis")}
     lists = {name: [visible(item, 400) for item in row.get(name) or []] for name in ("flags", "reasons")}
     return {name: value for name, value in (numbers | words | lists).items() if value not in (None, "", [])}
+
+
+def _appears(points: Sequence[Mapping[str, Any]]) -> int | None:
+    """The index of the point from which on the curve is surely above chance."""
+    y, se, n = ([point[name] for point in points] for name in ("y", "se", "n"))
+    return appears_at(y, se, n, points[0]["chance"], higher_is_better=bool(points[0]["higher_is_better"]))
 
 
 def study_of(source: Source) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.nouns import Cell
@@ -40,12 +41,15 @@ def examples_of(contents: Contents, task: str, count: int | None = PER_TASK) -> 
     pages = [_cells_of(source, task) for source in contents.sources]
     book = _Book(count)
     for source, cells in zip(contents.sources, pages, strict=True):
-        scores = _solved(source, task)
+        scores: dict[Any, float | None] | None = None
         for cell, parts in cells:
-            frame = _read(source, cell, parts)
+            paths = _paths(source, cell, parts)
+            book.choose(paths)
+            frame = _read(paths, book.ids)
             if frame is not None:
                 family = next(i for i, f in enumerate(contents.families) if f["name"] == source.labels[cell.family])
                 places = {rung["key"]: i for i, rung in enumerate(contents.families[family]["rungs"])}
+                scores = _solved(source, task, book.ids) if scores is None else scores
                 if cell.rung in places:
                     book.add(family, places[cell.rung], len(places), cell, frame, scores)
     return book.to_json()
@@ -62,23 +66,31 @@ class _Book:
         self.prompts: dict[str, int] = {}
         self.arms: dict[tuple[Any, ...], dict[str, Any]] = {}
 
+    def choose(self, paths: Sequence[Path]) -> None:
+        """Choose the examples to show, from the first cell that has answers."""
+        import polars as pl
+
+        if self.ids or not paths:
+            return
+        try:
+            ids = [pl.read_parquet(path, columns=["example_id"], hive_partitioning=False) for path in paths]
+        except (OSError, pl.exceptions.PolarsError):
+            return
+        everything = pl.concat(ids)["example_id"].to_list()
+        self.total = len(everything)
+        self.ids = {example: index for index, example in enumerate(_spaced(everything, self.count))}
+        self.questions = [{"id": visible(example, 120)} for example in self.ids]
+
     def add(
         self, family: int, rung: int, rungs: int, cell: Cell, frame: pl.DataFrame, scores: Mapping[Any, float | None]
     ) -> None:
-        import polars as pl
-
-        if not self.ids:
-            self.total = frame.height
-            chosen = _spaced(frame["example_id"].to_list(), self.count)
-            self.ids = {example: index for index, example in enumerate(chosen)}
-            self.questions = [{"id": visible(example, 120)} for example in chosen]
         key = (family, cell.strategy, cell.shots, cell.seed)
         arm = self.arms.setdefault(
             key,
             {"f": family, "s": visible(cell.strategy, 80), "k": cell.shots, "seed": cell.seed}
             | {"a": [[None] * len(self.ids) for _ in range(rungs)]},
         )
-        for row in frame.filter(pl.col("example_id").is_in(list(self.ids))).iter_rows(named=True):
+        for row in frame.iter_rows(named=True):
             index = self.ids[row["example_id"]]
             question = self.questions[index]
             if "q" not in question:
@@ -133,34 +145,40 @@ def _cells_of(source: Source, task: str) -> list[tuple[Cell, Mapping[str, str]]]
     ]
 
 
-def _read(source: Source, cell: Cell, parts: Mapping[str, str]) -> pl.DataFrame | None:
-    """The columns shown, of one cell; long texts are cut here, before they become Python strings."""
-    import polars as pl
-
+def _paths(source: Source, cell: Cell, parts: Mapping[str, str]) -> list[Path]:
     folder = source.run.cell(cell)
     paths = [folder / f"part-{int(index):05d}-{key}.parquet" for index, key in parts.items()]
-    paths = sorted(path for path in paths if path.exists())
-    if not paths:
-        return None
+    return sorted(path for path in paths if path.exists())
+
+
+def _read(paths: Sequence[Path], ids: Iterable[str]) -> pl.DataFrame | None:
+    """The columns shown of some examples, one part after another; long texts are cut before they become Python's."""
+    import polars as pl
+
     cut = {"text": TEXT_LIMIT, "response": TEXT_LIMIT, "prompt": PROMPT_LIMIT, "input": PROMPT_LIMIT}
     lengths = [pl.col(name).str.len_chars().alias(f"{name}_length") for name in cut]
     kept = [pl.col(name).str.slice(0, limit + 1) if (limit := cut.get(name)) else pl.col(name) for name in _COLUMNS]
+    chosen = pl.col("example_id").is_in(list(ids))
     try:
-        frames = [pl.read_parquet(path, columns=list(_COLUMNS), hive_partitioning=False) for path in paths]
+        frames = [
+            pl.read_parquet(path, columns=list(_COLUMNS), hive_partitioning=False)
+            .filter(chosen)
+            .select(*kept, *lengths)
+            for path in paths
+        ]
     except (OSError, pl.exceptions.PolarsError):  # a part that is being replaced while the run goes on
         return None
-    return pl.concat(frames).select(*kept, *lengths)
+    return pl.concat(frames) if frames else None
 
 
-def _solved(source: Source, task: str) -> dict[Any, float | None]:
+def _solved(source: Source, task: str, ids: Iterable[str]) -> dict[Any, float | None]:
     """(family, rung, strategy, shots, seed, example) → score, by the preferred metric or another per-example one."""
     import polars as pl
 
     if not source.run.scores.exists():
         return {}
-    scores = (
-        pl.scan_parquet(source.run.scores).filter((pl.col("task") == task) & pl.col("value").is_not_null()).collect()
-    )
+    shown = (pl.col("task") == task) & pl.col("value").is_not_null() & pl.col("example_id").is_in(list(ids))
+    scores = pl.scan_parquet(source.run.scores).filter(shown).collect()
     preferred = source.curves.filter((pl.col("task") == task) & pl.col("preferred"))["metric"].to_list()[:1]
     for metric in (*preferred, *_SOLVED_BY):
         rows = scores.filter(pl.col("metric") == metric)

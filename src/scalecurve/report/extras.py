@@ -8,7 +8,6 @@ from scalecurve.nouns import UserError
 from scalecurve.report.data import Contents, Source
 from scalecurve.report.safe import rounded
 
-AXIS = "params_non_embedding"
 AHEAD = (1.8, 3.2)  # times the largest size
 FORECASTS = 150  # curves; the time grows with their square
 UNLOCKS = 150
@@ -32,12 +31,14 @@ def add_extras(contents: Contents) -> Contents:
 def _add_forecasts(source: Source, family: str, own: dict[Any, dict[str, Any]], task_of: dict[str, int]) -> None:
     import polars as pl
 
+    from scalecurve.curves import axis_of
     from scalecurve.curves.forecast import COMBINED, MIN_POINTS, Past, panels, predict
 
     frame = source.curves.filter((pl.col("family") == family) & pl.col("preferred"))
-    if frame[AXIS].is_null().all():
+    axis = axis_of(frame)
+    if axis is None or axis == "loss":  # what comes after a loss is not a multiple of it
         return
-    for panel in panels(frame, AXIS):
+    for panel in panels(frame, axis):
         past = Past(panel)  # shared, so that every past error is computed once
         for curve in panel.curves:
             shown = own.get((task_of[curve.task], curve.strategy, curve.shots))
@@ -50,22 +51,31 @@ def _add_forecasts(source: Source, family: str, own: dict[Any, dict[str, Any]], 
                 point = {"x": found.x, "y": found.by_method[COMBINED]}
                 point |= {"lo80": lo80, "hi80": hi80, "lo95": lo95, "hi95": hi95}
                 points.append({name: rounded(value, 4) for name, value in point.items()})
-            shown["fan"] = {"axis": AXIS, "points": points}
+            shown["fan"] = {"axis": axis, "points": points}
 
 
 def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], task_of: dict[str, int]) -> None:
-    """For every arm that is not the direct one: the rung from which on it is better than asking directly."""
+    """For every arm that is not the direct one: the rung from which on it is better than asking directly.
+
+    The flag ``extraction`` marks an arm with an effect, at some rung, that items read under both arms do not show.
+    """
     import polars as pl
 
+    from scalecurve.curves import axis_of
     from scalecurve.curves.unlock import unlock
 
     if not source.run.scores.exists() or len({key[1] for key in own}) < 2:
         return
     headline = source.curves.filter((pl.col("family") == family) & pl.col("preferred"))
-    scales = {rung: x for rung, x in headline.select("rung", AXIS).unique().iter_rows() if x}
-    scores = pl.read_parquet(source.run.scores).join(
+    axis = axis_of(headline)
+    if axis is None:
+        return
+    scales = {rung: x for rung, x in headline.select("rung", axis).unique().iter_rows() if x}
+    every = pl.read_parquet(source.run.scores)
+    scores = every.join(
         headline.select("family", "task", "metric").unique(), on=["family", "task", "metric"], how="semi"
     )
+    found_in = every.filter(metric="extraction_rate", family=family).partition_by("task", as_dict=True)
     tables = scores.partition_by("task", as_dict=True)
     better = {row[0]: row[1] for row in headline.select("task", "higher_is_better").unique().iter_rows()}
     for (task, metric), rows in headline.partition_by("task", "metric", as_dict=True).items():
@@ -75,6 +85,8 @@ def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], ta
             continue
         if not better[task]:
             table = table.with_columns(-pl.col("value"))
+        if (task,) in found_in and metric != "extraction_rate":
+            table = pl.concat([table, found_in[(task,)]])
         for arm in sorted(arms):
             base = min(
                 (other for other in arms if other[0] == "direct"), key=lambda o: abs(o[1] - arm[1]), default=None
@@ -87,5 +99,7 @@ def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], ta
                 continue
             unlocked = found.filter(pl.col("unlocked")).sort("x")
             curve = own.get((task_of[task], *arm))
+            if curve is not None and curve["v"] and (found["flag"] == "extraction").any():
+                curve["v"]["flags"] = [*curve["v"].get("flags", ()), "extraction"]
             if curve is not None and not unlocked.is_empty() and unlocked.height < found.height:
                 curve["unlock"] = unlocked["rung"][0]

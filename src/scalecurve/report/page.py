@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -155,10 +156,21 @@ def _methods(source: Source, said: Mapping[str, str]) -> dict[str, Any]:
         "failures": failures[:200],
         "versions": visible(" · ".join(f"{k} {v}" for k, v in versions.items() if v), 2000),
         "study": visible(study, 8000),
-        "reproduce": f"pip install 'scalecurve[models]=={manifest.get('scalecurve', __version__)}'\n"
-        f"scalecurve run study.toml --out runs/{visible(source.name, 80)}\n"
-        f"scalecurve report runs/{visible(source.name, 80)}",
+        "reproduce": _reproduced(manifest, source),
     }
+
+
+def _reproduced(manifest: Mapping[str, Any], source: Source) -> str:
+    """The commands that make this report again: by asking the models, or from the files it was imported from."""
+    run = shlex.quote(f"runs/{visible(source.name, 80)}")
+    version = manifest.get("scalecurve", __version__)
+    if "imported" in manifest:
+        files = [visible(str(one.get("file", "")), 120) for one in manifest["imported"]]
+        shown = " ".join(files[:4]) + (f" …  # {len(files)} files" if len(files) > 4 else "")
+        made = [f"pip install scalecurve=={version}", f"scalecurve import auto {shown} --into {run}"]
+    else:
+        made = [f"pip install 'scalecurve[models]=={version}'", f"scalecurve run study.toml --out {run}"]
+    return "\n".join([*made, f"scalecurve report {run}"])
 
 
 def _rung(rung: Mapping[str, Any]) -> dict[str, Any]:

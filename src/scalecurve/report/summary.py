@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from scalecurve.report.data import Contents
+from scalecurve.report.safe import visible
 
 Part = str | dict[str, Any]
 """Text, or a link: ``{"task": index, "text": words}``."""
@@ -27,6 +28,8 @@ def amount(value: float | str | None) -> str:
 def sentences(contents: Contents, words: Mapping[str, str], lang: str) -> list[dict[str, Any]]:
     """Paragraphs of the overview, each ``{"kind": verdict or "", "parts": [...]}``."""
     told: list[dict[str, Any]] = [{"kind": "", "parts": [_scope(contents, lang)]}]
+    if unread := _unread(contents, words, lang):
+        told.append({"kind": "", "parts": unread})
     headline = [curve for curve in contents.curves if curve["p"]]
     if not any(curve["v"] for curve in contents.curves):
         return [*told, {"kind": "", "parts": [words["no_verdicts"]]}]
@@ -103,6 +106,30 @@ def _scope(contents: Contents, lang: str) -> str:
     size = f", {span} parameters," if span else ""
     what = f"{_plural(len(contents.tasks), 'ability', 'abilities')} asked in {_plural(ways, 'way')}"
     return f"{who}{size} on {what}: {answers:,} answers."
+
+
+def _unread(contents: Contents, words: Mapping[str, str], lang: str) -> list[Part]:
+    """In how many generated texts no answer was found, and where most; nothing where all were found."""
+    cells = [cell for source in contents.sources for cell in source.manifest.get("cells", []) if cell.get("texts")]
+    texts, lost = sum(cell["texts"] for cell in cells), sum(cell["unextracted"] for cell in cells)
+    if not lost:
+        return []
+    worst = max(cells, key=lambda cell: cell["unextracted"] / cell["texts"])
+    index = contents.refs.index(worst["task"]) if worst["task"] in contents.refs else 0
+    where: Part = {"task": index, "text": contents.tasks[index]["name"]}
+    way, rung = words.get(worst["strategy"], visible(worst["strategy"], 80)), visible(worst["rung"], 120)
+    share = f"{worst['unextracted'] / worst['texts']:.0%}"
+    if lang == "zh":
+        return [
+            f"{texts:,} 段生成文本中有 {lost:,} 段（{lost / texts:.1%}）未能抽取出答案，均计为错误。占比最高的是",
+            where,
+            f"（{way}，{rung}：{share}）。",
+        ]
+    return [
+        f"No answer was found in {lost:,} of {texts:,} generated texts ({lost / texts:.1%}), which count as wrong: ",
+        where,
+        f" ({way}, {rung}: {share}).",
+    ]
 
 
 def _plural(n: int, one: str, many: str = "") -> str:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from scalecurve.nouns import UserError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,3 +39,37 @@ def parquet_bytes(frame: pl.DataFrame) -> bytes:
 
 def write_parquet(path: Path, frame: pl.DataFrame) -> None:
     write_bytes(path, parquet_bytes(frame))
+
+
+@contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """A temporary directory beside ``path`` that becomes ``path`` when the block ends well, and else is removed.
+
+    What a killed process left of such a directory goes away too. ``UserError`` when ``path`` is there and not empty.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{path}: is there already; give another directory")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{path.name}.*.making"):
+        if not _alive(leftover.name.split(".")[-2]):
+            shutil.rmtree(leftover, ignore_errors=True)
+    making = path.with_name(f".{path.name}.{os.getpid()}.making")
+    making.mkdir()
+    try:
+        yield making
+        try:
+            os.rename(making, path)
+        except OSError:
+            raise UserError(f"{path}: was made by another process meanwhile; give another directory") from None
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, ValueError):
+        return True
+    return True

@@ -47,6 +47,16 @@ class RunDirectory:
         return self.path / "verdicts.parquet"
 
     @property
+    def published_points(self) -> Path:
+        """Scores that came with imported results, one row a cell and metric; what ``derive`` cannot compute."""
+        return self.path / "published" / "points.parquet"
+
+    @property
+    def published_scores(self) -> Path:
+        """Scores of single examples that came with imported results (columns of scores.parquet)."""
+        return self.path / "published" / "scores.parquet"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from scalecurve.nouns import Example, Postprocess, Rendering, Task
+from scalecurve.nouns import Example, Harness, Postprocess, Rendering, Task
 from scalecurve.tasks.human import baseline_record
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "gguf", "openai", "polars", "numpy", "scipy")
@@ -38,6 +38,7 @@ def task_record(ref: str, task: Task, metrics: Iterable[str]) -> dict[str, Any]:
     """
     record = {f.name: getattr(task, f.name) for f in fields(task) if f.name not in _NOT_KEPT}
     record["rendering"], record["postprocess"] = asdict(task.rendering), asdict(task.postprocess)
+    record["harness"] = asdict(task.harness) if task.harness else None
     return {
         "ref": ref,
         **record,
@@ -49,11 +50,16 @@ def task_record(ref: str, task: Task, metrics: Iterable[str]) -> dict[str, Any]:
 
 def task_of(record: Mapping[str, Any], examples: Iterable[Example] = ()) -> Task:
     """The task of a manifest record, with ``examples`` (read back from outputs)."""
-    known = {f.name for f in fields(Task)} - {*_NOT_KEPT, "rendering", "postprocess"}
-    values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in record.items() if n in known}
+    known = {f.name for f in fields(Task)} - {*_NOT_KEPT, "rendering", "postprocess", "harness"}
     return Task(
         examples=tuple(examples),
         rendering=Rendering(**record["rendering"]),
         postprocess=Postprocess(**record["postprocess"]),
-        **values,
+        harness=Harness(**_tuples(record["harness"])) if record.get("harness") else None,
+        **_tuples({name: value for name, value in record.items() if name in known}),
     )
+
+
+def _tuples(record: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON's lists as the tuples they were."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}

@@ -91,13 +91,16 @@ def read_cell(run: RunDirectory, cell: Cell, parts: Mapping[int, str]) -> list[t
 
 
 def part_totals(run: RunDirectory, cell: Cell, index: int, key: str) -> dict[str, int | str]:
-    """Tokens in and out, failed examples, and the first failure's reason, of one part."""
-    frame = _read(part_path(run, cell, index, key), ["prompt_tokens", "generated_tokens", "error"])
+    """Tokens in and out, failed examples, texts and those without an answer in them, the first failure's reason."""
+    columns = ["prompt_tokens", "generated_tokens", "error", "text", "response"]
+    frame = _read(part_path(run, cell, index, key), columns)
     errors = [error for error in frame["error"] if error]
     return {
         "prompt_tokens": int(frame["prompt_tokens"].sum()),
         "generated_tokens": int(frame["generated_tokens"].sum()),
         "failed": len(errors),
+        "texts": frame["text"].count(),
+        "unextracted": frame.filter(frame["text"].is_not_null() & (frame["response"].fill_null("") == "")).height,
         "reason": errors[0] if errors else "",
     }
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.nouns import Example, Postprocess, Rendering, Task, UserError
-from scalecurve.tasks.jsonfile import fail, read_json, read_text
+from scalecurve.tasks.jsonfile import fail, read_json
 from scalecurve.tasks.reader import blind_grade, fingerprint
 from scalecurve.tasks.sources import suggest
+from scalecurve.tasks.worked import read_worked
 
 RENDERING = Rendering(input_prefix="Q: ", output_prefix="\nA: ", separator="\n\n", append_choices=False)
 ANSWER = r"\A\s*([^\n]*?)\.?[^\S\n]*(?:\n|\Z)"
@@ -29,8 +30,6 @@ MAX_TOKENS = 512
 _FAMILIES = ("logical_deduction", "tracking_shuffled_objects")
 _LETTER = re.compile(r"^\(([A-Z])\) ", re.MULTILINE)
 _DASH = re.compile(r"^- (.+)$", re.MULTILINE)
-_WORKED = re.compile(r"^Q: (.*?)\nA: (.*?)(?=\n\nQ: |\Z)", re.MULTILINE | re.DOTALL)
-_CONCLUSION = re.compile(r"[Ss]o the answer is (.*?)\.?\s*\Z", re.DOTALL)
 
 
 def load_bbh(rest: str) -> tuple[Task, ...]:
@@ -50,7 +49,8 @@ def load_bbh(rest: str) -> tuple[Task, ...]:
 def _load(folder: Path, name: str) -> Task:
     path = folder / "tasks" / f"{name}.json"
     raws = _raw_examples(path)
-    instruction, worked = _worked_examples(folder / "cot-prompts" / f"{name}.txt")
+    prompts = folder / "cot-prompts" / f"{name}.txt"
+    instruction, worked = read_worked(prompts) if prompts.is_file() else ("", ())
     examples = _with_options([Example(str(at), raw["input"], (raw["target"],)) for at, raw in enumerate(raws)])
     graded = [example for example in examples if example.options]
     faulty = 0 < len(graded) < len(examples)
@@ -82,21 +82,6 @@ def _raw_examples(path: Path) -> Sequence[Mapping[str, str]]:
             if not isinstance(raw, dict) or not isinstance(raw.get(key), str):
                 fail(path, ("examples", at, key), "an example needs input and target (text)")
     return raws
-
-
-def _worked_examples(path: Path) -> tuple[str, tuple[Example, ...]]:
-    """The instruction and the worked examples of a prompt file, without its canary line."""
-    if not path.is_file():
-        return "", ()
-    body = read_text(path).partition("-----\n")[2].strip("\n")
-    instruction, _, shots = body.partition("\n\nQ: ")
-    examples = []
-    for at, found in enumerate(_WORKED.finditer(f"Q: {shots}")):
-        concluded = _CONCLUSION.search(found[2])
-        if concluded is None:
-            raise UserError(f'{path}: worked example {at + 1} does not end in "So the answer is …"')
-        examples.append(Example(f"worked{at}", found[1], (concluded[1],), rationale=found[2]))
-    return instruction, tuple(examples)
 
 
 def _with_options(examples: Sequence[Example]) -> tuple[Example, ...]:

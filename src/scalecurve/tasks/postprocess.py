@@ -6,8 +6,10 @@ Source: ``bigbench`` 1.0.0, ``models/model_utils.py`` and ``api/task_metrics.py`
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import string
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from scalecurve.nouns import Postprocess
 
@@ -17,6 +19,9 @@ DEFAULT_REGEX = r"[^\.\?\!\;\n]+"
 FIRST_LINE = r"\A[^\S\n]*(\S(?:[^\n]*\S)?)"
 WHOLE_TEXT = r"\A\s*(\S(?:[\s\S]*\S)?)"
 """Corrected mode, where the default regex makes answers unmatchable: the first line, or all, without outer blanks."""
+
+LAST_NUMBER = r"(?:(?<!\d)[-+])?\d+(?:\.\d+)?(?=[^\d\n]*(?:\n|\Z))"
+"""The last number of the first line that has one: "8 - 5 = 3 shells." gives 3."""
 
 
 def postprocess(text: str, rules: Postprocess, max_length: int = 0) -> str:
@@ -47,6 +52,51 @@ def compile_regex(regex: str) -> str:
     except re.error as error:
         return f"not a regular expression ({error})"
     return "has several groups; write (?:…) for all but one" if groups > 1 else ""
+
+
+# ── lm-evaluation-harness ────────────────────────────────────────────────────────────────────────────────────
+FILTERS = ("take_first", "regex", "remove_whitespace", "lowercase", "uppercase", "map")
+
+
+def filtered(text: str, filters: Sequence[Mapping[str, Any]]) -> str:
+    """The response that the harness's ``filters`` make of one text, in their order ("" where a map has no value)."""
+    for one in filters:
+        name = one["function"]
+        if name == "regex":
+            text = _found(text, one)
+        elif name == "map":
+            value = one.get("mapping_dict", {}).get(text, one.get("default_value"))
+            text = "" if value is None else str(value)
+        elif name == "remove_whitespace":
+            text = text.strip()
+        elif name in ("lowercase", "uppercase"):
+            text = text.lower() if name == "lowercase" else text.upper()
+    return text
+
+
+def _found(text: str, one: Mapping[str, Any]) -> str:
+    """The match that a regex filter selects: of a pattern with several groups the first that is not empty."""
+    fallback = str(one.get("fallback", "[invalid]"))
+    matches = _compiled(one.get("regex_pattern", r"#### (\-?[0-9\.\,]+)")).findall(text)
+    if not matches:
+        return fallback
+    match = matches[one.get("group_select", 0)]
+    if isinstance(match, tuple):
+        match = next((group for group in match if group), fallback)
+    return str(match).strip()
+
+
+def disregarding(text: str, ignore: Mapping[str, Any]) -> str:
+    """``text`` as the harness's exact_match compares it: regexes out, then case, ASCII punctuation and digits."""
+    for pattern in ignore.get("regexes_to_ignore") or ():
+        text = re.sub(pattern, "", text)
+    if ignore.get("ignore_case"):
+        text = text.lower()
+    if ignore.get("ignore_punctuation"):
+        text = text.translate(str.maketrans("", "", string.punctuation))
+    if ignore.get("ignore_numbers"):
+        text = text.translate(str.maketrans("", "", string.digits))
+    return text
 
 
 @lru_cache(maxsize=512)

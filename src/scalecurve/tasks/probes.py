@@ -20,7 +20,8 @@ PREFIX = "probe:"
 class Probe:
     """One partial ability. Exactly one of ``pattern``, ``grade`` and ``subtask`` is given.
 
-    ``pattern`` earns 1 where it is found in the response; ``{target}`` in it stands for any of the targets.
+    ``pattern`` earns 1 where it is found in the response. In it ``{target}`` stands for any of the targets, ``{word}``
+    for any word of them, and ``{words}`` asserts that all words of one of them follow, in whatever order.
     """
 
     name: str
@@ -35,8 +36,20 @@ class Probe:
             return 0.0
         if self.grade is not None:
             return float(self.grade(response, targets))
-        anything = "(?:" + "|".join(re.escape(target) for target in targets) + ")" if targets else "(?!)"
-        return float(re.search(self.pattern.replace("{target}", anything), response) is not None)
+        return float(re.search(filled(self.pattern, targets), response) is not None)
+
+
+def filled(pattern: str, targets: Sequence[str]) -> str:
+    """``pattern`` with the targets, or words of them, in place of ``{target}``, ``{word}`` and ``{words}``."""
+    words = [target.split() for target in targets]
+    stand_ins = {
+        "{target}": [re.escape(target) for target in targets],
+        "{word}": [rf"\b{re.escape(word)}\b" for own in words for word in own],
+        "{words}": ["".join(rf"(?=.*\b{re.escape(word)}\b)" for word in own) for own in words],
+    }
+    for name, choices in stand_ins.items():
+        pattern = pattern.replace(name, f"(?:{'|'.join(choices)})" if choices else "(?!)")
+    return pattern
 
 
 def read_probes(declared: Mapping[str, Mapping[str, object] | str], where: str = "probes") -> tuple[Probe, ...]:
@@ -51,7 +64,7 @@ def read_probes(declared: Mapping[str, Mapping[str, object] | str], where: str =
         if bool(pattern) == bool(subtask) or set(fields) - {"pattern", "subtask", "chance"}:
             raise UserError(f"{where}.{name}: give either a pattern or a subtask (and chance, if it is not 0)")
         try:
-            re.compile(pattern.replace("{target}", "x"))
+            re.compile(filled(pattern, ("x",)))
         except re.error as error:
             raise UserError(f"{where}.{name}: {pattern!r} is no regular expression ({error})") from None
         chance = fields.get("chance", 0.0)

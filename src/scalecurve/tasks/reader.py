@@ -42,6 +42,7 @@ _TEXT_KEYS: Mapping[str, str] = {
     "few_shot_example_separator": "separator",
     "choice_prefix": "choice_prefix",
 }
+_TOLD = ("answerable", "gate_text", "pair")  # members of an example that determine prompts or scores of a gate
 _READ = frozenset({"input", "target", "target_scores", "rationale", "id"})
 
 
@@ -119,10 +120,14 @@ def fingerprint(task: Task) -> str:
     """SHA-256 over all that determines the prompts and the scores of ``task`` (not its description or source)."""
     digest = hashlib.sha256()
     head = asdict(replace(task, examples=(), description="", source="", keywords=(), fingerprint="", probes={}))
+    del head["contrast"]
+    if task.harness is None:
+        del head["harness"]
     digest.update(json.dumps(head, sort_keys=True).encode())
     for example in task.examples:
         asked = [example.id, example.input, example.targets, example.options, example.option_scores, example.rationale]
-        digest.update(json.dumps([*asked, example.metadata.get("same_as")]).encode())
+        said = [{key: example.metadata[key] for key in _TOLD if key in example.metadata}]
+        digest.update(json.dumps([*asked, example.metadata.get("same_as"), *filter(None, said)]).encode())
     return digest.hexdigest()
 
 

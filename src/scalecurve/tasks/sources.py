@@ -12,7 +12,8 @@ from scalecurve.tasks.jsonfile import read_json
 from scalecurve.tasks.reader import MODES, read_task, subtask_files
 
 LAB = Path(__file__).resolve().parent.parent / "lab" / "tasks"
-SOURCES = ("lab", "bigbench", "bbh")
+SOURCES = ("lab", "bigbench", "bbh", "inverse", "emoji", "twins", "answerability", "lm-eval")
+LISTED = ("lab", "bigbench", "inverse", "emoji")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,10 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
     """The leaf tasks that ``ref`` names; a container gives all its subtasks.
 
     ``lab:NAME[:SUBTASK]`` the laboratory's tasks; ``bigbench:NAME[:SUBTASK]`` the installed BIG-bench;
-    ``bbh:DIRECTORY/NAME`` BIG-Bench Hard; else the path of a ``task.json`` or its directory.
+    ``bbh:DIRECTORY/NAME`` BIG-Bench Hard; ``inverse:KIND`` or ``inverse:FILE.csv`` traps for large models;
+    ``emoji:films`` the parts of BIG-bench's emoji_movie;
+    ``twins:COUNT`` or ``twins:FILE`` answerable and unanswerable word problems;
+    ``answerability:NAME`` BIG-bench tasks told what can be answered; else the path of a ``task.json`` or its directory.
     """
     if mode not in MODES:
         raise UserError(f"mode: unknown mode {mode!r}; use {' or '.join(MODES)}")
@@ -54,21 +58,47 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
         from scalecurve.tasks.bbh import load_bbh
 
         return load_bbh(rest)
+    if source == "inverse":
+        from scalecurve.tasks.inverse import load_inverse
+
+        return load_inverse(rest)
+    if source == "emoji":
+        from scalecurve.tasks.emoji import load_emoji
+
+        return load_emoji(rest, mode=mode)
+    if source == "twins":
+        from scalecurve.tasks.twins import load_twins
+
+        return load_twins(rest)
+    if source == "answerability":
+        from scalecurve.tasks.answerability import load_answerability
+
+        return load_answerability(rest, mode=mode)
+    if source == "lm-eval":
+        from scalecurve.tasks.lm_eval import load_lm_eval
+
+        return load_lm_eval(rest)
     return _path_tasks(ref, mode)
 
 
 def list_tasks(source: str | None = None) -> tuple[Listing, ...]:
-    """The leaves of ``source`` ("lab", "bigbench" or None for both), as cheaply as can be."""
-    if source not in (None, "lab", "bigbench"):
-        raise UserError(f"source: no listing for {source!r}; use lab or bigbench")
+    """The leaves of ``source`` (None for all that are there), as cheaply as can be."""
+    if source not in (None, *LISTED):
+        raise UserError(f"source: no listing for {source!r}; use {', '.join(LISTED)}")
     found: list[Listing] = []
-    if source != "bigbench":
+    if source in (None, "lab"):
         found += [listing for path in _lab_files() for listing in _lab_listing(path)]
-    if source != "lab":
-        from scalecurve.tasks.bigbench import installed, list_bigbench
+    if source in (None, "inverse"):
+        from scalecurve.tasks.inverse import list_inverse
 
-        if installed() or source == "bigbench":
-            found += list_bigbench()
+        found += list_inverse()
+    if source in (None, "bigbench", "emoji"):
+        from scalecurve.tasks.bigbench import installed, list_bigbench
+        from scalecurve.tasks.emoji import list_emoji
+
+        if installed() or source:
+            found += [] if source == "emoji" else list_bigbench()
+            found += [] if source == "bigbench" else list_emoji()
     return tuple(found)
 
 

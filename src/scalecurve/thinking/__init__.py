@@ -1,24 +1,32 @@
-"""WHEN to think: a quick answer, a slow one, and the controller that chooses; judged on stored outputs.
+"""WHEN to think: a quick answer, a slow one, and the controller that chooses.
 
-``Pairs`` holds fast and slow answers to the same questions. A controller is fitted on some of them (``policies``) and
-replayed on others (``replay``) without any model.
+``Thinker`` does it live. ``Pairs`` holds stored fast and slow answers to the same questions: a controller is fitted on
+some of them (``policies``) and replayed on others (``replay``, ``evaluate``) without any model.
 """
 
-from scalecurve.thinking.measures import FlipMatrix, auroc, calibration_error, flip_matrix, risk_coverage
+from scalecurve.metrics.ranking import auroc, risk_coverage
+from scalecurve.thinking.evaluate import RungReport, evaluate_run, fit_run, save_controllers
+from scalecurve.thinking.measures import FlipMatrix, calibration_error, flip_matrix
 from scalecurve.thinking.pairs import Pairs, read_bbh_outputs, read_run_pairs
-from scalecurve.thinking.policies import Controller, budgeted, calibrated, learned, threshold
-from scalecurve.thinking.replay import Outcome, baselines, front, replay
+from scalecurve.thinking.policies import budgeted, calibrated, learned, threshold, thrifty
+from scalecurve.thinking.replay import Estimate, Outcome, baselines, front, replay
+from scalecurve.thinking.thinker import Inquiry, Thinker
 
 __all__ = [
-    "Controller",
+    "Estimate",
     "FlipMatrix",
+    "Inquiry",
     "Outcome",
     "Pairs",
+    "RungReport",
+    "Thinker",
     "auroc",
     "baselines",
     "budgeted",
     "calibrated",
     "calibration_error",
+    "evaluate_run",
+    "fit_run",
     "flip_matrix",
     "front",
     "learned",
@@ -26,5 +34,7 @@ __all__ = [
     "read_run_pairs",
     "replay",
     "risk_coverage",
+    "save_controllers",
     "threshold",
+    "thrifty",
 ]

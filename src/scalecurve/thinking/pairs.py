@@ -3,43 +3,65 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalecurve.nouns import UserError
+from scalecurve.controller import Afterthoughts, Signals, signals_of
+from scalecurve.controller.signals import Texts, afterthoughts_of
+from scalecurve.nouns import Answer, UserError
 from scalecurve.prompts.extract import bbh_answer
 from scalecurve.runs import RunDirectory, read_outputs
 
+if TYPE_CHECKING:
+    import polars as pl
+
 Floats = NDArray[np.float64]
+KEY = ("family", "task", "shots", "seed", "example_id")
 _SUFFIX = "_few_shot_template_0-255000.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Arrays of one length, one entry an item.
+    """Fast and slow answers to the same items.
 
-    ``family`` is the task. ``fast`` and ``slow`` are 1 where that answer is right, else 0. ``confidence`` is the fast
-    answer's own (0–1; NaN where it was not stored), ``fast_tokens`` and ``slow_tokens`` what each answer generated.
+    ``item`` names each. ``signals`` is what the fast answers show, ``after`` what the slow ones add. ``fast`` and
+    ``slow`` are 1 where that answer is right, else 0. ``slow_cost`` is what a slow answer costs, in tokens of the rung
+    that answers fast; ``fast_work`` and ``slow_work`` are tokens read and written for either, in the same unit.
     """
 
-    family: NDArray[np.str_]
+    item: Texts
+    signals: Signals
+    after: Afterthoughts
     fast: Floats
     slow: Floats
-    confidence: Floats
-    fast_tokens: Floats
-    slow_tokens: Floats
-    agree: NDArray[np.bool_]
+    slow_cost: Floats
+    fast_work: Floats
+    slow_work: Floats
 
     def __len__(self) -> int:
         return len(self.fast)
 
+    @property
+    def family(self) -> NDArray[np.str_]:
+        return self.signals.family
+
+    @property
+    def fast_cost(self) -> Floats:
+        return self.signals.tokens
+
     def take(self, chosen: NDArray[Any]) -> Pairs:
         """The items at ``chosen`` (indices or a mask)."""
-        return Pairs(*(getattr(self, name)[chosen] for name in self.__slots__))
+        return Pairs(
+            self.item[chosen],
+            self.signals.take(chosen),
+            self.after.take(chosen),
+            *(getattr(self, field.name)[chosen] for field in fields(self)[3:]),
+        )
 
     def halves(self, seed: int = 0) -> tuple[Pairs, Pairs]:
         """A development and a held-out half: within every family, items are dealt alternately in random order."""
@@ -48,67 +70,68 @@ class Pairs:
         return self.take(np.sort(order[::2])), self.take(np.sort(order[1::2]))
 
 
+def pairs_of(
+    items: Sequence[str],
+    families: Sequence[str],
+    questions: Sequence[str],
+    fast: Sequence[Answer],
+    slow: Sequence[Answer],
+    right: Sequence[tuple[float, float]],
+    ratio: float = 1.0,
+) -> Pairs:
+    """Pairs of answers. ``right``: (fast, slow) 1 or 0; ``ratio``: parameters of the slow rung over the fast one's."""
+    signals = signals_of(fast, families, questions)
+    after = afterthoughts_of(slow, fast)
+    correct = np.asarray(right, float).reshape(-1, 2)
+    return Pairs(
+        np.asarray(items, np.str_),
+        signals,
+        after,
+        correct[:, 0],
+        correct[:, 1],
+        after.tokens * ratio,
+        np.asarray([one.prompt_tokens + one.generated_tokens for one in fast], float),
+        np.asarray([one.prompt_tokens + one.generated_tokens for one in slow], float) * ratio,
+    )
+
+
+# ── BIG-Bench Hard ───────────────────────────────────────────────────────────────────────────────────────────
 def read_bbh_outputs(folder: Path) -> Pairs:
     """The stored direct and chain-of-thought outputs of BIG-Bench Hard (``folder`` holds ``direct`` and ``cot``).
 
-    These outputs have neither tokens nor log-probabilities: tokens are words, confidence is NaN.
+    These outputs have neither tokens nor log-probabilities: tokens are words, confidence is NaN. A chain without "so
+    the answer is" has no answer and is wrong.
     """
     files = sorted((folder / "direct").glob(f"*{_SUFFIX}"))
     if not files:
         raise UserError(f"{folder}: no outputs direct/*{_SUFFIX}; give the folder codex-outputs")
-    rows: list[tuple[Any, ...]] = []
+    families: list[str] = []
+    questions: list[str] = []
+    fast: list[Answer] = []
+    slow: list[Answer] = []
+    right: list[tuple[float, float]] = []
     for file in files:
         quick, chain = _records(file), _records(folder / "cot" / file.name)
         if [one["target"] for one in quick] != [one["target"] for one in chain]:
             raise UserError(f"{file}: its targets differ from those of cot/{file.name}; take both from one release")
         for one, two in zip(quick, chain, strict=True):
-            answers = bbh_answer(one["prediction"], chain=False), bbh_answer(two["prediction"], chain=True)
-            words = len(one["prediction"].split()), len(two["prediction"].split())
+            first, second = _stored(one, chain=False), _stored(two, chain=True)
             target = bbh_answer(one["target"], chain=False)
-            family = file.name.removesuffix(_SUFFIX)
-            rows.append((family, *(a == target for a in answers), np.nan, *words, answers[0] == answers[1]))
-    return _pairs(rows)
+            families.append(file.name.removesuffix(_SUFFIX))
+            questions.append(one["input"].rpartition("\n\nQ: ")[2])
+            right.append((float(first.response == target), float(second.response == target)))
+            fast.append(first)
+            slow.append(second)
+    items = [f"{family}|{at}" for at, family in enumerate(families)]
+    return pairs_of(items, families, questions, fast, slow, right)
 
 
-def read_run_pairs(
-    run: RunDirectory, rung: str, fast: str = "direct", slow: str = "chain_of_thought", metric: str | None = None
-) -> Pairs:
-    """Items of ``run`` that ``rung`` answered under both strategies, by ``metric`` (None: each task's preferred).
-
-    Confidence is the probability of the best of the scored options, or that of the whole generated text. Items are
-    paired within (family, task, shots, seed); where shots differ between the arms there is no pair.
-    """
-    import polars as pl
-
-    key = ["family", "task", "shots", "seed", "example_id"]
-    scores = pl.read_parquet(run.scores)
-    if metric is None:
-        wanted = pl.read_parquet(run.curves).filter("preferred").select("task", "metric").unique()
-        scores = scores.join(wanted, on=["task", "metric"], how="semi")
-    else:
-        scores = scores.filter(pl.col("metric") == metric)
-    columns = ["option_logprobs", "text_logprob", "generated_tokens", "response"]
-    outputs = read_outputs(run).select(*key, "rung", "strategy", *columns).collect()
-    found = scores.filter(pl.col("rung") == rung).drop_nulls("value").join(outputs, on=[*key, "rung", "strategy"])
-    arms = (found.filter(pl.col("strategy") == name) for name in (fast, slow))
-    both = next(arms).join(next(arms), on=key, suffix="_slow").sort(key)
-    if both.is_empty():
-        raise UserError(f"{run.path}: rung {rung!r} has no item scored under both {fast} and {slow} with equal shots")
-    if not both.select(pl.col("value", "value_slow").is_in([0.0, 1.0]).all()).row(0) == (True, True):
-        raise UserError(f"{run.path}: {metric or 'the preferred metric'} is not 0 or 1 an item; name one that is")
-    rows = [
-        (
-            row["task"],
-            row["value"],
-            row["value_slow"],
-            _confidence(row["option_logprobs"], row["text_logprob"]),
-            row["generated_tokens"],
-            row["generated_tokens_slow"],
-            row["response"] is not None and row["response"] == row["response_slow"],
-        )
-        for row in both.iter_rows(named=True)
-    ]
-    return _pairs(rows)
+def _stored(record: Mapping[str, str], *, chain: bool) -> Answer:
+    text = record["prediction"]
+    found = not chain or "so the answer is" in text.lower()
+    words, read = len(text.split()), len(record["input"].split())
+    return Answer("", "", response=bbh_answer(text, chain=chain) if found else None, generated_tokens=words,
+                  prompt_tokens=read)  # fmt: skip
 
 
 def _records(file: Path) -> list[dict[str, str]]:
@@ -119,15 +142,88 @@ def _records(file: Path) -> list[dict[str, str]]:
     return found
 
 
-def _confidence(options: list[float] | None, text: float | None) -> float:
-    if options:
-        logs = np.asarray(options, float)
-        return float(1 / np.exp(logs - logs.max()).sum())
-    return float("nan") if text is None else float(np.exp(text))
+# ── Runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def read_run_pairs(
+    run: RunDirectory,
+    rung: str,
+    fast: str = "direct",
+    slow: str = "chain_of_thought",
+    metric: str | None = None,
+    *,
+    slow_rung: str | None = None,
+    frame: pl.DataFrame | None = None,
+) -> Pairs:
+    """Items of ``run`` that ``rung`` answered under both strategies, by ``metric``.
+
+    Without ``metric``: each task's preferred one, or the first it was scored by where that is not among them.
+
+    With ``slow_rung`` the second answer is that rung's, and its cost is its tokens times the ratio of the non-embedding
+    parameters. Items are paired within (family, task, shots, seed); where shots differ between the arms there is no
+    pair. ``frame`` is ``run_frame(run, metric)`` where it was read already. ``UserError`` where nothing can be paired,
+    or the metric is not 0 or 1.
+    """
+    frame = run_frame(run, metric) if frame is None else frame
+    first, second = (rung, fast), (slow_rung or rung, slow)
+    both = arm(frame, *first).join(arm(frame, *second), on=KEY, suffix="_slow").sort(KEY)
+    if both.is_empty():
+        apart = "" if slow_rung in (None, rung) else f" and {slow_rung} under {slow}"
+        said = f"under {fast}{apart}" if apart else f"under both {fast} and {slow}"
+        raise UserError(f"{run.path}: rung {rung!r} has no item scored {said} with equal shots")
+    rows = both.to_dicts()
+    if any(row[name] not in (0.0, 1.0) for row in rows for name in ("value", "value_slow")):
+        raise UserError(f"{run.path}: {metric or 'the preferred metric'} is not 0 or 1 an item; name one that is")
+    return pairs_of(
+        ["|".join(str(row[name]) for name in KEY) for row in rows],
+        [row["task"] for row in rows],
+        [row["input"] for row in rows],
+        [_answer(row, "") for row in rows],
+        [_answer(row, "_slow") for row in rows],
+        [(row["value"], row["value_slow"]) for row in rows],
+        1.0 if slow_rung in (None, rung) else parameters(run)[str(slow_rung)] / parameters(run)[rung],
+    )
 
 
-def _pairs(rows: list[tuple[Any, ...]]) -> Pairs:
-    columns = list(zip(*rows, strict=True))
-    fast, slow, confidence, fast_tokens, slow_tokens = (np.asarray(column, float) for column in columns[1:6])
-    agree = np.asarray(columns[6], bool)
-    return Pairs(np.asarray(columns[0], np.str_), fast, slow, confidence, fast_tokens, slow_tokens, agree)
+def run_frame(run: RunDirectory, metric: str | None = None) -> pl.DataFrame:
+    """Every scored answer of a run, one row an item, rung and strategy, with what controllers look at."""
+    import polars as pl
+
+    scores = pl.read_parquet(run.scores)
+    if metric is None:
+        scored = [(task["ref"], task["preferred_metric"], task["metrics"]) for task in run.read_manifest()["tasks"]]
+        rows = [(ref, preferred if preferred in metrics else metrics[0]) for ref, preferred, metrics in scored]
+        wanted = pl.DataFrame(rows, schema={"task": pl.String, "metric": pl.String}, orient="row")
+        scores = scores.join(wanted, on=["task", "metric"], how="semi")
+    else:
+        scores = scores.filter(pl.col("metric") == metric)
+    columns = ["input", "options", "option_logprobs", "text_logprob", "response", "flags"]
+    outputs = read_outputs(run).select(*KEY, "rung", "strategy", *columns, "prompt_tokens", "generated_tokens")
+    return scores.drop_nulls("value").join(outputs.collect(), on=[*KEY, "rung", "strategy"])
+
+
+def arm(frame: pl.DataFrame, rung: str, strategy: str) -> pl.DataFrame:
+    """The rows of one rung under one strategy."""
+    return frame.filter(rung=rung, strategy=strategy)
+
+
+def parameters(run: RunDirectory) -> dict[str, float]:
+    """Non-embedding parameters of the run's rungs; ``UserError`` for a run that lacks them."""
+    import polars as pl
+
+    found = pl.read_parquet(run.curves).select("rung", "params_non_embedding").unique()
+    if found["params_non_embedding"].null_count():
+        raise UserError(f"{run.path}: some rungs have no params_non_embedding; what they cost cannot be compared")
+    return dict(found.iter_rows())
+
+
+def _answer(row: Mapping[str, Any], end: str) -> Answer:
+    return Answer(
+        row["example_id"],
+        "",
+        options=tuple(row[f"options{end}"] or ()),
+        option_logprobs=tuple(row[f"option_logprobs{end}"] or ()),
+        response=row[f"response{end}"],
+        text_logprob=row[f"text_logprob{end}"],
+        prompt_tokens=row[f"prompt_tokens{end}"],
+        generated_tokens=row[f"generated_tokens{end}"],
+        flags=tuple(row[f"flags{end}"] or ()),
+    )

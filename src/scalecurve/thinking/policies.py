@@ -1,43 +1,28 @@
-"""Controllers: whether to think slowly, decided from what is known before any slow token is spent.
-
-A controller tells the expected gain in accuracy of thinking slowly about each item; an item is deferred where the gain
-is above the controller's bar. None overrides a fast answer by default: without evidence of a gain the fast one stays.
-"""
+"""Fitting controllers on stored answers: thresholds, isotonic per family, learned, and bars that save tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalecurve.nouns import UserError
+from scalecurve.controller import Calibrated, Controller, Learned, Logistic, LogLinear, Space, Threshold
+from scalecurve.controller.fitted import folds
+from scalecurve.controller.policies import Habit, Policy, columns_after, columns_before
+from scalecurve.controller.stored import worth
 from scalecurve.thinking.pairs import Pairs
 
 Floats = NDArray[np.float64]
 PRIOR = 4.0
 """Items' worth of the mean over all families that is mixed into each family's own mean."""
-
-
-@dataclass(frozen=True, slots=True)
-class Controller:
-    """``gain`` tells P(slow right) − P(fast right), one number an item; items above ``bar`` are deferred."""
-
-    name: str
-    gain: Callable[[Pairs], Floats]
-    bar: float = 0.0
-
-    def defer(self, items: Pairs) -> NDArray[np.bool_]:
-        deferred: NDArray[np.bool_] = self.gain(items) > self.bar
-        return deferred
+PENALTIES = (2.0, 10.0, 50.0, 250.0)
+FOLDS = 5
 
 
 def threshold(least: float) -> Controller:
     """Think slowly where the fast answer's confidence is below ``least`` (0–1); unknown confidence counts as none."""
-    if not 0 <= least <= 1:
-        raise UserError(f"threshold: {least} is not a confidence; use 0 to 1")
-    return Controller(f"threshold {least:g}", lambda items: least - np.nan_to_num(items.confidence, nan=0.0))
+    return Controller(Threshold(least))
 
 
 def calibrated(development: Pairs) -> Controller:
@@ -45,92 +30,176 @@ def calibrated(development: Pairs) -> Controller:
 
     Without stored confidences it becomes a task router. A family that was not seen takes the values over all.
     """
+    overall = _habit(development, None)
     names = [str(name) for name in np.unique(development.family)]
-    fits = {name: _isotonic(development.take(development.family == name), development) for name in names}
-    fallback = _isotonic(development, development)
-
-    def gain(items: Pairs) -> Floats:
-        found = np.empty(len(items))
-        for name in np.unique(items.family):
-            own = items.family == name
-            found[own] = fits.get(str(name), fallback)(items.confidence[own])
-        return found
-
-    return Controller("calibrated", gain)
+    own = {name: _habit(development.take(development.family == name), overall) for name in names}
+    return Controller(Calibrated({"": overall, **own}))
 
 
-def learned(development: Pairs, penalty: float = 1.0) -> Controller:
-    """Two ridge-penalised logistic regressions, of fast and of slow being right, on confidence, length and family."""
-    names = np.unique(development.family)
-    raw = _signals(development, names)
-    centre, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-9)
-    matrix = (raw - centre) / spread
-    fast, slow = (_logistic(matrix, right, penalty) for right in (development.fast, development.slow))
+def learned(development: Pairs) -> Controller:
+    """Ridge-penalised logistic regressions on the signals (``Learned``), all on ``development``.
 
-    def gain(items: Pairs) -> Floats:
-        design = _with_one((_signals(items, names) - centre) / spread)
-        return _sigmoid(design @ slow) - _sigmoid(design @ fast)
-
-    return Controller("learned", gain)
+    What thinking slowly is worth depends on how fast and slow answers are then reconciled. That is judged out of fold:
+    each fifth of the items by a choice fitted on the others. So are the penalties chosen.
+    """
+    return Controller(_learn(development, _penalties(development)))
 
 
 def budgeted(controller: Controller, development: Pairs, tokens: float) -> Controller:
-    """``controller`` with the least bar at which the development items spend at most ``tokens`` each on the mean."""
-    gains = controller.gain(development)
-    order = np.argsort(-gains, kind="stable")
-    spent = (development.fast_tokens.sum() + np.cumsum(development.slow_tokens[order])) / len(development)
-    last = gains[order][spent > tokens]
-    bar = max(controller.bar, float(last[0])) if len(last) else controller.bar
-    return replace(controller, name=f"{controller.name}, at most {tokens:g} tokens", bar=bar)
+    """``controller`` at the least rate at which the development items spend at most ``tokens`` each on the mean."""
+    each = worth(controller.policy, development.signals)
+    order = np.argsort(-each, kind="stable")
+    spent = (development.fast_cost.sum() + np.cumsum(development.slow_cost[order])) / len(development)
+    within = int(np.searchsorted(spent, tokens, side="right"))  # as many as can be afforded
+    rate = max(controller.rate, _between(each[order], within))
+    return replace(controller, label=f"{controller.name}, at most {tokens:g} tokens", rate=rate)
 
 
-def _isotonic(own: Pairs, everything: Pairs) -> Callable[[Floats], Floats]:
+def thrifty(development: Pairs) -> Controller:
+    """The learned controller at the greatest rate that keeps the better of always fast and always slow.
+
+    The accuracy at each rate is judged out of fold on ``development``. Of all rates the greatest is taken below which
+    no rate falls under the goal; where even rate 0 does, it stays 0.
+    """
+    penalties = _penalties(development)
+    goal = max(development.fast.mean(), development.slow.mean())
+    each, right = np.empty(len(development)), np.empty(len(development))
+    for fold in folds(len(development)):
+        rest = np.setdiff1d(np.arange(len(development)), fold)
+        policy, own = _learn(development.take(rest), penalties), development.take(fold)
+        each[fold], right[fold] = worth(policy, own.signals), settled(policy, own)
+    order = np.argsort(-each, kind="stable")
+    order = order[each[order] > 0]
+    accuracy = (development.fast.sum() + np.cumsum((right - development.fast)[order])) / len(development)
+    keeps = np.flatnonzero(accuracy < goal)
+    kept = int(keeps[-1]) + 1 if len(keeps) else 0
+    rate = _between(each[order], kept + 1) if kept < len(order) else 0.0
+    return Controller(_learn(development, penalties), rate=rate, label="learned, thrifty")
+
+
+def _between(falling: Floats, count: int) -> float:
+    """The rate above which the first ``count`` of the falling worths lie: midway to the next, and never below 0."""
+    before = falling[count - 1] if count else np.inf
+    after = falling[count] if count < len(falling) else 0.0
+    middle = (before + after) / 2 if np.isfinite(before) else after
+    return max(float(middle), 0.0)
+
+
+def settled(policy: Policy, items: Pairs) -> Floats:
+    """1 where the answer that stays after thinking slowly about each item is right."""
+    take, _ = policy.settle(items.signals, items.after)
+    return np.where(take, items.slow, items.fast)
+
+
+@dataclass(frozen=True, slots=True)
+class _Penalties:
+    """Of the regressions before and after a slow answer, and of the choice between the two."""
+
+    before: float
+    after: float
+    choice: float
+
+
+def _penalties(development: Pairs) -> _Penalties:
+    """Those of least log loss out of fold."""
+    known, seen = _matrices(development)[1::2]
+    telling = _telling(development)
+    return _Penalties(
+        before=_penalty(known, development.fast),
+        after=_penalty(seen, development.slow),
+        choice=_penalty(seen[telling], development.slow[telling]),
+    )
+
+
+def _penalty(matrix: Floats, yes: Floats) -> float:
+    """The penalty whose predictions of the items left out have the least log loss; the greatest for very few items."""
+    if len(yes) < 2 * FOLDS:
+        return PENALTIES[-1]
+    losses = []
+    for penalty in PENALTIES:
+        loss = 0.0
+        for fold in folds(len(yes), FOLDS):
+            rest = np.setdiff1d(np.arange(len(yes)), fold)
+            p = np.clip(Logistic.fit(matrix[rest], yes[rest], penalty)(matrix[fold]), 1e-6, 1 - 1e-6)
+            loss -= float(np.sum(np.where(yes[fold] > 0, np.log(p), np.log1p(-p))))
+        losses.append(loss)
+    return PENALTIES[int(np.argmin(losses))]
+
+
+def _matrices(development: Pairs) -> tuple[Space, Floats, Space, Floats]:
+    """The spaces before and after, with the items in them."""
+    columns = columns_before(development.signals)
+    before = Space.fit(*columns)
+    known = before.matrix(*columns)
+    columns = columns_after(development.signals, development.after)
+    after = Space.fit(*columns)
+    return before, known, after, after.matrix(*columns)
+
+
+def _learn(development: Pairs, penalties: _Penalties) -> Learned:
+    before, known, after, seen = _matrices(development)
+    telling = _telling(development)
+    right = np.empty(len(development))
+    for fold in folds(len(development), FOLDS):
+        among = np.setdiff1d(telling, fold)
+        choice = Logistic.fit(seen[among], development.slow[among], penalties.choice)
+        take = development.after.agree | ((choice(seen) > 0.5) & _found(development))
+        right[fold] = np.where(take, development.slow, development.fast)[fold]
+    return Learned(
+        before=before,
+        fast=Logistic.fit(known, development.fast, penalties.before),
+        slow=Logistic.fit(known, right, penalties.before),
+        tokens=LogLinear.fit(known, development.slow_cost),
+        after=after,
+        choice=Logistic.fit(seen[telling], development.slow[telling], penalties.choice),
+        last=Logistic.fit(seen, right, penalties.after),
+    )
+
+
+def _telling(items: Pairs) -> NDArray[np.intp]:
+    """Indices of the items where the answers differ and one of them is right."""
+    return np.flatnonzero((items.fast != items.slow) & ~items.after.agree)
+
+
+def _found(items: Pairs) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = items.after.answer != ""
+    return found
+
+
+def _habit(own: Pairs, overall: Habit | None) -> Habit:
+    """The record of the items ``own``, its means drawn towards those of ``overall``."""
+
+    def mean(values: Floats, name: str, place: int | None = None) -> float:
+        if overall is None:
+            return float(values.mean()) if len(values) else 0.0
+        prior = getattr(overall, name) if place is None else getattr(overall, name)[place]
+        return float((values.sum() + PRIOR * prior) / (len(values) + PRIOR))
+
+    found = _found(own)
+    agree, differ, lost = own.after.agree, found & ~own.after.agree, ~found
+    rates = mean(own.fast[differ], "differ", 0), mean(own.slow[differ], "differ", 1)
+    take = agree | (found & (rates[1] > rates[0]))
+    return Habit(
+        knots=_isotonic(own.signals.confidence, own.fast),
+        fast=mean(own.fast, "fast"),
+        settled=mean(np.where(take, own.slow, own.fast), "settled"),
+        cost=mean(own.slow_cost, "cost"),
+        agreed=mean(own.slow[agree], "agreed"),
+        differ=rates,
+        unfound=mean(own.fast[lost], "unfound"),
+    )
+
+
+def _isotonic(confidence: Floats, right: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Knots (confidence, P(right)) of the isotonic regression; those that change nothing are left out."""
     from scipy.optimize import isotonic_regression
 
-    slow = (own.slow.sum() + PRIOR * everything.slow.mean()) / (len(own) + PRIOR)
-    fast = (own.fast.sum() + PRIOR * everything.fast.mean()) / (len(own) + PRIOR)
-    known = np.isfinite(own.confidence)
+    known = np.isfinite(confidence)
     if not known.any():
-        return lambda confidence: np.full(len(confidence), slow - fast)
-    at, place = np.unique(own.confidence[known], return_inverse=True)
+        return (), ()
+    at, place = np.unique(confidence[known], return_inverse=True)
     count = np.bincount(place)
-    fit = isotonic_regression(np.bincount(place, weights=own.fast[known]) / count, weights=count).x
-
-    def gain(confidence: Floats) -> Floats:
-        right = np.interp(confidence, at, fit)
-        return np.asarray(slow - np.where(np.isfinite(confidence), right, fast), float)
-
-    return gain
-
-
-def _signals(items: Pairs, names: NDArray[np.str_]) -> Floats:
-    """Confidence, whether it is known, log length of the fast answer, and one column a family."""
-    known = np.isfinite(items.confidence)
-    own = [np.where(known, items.confidence, 0.0), known, np.log1p(items.fast_tokens)]
-    return np.column_stack([*own, *(items.family == name for name in names)]).astype(float)
-
-
-def _logistic(matrix: Floats, right: Floats, penalty: float) -> Floats:
-    """Newton's method; the constant is not penalised."""
-    design = _with_one(matrix)
-    ridge = np.diag([0.0, *[penalty] * matrix.shape[1]])
-    ridge[0, 0] = 1e-6  # keeps the step finite when all answers are right or all wrong
-    weights = np.zeros(design.shape[1])
-    for _ in range(50):
-        p = _sigmoid(design @ weights)
-        slope = design.T @ (p - right) + ridge @ weights
-        step = np.linalg.solve(design.T @ (design * (p * (1 - p))[:, None]) + ridge, slope)
-        weights -= step
-        if np.abs(step).max() < 1e-9:
-            break
-    return weights
-
-
-def _with_one(matrix: Floats) -> Floats:
-    return np.column_stack([np.ones(len(matrix)), matrix])
-
-
-def _sigmoid(x: Floats) -> Floats:
-    from scipy.special import expit
-
-    return np.asarray(expit(x), float)
+    fit = isotonic_regression(np.bincount(place, weights=right[known]) / count, weights=count).x
+    edge = np.ones(len(at), bool)
+    edge[1:-1] = (fit[1:-1] != fit[:-2]) | (fit[1:-1] != fit[2:])
+    return tuple(float(x) for x in at[edge]), tuple(float(y) for y in fit[edge])

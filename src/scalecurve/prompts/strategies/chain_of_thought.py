@@ -6,7 +6,7 @@ import re
 
 from scalecurve.nouns import Answer, Output, Request, Task
 from scalecurve.prompts.render import element
-from scalecurve.prompts.scoring import accounting, scored_fields, scoring_requests
+from scalecurve.prompts.scoring import accounting, scored_fields, spaced_requests
 from scalecurve.prompts.shots import Shot
 from scalecurve.prompts.strategy import Asking, Question, strategy
 
@@ -19,9 +19,10 @@ _CONCLUDES = re.compile(r"(?:so )?the answer is", re.IGNORECASE)
 def chain_of_thought(question: Question) -> Asking:
     """Generate a chain of steps, take the answer out of it, and score options or targets after that very chain.
 
-    Shots show their rationale. The prompt ends in "Let's think step by step." unless the shots begin otherwise.
-    Options and targets are scored after prompt + the model's chain up to its conclusion + "So the answer is", with a
-    space before each.
+    Shots show their rationale: the example's own, or that of a prompt file (``cot_prompts``). The prompt ends in "Let's
+    think step by step." unless the shots begin otherwise. Options and targets are scored after prompt + the model's
+    chain up to its conclusion + "So the answer is", with a space before each. Flags: ``bare_shots`` (a shot has no
+    rationale and shows its answer alone), ``unfinished`` (the chain was cut at ``max_tokens``).
     """
     task, query = question.task, question.query
     prompt = chain_prompt(question)
@@ -30,12 +31,13 @@ def chain_of_thought(question: Question) -> Asking:
     text = chain.texts[0]
     replies: tuple[Output, ...] = (chain,)
     outputs: dict[str, Output] = {}
-    requests = scoring_requests(question, concluded(prompt, text))
+    requests = spaced_requests(question, concluded(prompt, text))
     if requests:
-        spaced = {name: Request(r.prompt, options=tuple(" " + o for o in r.options)) for name, r in requests.items()}
-        scored = yield tuple(spaced.values())
-        outputs = dict(zip(spaced, scored, strict=True))
+        scored = yield tuple(requests.values())
+        outputs = dict(zip(requests, scored, strict=True))
         replies = (chain, *scored)
+    counted = accounting(*replies)
+    bare = ("bare_shots",) if any(not shot.example.rationale for shot in query.shots) else ()
     return Answer(
         example_id=query.example.id,
         prompt=prompt,
@@ -43,7 +45,7 @@ def chain_of_thought(question: Question) -> Asking:
         response=extract(text),
         text_logprob=sum(chain.text_logprobs[0]) if chain.text_logprobs else None,
         **scored_fields(question, outputs),
-        **accounting(*replies),
+        **(counted | {"flags": (*counted["flags"], *bare, *unfinished(chain, question.max_tokens))}),
     )
 
 
@@ -82,11 +84,19 @@ def concluded(prompt: str, text: str) -> str:
     return prompt + steps + ("" if not steps and prompt.endswith((" ", "\n")) else " ") + CONCLUSION
 
 
+def unfinished(chain: Output, max_tokens: int) -> tuple[str, ...]:
+    """The flag of a chain that was cut at ``max_tokens``."""
+    return ("unfinished",) if chain.generated_tokens >= max_tokens else ()
+
+
 def stop_strings(task: Task) -> tuple[str, ...]:
     """Where a chain ends early: at the next question, and at a line break where no known rationale has one."""
-    next_question = (task.rendering.separator + task.rendering.input_prefix).rstrip(" ")
-    stops = [next_question] if next_question else []
     rationales = [example.rationale for example in (task.worked or task.examples) if example.rationale]
-    if rationales and not any("\n" in rationale for rationale in rationales):
-        stops.append("\n")
-    return tuple(stops)
+    lines = ("\n",) if rationales and not any("\n" in rationale for rationale in rationales) else ()
+    return (*next_question(task), *lines)
+
+
+def next_question(task: Task) -> tuple[str, ...]:
+    """What the text of another question would begin with, where it begins with anything."""
+    begins = (task.rendering.separator + task.rendering.input_prefix).rstrip(" ")
+    return (begins,) if begins else ()

@@ -7,10 +7,10 @@ from scalecurve.prompts.render import build_prompt
 from scalecurve.prompts.scoring import accounting, scored_fields, scoring_requests
 from scalecurve.prompts.strategy import Asking, Question, strategy
 from scalecurve.tasks.bbh import ANSWER as BBH_ANSWER
-from scalecurve.tasks.postprocess import DEFAULT_REGEX, FIRST_LINE, postprocess
+from scalecurve.tasks.postprocess import DEFAULT_REGEX, FIRST_LINE, LAST_NUMBER, filtered, postprocess
 
 _WITHIN_A_LINE = frozenset(
-    {DEFAULT_REGEX, FIRST_LINE, BBH_ANSWER, r"[-+]?\d+", r"[^\n]+", r"[a-h][1-8]", r"[\w]+", r"[a-z]+"}
+    {DEFAULT_REGEX, FIRST_LINE, LAST_NUMBER, BBH_ANSWER, r"[-+]?\d+", r"[^\n]+", r"[a-h][1-8]", r"[\w]+", r"[a-z]+"}
 )
 """Regexes whose first match on the first line is their first match in any longer text."""
 
@@ -20,21 +20,22 @@ def direct(question: Question) -> Asking:
     """Score the options, score the targets, generate a text: each as far as it is wanted, all after one prompt.
 
     Generation ends at the first line break where that cannot change the response; a response not found on the first
-    line is looked for in a second generation that goes on to ``max_tokens``.
+    line is looked for in a second generation that goes on to ``max_tokens``. A task of lm-evaluation-harness itself
+    says where a generation ends and how it becomes the response.
     """
     task, query = question.task, question.query
     prompt = build_prompt(task, query.example, query.shots)
     requests = scoring_requests(question, prompt)
-    early = _line_is_enough(task.postprocess)
+    early = task.harness is None and _line_is_enough(task.postprocess)
     if "text" in question.wants:
-        stop = ("\n",) if early else ()
+        stop = task.harness.until if task.harness else ("\n",) if early else ()
         requests["text"] = Request(prompt, max_tokens=question.max_tokens, stop=stop, grammar=question.grammar)
     replies = yield tuple(requests.values())
     outputs = dict(zip(requests, replies, strict=True))
     text, response = None, None
     if "text" in outputs:
         text = outputs["text"].texts[0]
-        response = postprocess(text, task.postprocess)
+        response = filtered(text, task.harness.filters) if task.harness else postprocess(text, task.postprocess)
         if early and not response and task.postprocess.regex not in (FIRST_LINE, BBH_ANSWER):
             (longer,) = yield (Request(prompt, max_tokens=question.max_tokens),)
             outputs["text"], replies, text = longer, (*replies, longer), longer.texts[0]

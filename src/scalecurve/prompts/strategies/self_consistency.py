@@ -22,7 +22,8 @@ def self_consistency(question: Question) -> Asking:
     Settings: ``samples``; ``temperature`` (default 0.7); ``vote``: ``majority`` or ``probability`` (each chain weighs
     its probability, normalised by length); ``adaptive`` (default false): chains are drawn one at a time until the
     leading answer is ahead for good (``lead_probability`` ≥ .95). Ties go to the answer that came first. Chains without
-    an answer cast no vote; their number is in the flag ``unparsed:N``. Without any vote there is no response.
+    an answer cast no vote; their number is in the flag ``unparsed:N``, the winner's votes in ``votes:V/N``. Without any
+    vote there is no response.
     """
     task, wanted = question.task, setting(question, "samples", int, 10)
     vote = setting(question, "vote", str, "majority")
@@ -53,6 +54,7 @@ def self_consistency(question: Question) -> Asking:
         weights += _weights(reply, vote)
     winner = elect(answers, weights)
     unparsed = answers.count(None)
+    votes = () if winner is None else (f"votes:{answers.count(winner)}/{len(answers)}",)
     counted = accounting(*replies)
     return Answer(
         example_id=question.query.example.id,
@@ -60,7 +62,7 @@ def self_consistency(question: Question) -> Asking:
         text=texts[answers.index(winner)],
         response=winner,
         samples=tuple(texts),
-        **(counted | {"flags": (*counted["flags"], *((f"unparsed:{unparsed}",) if unparsed else ()))}),
+        **(counted | {"flags": (*counted["flags"], *votes, *((f"unparsed:{unparsed}",) if unparsed else ()))}),
     )
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from scalecurve.nouns import Answer, Output, Request
+from scalecurve.nouns import Answer, Request
 from scalecurve.prompts.render import build_prompt
-from scalecurve.prompts.scoring import accounting, scored_fields, scoring_requests
-from scalecurve.prompts.strategies.chain_of_thought import TRIGGER, stop_strings
+from scalecurve.prompts.scoring import accounting, scored_fields, spaced_requests
+from scalecurve.prompts.strategies.chain_of_thought import TRIGGER, next_question, unfinished
 from scalecurve.prompts.strategy import Asking, Question, strategy
 from scalecurve.prompts.typed import respond, setting, type_of
 
@@ -27,15 +25,12 @@ def zero_shot_cot(question: Question) -> Asking:
     kind = type_of(question)
     trigger = setting(question, "trigger", str, TRIGGER)
     prompt = build_prompt(task, query.example, query.shots) + trigger
-    (steps,) = yield (Request(prompt, max_tokens=question.max_tokens, stop=stop_strings(task)[:1]),)
+    (steps,) = yield (Request(prompt, max_tokens=question.max_tokens, stop=next_question(task)),)
     chain = steps.texts[0].rstrip()
     second = f"{prompt}{chain}\n{setting(question, 'answer_trigger', str, kind.trigger)}"
-    spaced = {
-        name: replace(request, options=tuple(" " + option for option in request.options))
-        for name, request in scoring_requests(question, second).items()
-    }
-    answer = Request(second, max_tokens=ANSWER_TOKENS, grammar=question.grammar)
-    requests = spaced | ({"text": answer} if "text" in question.wants else {})
+    requests = spaced_requests(question, second)
+    if "text" in question.wants:
+        requests["text"] = Request(second, max_tokens=ANSWER_TOKENS, grammar=question.grammar)
     replies = yield tuple(requests.values())
     outputs = dict(zip(requests, replies, strict=True))
     said = outputs["text"].texts[0] if "text" in outputs else None
@@ -46,9 +41,5 @@ def zero_shot_cot(question: Question) -> Asking:
         text=None if said is None else f"{second[len(prompt) :]}{said}",
         response=None if said is None else respond(question, said, kind, few_shot=False),
         **scored_fields(question, outputs),
-        **(counted | {"flags": (*counted["flags"], *_unfinished(steps, question.max_tokens))}),
+        **(counted | {"flags": (*counted["flags"], *unfinished(steps, question.max_tokens))}),
     )
-
-
-def _unfinished(steps: Output, max_tokens: int) -> tuple[str, ...]:
-    return ("unfinished",) if steps.generated_tokens >= max_tokens else ()

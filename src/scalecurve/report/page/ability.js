@@ -19,8 +19,8 @@ function drawAbility(index) {
   chart(figure, (width) => scoreSpec(main, width, { y: say(headline), extras: true, human: task.human,
     description: `${task.name}: ${say(headline)}. ${main.map((c) => `${seriesOf(c)}: ${shapeWord(shapeOf(c))}`).join("; ")}` }));
   const paired = addPaired(left, curves) ? ["correct_logprob", "wrong_logprob"] : [];
-  addCompanions(left, curves, metrics.filter((metric) => metric !== headline && !paired.includes(metric)));
-  addParts(page, task, index);
+  addCompanions(left, curves, metrics.filter((metric) => metric !== headline && !paired.includes(metric) && !isProbe(metric)));
+  addLadder(page, task, index);
   left.append(numbersOf(main, headline));
   const examples = el("section", { "aria-labelledby": "h-examples" }, el("h2", { id: "h-examples" }, say("examples")));
   page.append(examples);
@@ -64,11 +64,47 @@ function addPaired(page, curves) {
   chart(figure, (width) => scoreSpec(pair, Math.min(width, 720), { description: say("logprobs"), name: (curve) => `${say(curve.m)} · ${seriesOf(curve)}` }));
   return true;
 }
-function addParts(page, task, index) {
-  const own = task.name.split(": ")[0];
-  const parts = state.data.curves.filter((curve) => curve.p && curve.t !== index && state.data.tasks[curve.t].source === task.source
-    && (state.data.tasks[curve.t].parent === (task.parent || own)));
-  if (parts.length) page.append(el("h2", {}, say("subabilities")), el("ul", { class: "cards" }, ...parts.slice(0, 60).map(card)));
+// The ladder of partial abilities: probes of this ability's answers and the parts of its family, in the order in which
+// they appear. Very many parts are shown as cards instead.
+const isProbe = (metric) => metric.startsWith("probe:");
+const LADDER = 24;
+function addLadder(page, task, index) {
+  const own = task.name.split(": ")[0], tasks = state.data.tasks;
+  const kin = (t) => tasks[t].source === task.source && tasks[t].parent === (task.parent || own);
+  const steps = new Map();
+  for (const curve of state.data.curves) {
+    const probe = isProbe(curve.m) && (curve.t === index || kin(curve.t));
+    if (!probe && !(curve.p && (curve.t === index || kin(curve.t)))) continue;
+    const key = probe ? `${curve.t} ${curve.m}` : `${curve.t}`;
+    if (!steps.has(key)) steps.set(key, []);
+    steps.get(key).push(curve);
+  }
+  if (steps.size < 2) return;
+  const heading = [el("h2", { id: "h-ladder" }, say("subabilities"))];
+  if (steps.size > LADDER) {
+    page.append(...heading, el("ul", { class: "cards" }, ...[...steps.values()].flat().filter((c) => c.t !== index).slice(0, 60).map(card)));
+    return;
+  }
+  const size = (rung, i) => rung.params_non_embedding ?? rung.params_total ?? i;
+  const first = (curves) => Math.min(...curves.map((c) => (c.a === null ? Infinity : size(rungsOf(c)[c.a], c.a))));
+  const ordered = [...steps.values()].sort((a, b) => (first(a) === first(b) ? (b[0].y.at(-1) ?? 0) - (a[0].y.at(-1) ?? 0) : first(a) - first(b)));
+  const list = el("ol", { class: "grid ladder", "aria-labelledby": "h-ladder" });
+  page.append(...heading, el("p", { class: "note" }, say("ladder_note")), list);
+  for (const curves of ordered) list.append(step(curves, index));
+}
+function step(curves, index) {
+  const figure = el("div", { class: "chart small" }), curve = curves[0], task = state.data.tasks[curve.t];
+  const name = isProbe(curve.m) ? curve.m.slice("probe:".length) : task.parent ? task.name.slice(task.parent.length).replace(/^: /, "") : task.name;
+  const title = curve.t === index ? name : el("a", { href: `#/ability/${curve.t}` }, name);
+  const kind = isProbe(curve.m) ? fill("probe_of", { task: task.name }) : say(curve.m);
+  chart(figure, (width) => scoreSpec(curves, width, { small: true, unit: true, description: `${name}: ${curves.map(appears).join("; ")}` }));
+  return el("li", {}, el("h3", {}, title), el("p", { class: "soft sub" }, kind), figure,
+    ...curves.map((one) => el("p", { class: "sub" }, appears(one, curves.length > 1))));
+}
+function appears(curve, several) {
+  const arm = several ? `${seriesOf(curve)}: ` : "";
+  if (curve.c === null) return arm + shapeWord(shapeOf(curve));
+  return arm + (curve.a === null ? say("not_yet") : curve.a === 0 ? say("from_the_first") : fill("appears", { rung: rungsOf(curve)[curve.a].name }));
 }
 function numbersOf(curves, metric) {
   const rungs = unique(curves.flatMap((curve) => rungsOf(curve).map((rung) => rung.name)));

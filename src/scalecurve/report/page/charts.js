@@ -57,7 +57,12 @@ function scoreSpec(curves, width, options = {}) {
     x.scale = { type: logarithmic ? "log" : "linear", nice: false, padding: options.small ? 10 : 18,
       ...(logarithmic ? {} : { zero: false }), reverse: state.axis === "loss" };
     if (options.small && logarithmic) x.axis = { ...x.axis, values: powersOfTen(data.points.map((p) => p.x)) }; });
-  channels(spec, "y", (y) => { y.title = options.y || null; if (options.small) y.axis = { tickCount: 3 }; });
+  // Charts to be compared share the scale from 0 to 1, where scores stay within it.
+  const unit = options.unit && data.points.every((p) => p.y >= 0 && p.y <= 1);
+  const tiny = data.points.every((p) => Math.abs(p.hi) < 1e-3) && data.points.some((p) => p.hi !== 0);
+  channels(spec, "y", (y) => { y.title = options.y || null; if (options.small) y.axis = { tickCount: 3 };
+    if (tiny) y.axis = { ...y.axis, format: ".0e" };
+    if (unit) y.scale = { ...y.scale, domain: [0, 1], nice: false, clamp: true }; });
   const several = new Set(data.points.map((p) => p.series)).size > 1;
   const shown = [...new Set(data.points.map((p) => p.series))];
   const legend = several && !options.small ? { title: null, columns: perRow, labelLimit: width - 40 } : null;

@@ -14,7 +14,6 @@ from scalecurve.nouns import UserError
 from scalecurve.runs import RunDirectory
 
 load_commands()
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "pythia_evals"
 
 
 def new_layout() -> dict[str, Any]:
@@ -38,12 +37,13 @@ def write(path: Path, content: Any) -> Path:
     return path
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="Pythia's published results are not beside this checkout")
-def test_published_pythia_files_are_the_numbers_of_the_table(tmp_path: Path) -> None:
+def test_published_pythia_files_are_the_numbers_of_the_table(shared: Path, tmp_path: Path) -> None:
+    data = shared / "data" / "pythia_evals"
     run = RunDirectory(tmp_path / "run")
-    assert import_files([DATA / "raw"], run) == []
+    done = import_files([data / "raw"], run)
+    assert (done.unmatched, done.missing, done.notes, done.files) == ((), (), (), 16)
     mine = pl.read_parquet(run.curves)
-    table = pl.read_parquet(DATA / "pythia_v1_deduped.parquet").filter(pl.col("step") == 143000)
+    table = pl.read_parquet(data / "pythia_v1_deduped.parquet").filter(pl.col("step") == 143000)
     both = table.with_columns(task="lm-eval:" + pl.col("task")).join(
         mine.rename({"rung": "model"}), on=["family", "model", "shots", "task", "metric"], suffix="_mine"
     )
@@ -62,10 +62,13 @@ def test_published_pythia_files_are_the_numbers_of_the_table(tmp_path: Path) -> 
 
 def test_new_layout(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
-    assert import_files([write(tmp_path / "results_1.json", new_layout())], run) == ["me/own-1b"]
-    rows = {row["task"]: row for row in pl.read_parquet(run.curves).iter_rows(named=True)}
-    assert set(rows) == {"lm-eval:arc_easy", "lm-eval:lambada"}
-    easy, lambada = rows["lm-eval:arc_easy"], rows["lm-eval:lambada"]
+    done = import_files([write(tmp_path / "results_1.json", new_layout())], run)
+    assert [model.name for model in done.unmatched] == ["me/own-1b"]
+    assert done.missing == ("lm-eval:arc_easy f1: no finite score of 1 models (own-1b)",)
+    rows = {(row["task"], row["metric"]): row for row in pl.read_parquet(run.curves).iter_rows(named=True)}
+    assert set(rows) == {("lm-eval:arc_easy", "acc"), ("lm-eval:arc_easy", "f1"), ("lm-eval:lambada", "perplexity")}
+    assert rows["lm-eval:arc_easy", "f1"]["y"] is None  # there, and missing: never zero
+    easy, lambada = rows["lm-eval:arc_easy", "acc"], rows["lm-eval:lambada", "perplexity"]
     assert (easy["metric"], easy["y"], easy["se"], easy["n"], easy["shots"]) == ("acc", 0.5, 0.01, 100, 5)
     assert (lambada["se"], lambada["higher_is_better"], lambada["params_total"]) == (None, False, 10**9)
 
@@ -94,8 +97,8 @@ def without(*path: str) -> dict[str, Any]:
         (without("config"), "config: is missing"),
         (without("config", "model_args"), "names no model"),
         (without("n-shot", "lambada"), "shots of lambada"),
-        (without("versions"), "not in the layout of lm-eval"),
-        ({**new_layout(), "results": {}}, "no finite score"),
+        (without("versions"), "not in the layout of"),
+        ({**new_layout(), "results": {}}, "holds no score"),
         ([], "not in the layout"),
     ],
 )
@@ -103,7 +106,7 @@ def test_damage_is_one_line_and_leaves_nothing(content: Any, message: str, tmp_p
     with pytest.raises(UserError, match=message) as caught:
         import_files([write(tmp_path / "r.json", content)], RunDirectory(tmp_path / "run"))
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "run").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
 
 
 def test_cut_off_twice_and_mixed_versions(tmp_path: Path) -> None:
@@ -126,7 +129,8 @@ def test_cut_off_twice_and_mixed_versions(tmp_path: Path) -> None:
 def test_command_judges_and_names_the_line_to_add(tmp_path: Path) -> None:
     source = write(tmp_path / "results_1.json", new_layout())
     done = CliRunner().invoke(app, ["import", "auto", str(source), "--into", str(tmp_path / "run")])
-    assert done.exit_code == 0, done.output
-    assert '[[rung]] name = "own-1b"' in done.stderr
+    assert done.exit_code == 1, done.output  # done, but a score is missing
+    assert "f1: no finite score" in done.stderr
+    assert 'location = "me/own-1b"\nparams_non_embedding = …\nparams_total = 1000000000' in done.stderr
     assert RunDirectory(tmp_path / "run").verdicts.exists()
     assert CliRunner().invoke(app, ["report", str(tmp_path / "run")]).exit_code == 0

@@ -1,0 +1,34 @@
+"""What commands read of a run: its derived tables, and where its rungs lie on an axis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scalecurve.nouns import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from scalecurve.runs import RunDirectory
+
+
+def scores_and_curves(run: Path) -> tuple[RunDirectory, pl.DataFrame, pl.DataFrame]:
+    """The run with its item scores and curves. ``UserError`` when it has none yet."""
+    import polars as pl
+
+    from scalecurve.runs import open_run
+
+    directory = open_run(run)
+    if not (directory.scores.exists() and directory.curves.exists() and directory.verdicts.exists()):
+        raise UserError(f"{run}: not scored yet; finish the run, or rebuild it with `scalecurve rescore {run}`")
+    return directory, pl.read_parquet(directory.scores), pl.read_parquet(directory.curves)
+
+
+def scales_on(curves: pl.DataFrame, axis: str, run: Path) -> dict[str, float]:
+    """Rung → its value on ``axis``, of those that have one. ``UserError`` when none has."""
+    known = curves.select("rung", axis).drop_nulls().unique() if axis in curves.columns else None
+    scales = {} if known is None else {str(rung): float(x) for rung, x in known.iter_rows()}
+    if not scales:
+        raise UserError(f"--axis: no rung of {run} has a value on {axis!r}; use another, such as params_non_embedding")
+    return scales

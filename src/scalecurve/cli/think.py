@@ -1,0 +1,238 @@
+"""``scalecurve think``: ask with two systems, fit what decides between them, and judge it on a stored run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from scalecurve.cli._app import app
+
+if TYPE_CHECKING:
+    from scalecurve.nouns import Step, Trace
+    from scalecurve.thinking import Inquiry, RungReport
+
+
+class _AskByDefault(TyperGroup):
+    """``think "a question"`` is ``think ask "a question"``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        known = (*self.commands, "-h", "--help")
+        return super().parse_args(ctx, ["ask", *args] if args and args[0] not in known else args)
+
+
+think = typer.Typer(help="Two systems: answer fast, think slowly where it pays.", no_args_is_help=True,
+                    rich_markup_mode=None)  # fmt: skip
+app.add_typer(think, name="think", cls=_AskByDefault)
+
+Fast = Annotated[str, typer.Option(help="Strategy of fast answers.")]
+Slow = Annotated[str, typer.Option(help="Strategy of slow answers.")]
+Metric = Annotated[str | None, typer.Option(help="0/1 metric; each task's preferred one when not given.")]
+
+
+@think.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    model: Annotated[list[str], typer.Option(help="Model that answers; repeat for larger ones it may ask, in order.")],
+    controller: Annotated[Path | None, typer.Option(help="What decides: a file of `think fit`.")] = None,
+    below: Annotated[float | None, typer.Option(help="Or: think slowly below this confidence (0-1).")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="An answer to choose from. Repeatable.")] = None,
+    task: Annotated[str | None, typer.Option(help="Ask as this task does, e.g. lab:addition:3_digits.")] = None,
+    shots: Annotated[int, typer.Option(min=0, help="Answered examples of the task before the question.")] = 0,
+    gate: Annotated[bool, typer.Option(help="Refuse what the controller's gate holds unanswerable.")] = True,
+    abstain_below: Annotated[float | None, typer.Option(help="Withhold answers less sure than this (0-1).")] = None,
+    fast: Annotated[str, typer.Option(help="Strategy of fast answers; the controller's when not given.")] = "",
+    slow: Annotated[str, typer.Option(help="Strategy of slow answers; the controller's when not given.")] = "",
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest text.")] = 256,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    as_json: Annotated[bool, typer.Option("--json", help="The whole trace as JSON.")] = False,
+) -> None:
+    """Answer a question; every step is told on standard error as it is done, the answer on standard output."""
+    from dataclasses import asdict
+
+    from scalecurve.cli import _print
+    from scalecurve.cli._interrupt import prompt_interrupt
+    from scalecurve.nouns import UserError
+    from scalecurve.thinking import Thinker, threshold
+
+    if controller is not None and below is not None:
+        raise UserError("think: give --controller or --below, not both")
+    decides = controller if below is None else threshold(below)
+    tell = _Teller(quiet=as_json)
+    with (
+        prompt_interrupt(),
+        Thinker(model, decides, gate=gate, fast=fast, slow=slow, abstain_below=abstain_below, device=device,
+                dtype=dtype) as thinker,
+    ):  # fmt: skip
+        inquiry = _inquiry(question, tuple(option or ()), task, shots, max_tokens)
+        trace = thinker.ask([inquiry], on_step=lambda _, step: tell(step))[0]
+    if as_json:
+        totals = {name: getattr(trace, name) for name in ("prompt_tokens", "generated_tokens", "slow_tokens")}
+        print(_print.as_json(asdict(trace) | totals))
+    else:
+        tell.end(trace)
+        print(trace.response) if trace.status == "ok" else None
+    if trace.status != "ok":
+        raise typer.Exit(1)
+
+
+def _inquiry(text: str, options: tuple[str, ...], task: str | None, shots: int, max_tokens: int) -> Inquiry:
+    """The question as the task asks, with its shots, or plainly."""
+    from scalecurve.nouns import UserError
+    from scalecurve.thinking import Inquiry
+
+    if task is None:
+        if shots:
+            raise UserError("--shots: come from a task; give --task too")
+        return Inquiry(text, options, max_tokens=max_tokens)
+    from scalecurve.plan import task_ref
+    from scalecurve.prompts import draw
+    from scalecurve.tasks import load_tasks
+
+    leaves = load_tasks(task)
+    if len(leaves) > 1:
+        raise UserError(f"--task: {task} has {len(leaves)} parts; name one, as {task_ref(leaves[0])}")
+    shown = draw(leaves[0], shots, "fixed", limit=1)[0].shots if shots else ()
+    return Inquiry(text, options, shown, leaves[0], task_ref(leaves[0]), max_tokens)
+
+
+class _Teller:
+    """Steps on standard error, a line each."""
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+
+    def __call__(self, step: Step) -> None:
+        from rich.text import Text
+
+        sure = "" if step.confidence is None else f"{step.confidence:.2f}"
+        spent = f"{step.generated_tokens} tokens" if step.generated_tokens else ""
+        line = Text(f"{step.stage:<7}", style="bold cyan" if step.stage != "settle" else "bold green")
+        line.append(f"{step.who:<14} ", style="dim").append(f"{step.response!r:<18} " if step.response else " " * 19)
+        self._console.print(line.append(f"{sure:>5}  {spent:<11}").append(step.why, style="dim"), soft_wrap=True)
+
+    def end(self, trace: Trace) -> None:
+        if trace.status != "ok":
+            self._console.print(f"no answer: {trace.error or trace.status}", style="bold red", markup=False)
+        said = (
+            f"{trace.generated_tokens} tokens written, {trace.slow_tokens} of them thinking; {trace.prompt_tokens} read"
+        )
+        self._console.print(said, style="dim", markup=False)
+
+
+@think.command()
+def fit(
+    run: Annotated[Path, typer.Argument(help="Run directory with fast and slow answers to the same questions.")],
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("controller.json"),
+    kind: Annotated[str, typer.Option(help="thrifty, learned or calibrated.")] = "thrifty",
+    tokens: Annotated[float | None, typer.Option(help="Budget of generated tokens a mean question.")] = None,
+    larger: Annotated[str, typer.Option(help="Rung that smaller ones may ask.")] = "",
+    false_refusal: Annotated[
+        float | None, typer.Option(help="Share of answerable questions that a gate may refuse.")
+    ] = None,
+    fast: Fast = "direct",
+    slow: Slow = "chain_of_thought",
+    metric: Metric = None,
+) -> None:
+    """Fit what decides when to think, for every rung of a run, and keep it in a file."""
+    from scalecurve.cli._print import number, table
+    from scalecurve.runs import open_run
+    from scalecurve.thinking import fit_run, read_run_pairs, replay, save_controllers
+
+    directory = open_run(run)
+    made = fit_run(directory, kind=kind, fast=fast, slow=slow, metric=metric, tokens=tokens, larger=larger,
+                   false_refusal=false_refusal)  # fmt: skip
+    rows = []
+    for rung, controller in made.rungs.items():
+        pairs = read_run_pairs(directory, rung, fast, slow, metric)
+        found, gate = replay(controller, pairs, replicates=2), made.gate(rung)
+        refused = ["", ""] if gate is None else [number(gate.false_refusal, 2), number(gate.recall, 2)]
+        each = (pairs.fast.mean(), pairs.slow.mean(), found.accuracy.value, found.deferred, found.share.value)
+        rows.append([rung, str(len(pairs)), *(number(float(value)) for value in each), *refused])
+    save_controllers(made, out)
+    headers = ("rung", "items", "fast", "slow", "controller", "slow share", "tokens", "gate refuses", "and rightly")
+    print(table(headers, rows, right=range(1, len(headers))))
+    print(f"on the items it was fitted on, hence flattering; `scalecurve think evaluate {run}` holds half of them out")
+    print(out)
+
+
+@think.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run directory with fast and slow answers to the same questions.")],
+    rung: Annotated[list[str] | None, typer.Option(help="Only this rung. Repeatable.")] = None,
+    fast: Fast = "direct",
+    slow: Slow = "chain_of_thought",
+    metric: Metric = None,
+    seed: Annotated[int, typer.Option(help="Of the halves and the bootstrap.")] = 0,
+    chart: Annotated[Path | None, typer.Option(help="Also draw the fronts: a .svg, .png or .pdf file.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the chart: en or zh.")] = "en",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, every interval included.")] = False,
+) -> None:
+    """Accuracy against tokens on a held-out half: controllers, baselines, larger rungs, the oracle; over scale."""
+    from dataclasses import asdict
+
+    from scalecurve.cli import _print
+    from scalecurve.runs import open_run
+    from scalecurve.thinking import evaluate_run
+
+    found = evaluate_run(open_run(run), fast=fast, slow=slow, metric=metric, rungs=rung or (), seed=seed)
+    if as_json:
+        print(_print.as_json([asdict(report) for report in found]))
+    else:
+        for report in found:
+            print(_report(report))
+        print(_over_scale(found))
+    if chart is not None:
+        from scalecurve.report.figures import save
+        from scalecurve.report.fronts import draw_fronts
+
+        print(save(draw_fronts([asdict(report) for report in found], lang), chart))
+
+
+def _report(report: RungReport) -> str:
+    from scalecurve.cli._print import amount, number, table
+    from scalecurve.thinking import front
+
+    best = front([one for one in report.outcomes if one.name not in ("oracle", "least")])
+    rows = [
+        [
+            one.name,
+            number(one.accuracy.value),
+            f"{number(one.accuracy.low)} to {number(one.accuracy.high)}",
+            number(one.tokens.value, 1),
+            number(one.share.value, 2),
+            number(one.work.value, 0),
+            number(one.deferred, 2),
+            f"{one.over_slow.value:+.3f} ({one.over_slow.low:+.3f} to {one.over_slow.high:+.3f})",
+            f"{one.over_best.value:+.3f} ({one.over_best.low:+.3f} to {one.over_best.high:+.3f})",
+            "*" if one in best else "",
+        ]
+        for one in sorted(report.outcomes, key=lambda one: one.tokens.value)
+    ]
+    headers = (f"{report.rung} ({amount(report.params)}, {report.n} held out)", "accuracy", "95%", "tokens", "of slow",
+               "work", "deferred", "over slow", "over the better", "front")  # fmt: skip
+    return table(headers, rows, right=(1, 3, 4, 5, 6)) + "\n"
+
+
+def _over_scale(found: list[RungReport]) -> str:
+    from scalecurve.cli._print import amount, number, table
+
+    rows = [
+        [
+            one.rung,
+            amount(one.params),
+            *(number(value) for value in (one.flips.fast, one.flips.slow, one.flips.fixed, one.flips.broken)),
+            f"{number(one.control.value)} ({number(one.control.low)} to {number(one.control.high)})",
+            f"{number(one.doubt.value)} ({number(one.doubt.low)} to {number(one.doubt.high)})",
+            *(number(value) for value in (*one.calibration, one.selective, one.risk)),
+        ]
+        for one in found
+    ]
+    headers = ("rung", "size", "fast", "slow", "fixed", "broken", "AUROC gain", "AUROC doubt", "ECE raw", "ECE fast",
+               "ECE last", "top 80%", "AURC")  # fmt: skip
+    return table(headers, rows, right=(1, 2, 3, 4, 5, 8, 9, 10, 11, 12))

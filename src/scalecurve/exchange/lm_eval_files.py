@@ -1,0 +1,244 @@
+"""Results in the layout of lm-evaluation-harness 0.4, so that its viewers and scripts read them.
+
+    <out>/<model>/results_<time>.json             one file a model
+    <out>/<model>/samples_<task>_<time>.jsonl     one line an example: prompt, options, log-probabilities, metrics
+
+A run with several ways of asking (strategy, shots, seed) has a folder for each above the models, because the harness
+keeps one number of shots a task and file. The model's name is its family and rung, as two families may share a rung's
+name. Log-probabilities are texts, as there. What is not known is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from scalecurve import metrics as metrics_room
+from scalecurve.exchange.tidy_run import whole_folder
+from scalecurve.nouns import Answer, Cell, Example, UserError
+from scalecurve.runs import RunDirectory, read_cell, task_of
+from scalecurve.runs.parts import CELL_FIELDS
+
+Json = dict[str, Any]
+FILTER = "none"
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one model scored, asked in one way: task → metric → y, se, up; task → examples asked; task → hash."""
+
+    metrics: dict[str, dict[str, Json]] = field(default_factory=dict)
+    effective: dict[str, int] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+
+_Key = tuple[str, int, int, str, str]  # strategy, shots, seed, family, rung
+
+
+class _Places:
+    """Where each model's files go."""
+
+    def __init__(self, folder: Path, arms: Iterable[tuple[str, int, int]], when: str) -> None:
+        self.folder, self.several, self.when = folder, len(set(arms)) > 1, when
+
+    def of(self, key: _Key) -> Path:
+        strategy, shots, seed, family, rung = key
+        above = f"{strategy}_{shots}shot_seed{seed}" if self.several else ""
+        place = self.folder / above / _safe(f"{family}/{rung}")
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    @property
+    def stamp(self) -> str:
+        return re.sub(r"[+-]\d\d:\d\d$|Z$", "", self.when).replace(":", "-")
+
+
+def write_lm_eval(run: RunDirectory, out: Path) -> list[Path]:
+    """Write all models of ``run`` below ``out``, which must not exist, or be empty; the paths of the results files."""
+    manifest = run.read_manifest()
+    tasks = {record["ref"]: record for record in manifest["tasks"]}
+    rungs = {(rung["family"], rung["name"]): rung for rung in manifest["rungs"]}
+    when = manifest.get("finished") or manifest.get("created") or "1970-01-01T00:00:00+00:00"
+    with whole_folder(out) as folder:
+        read = _from_outputs if manifest["cells"] else _from_curves
+        places, found = read(run, manifest, tasks, folder, when)
+        if not found:
+            raise UserError(f"{run.path}: holds no score to export")
+        paths = []
+        for key, one in found.items():
+            path = places.of(key) / f"results_{places.stamp}.json"
+            content = _results(one, key, tasks, manifest, rungs[key[3:]], when)
+            path.write_text(json.dumps(content, ensure_ascii=False, indent=2))
+            paths.append(out / path.relative_to(folder))
+    return paths
+
+
+def task_name(ref: str) -> str:
+    """The harness's own name of a task that came from it, else ours."""
+    return ref.removeprefix("lm-eval:")
+
+
+# ── What there is ────────────────────────────────────────────────────────────────────────────────────────────
+def _from_outputs(
+    run: RunDirectory, manifest: Json, tasks: Mapping[str, Json], folder: Path, when: str
+) -> tuple[_Places, dict[_Key, _Found]]:
+    """Score the cells anew from their outputs, one at a time, and write their samples."""
+    cells = [(Cell(**{name: record[name] for name in CELL_FIELDS}), record) for record in manifest["cells"]]
+    places = _Places(folder, ((cell.strategy, cell.shots, cell.seed) for cell, _ in cells), when)
+    found: dict[_Key, _Found] = {}
+    for cell, record in cells:
+        rows = read_cell(run, cell, {int(index): key for index, key in record["parts"].items()})
+        if not rows:
+            continue
+        kept = tasks[cell.task]
+        task = task_of(kept, (example for example, _ in rows))
+        examples, answers = [example for example, _ in rows], [answer for _, answer in rows]
+        key = (cell.strategy, cell.shots, cell.seed, cell.family, cell.rung)
+        one = found.setdefault(key, _Found())
+        one.effective[cell.task] = record["examples"]
+        for metric in kept["metrics"]:
+            y, se, _ = metrics_room.aggregate(task, metric, examples, answers)
+            up = metrics_room.METRICS[metric].higher_is_better
+            one.metrics.setdefault(cell.task, {})[metric] = {"y": y, "se": se, "up": up}
+        digest = hashlib.sha256()
+        with open(places.of(key) / f"samples_{_safe(task_name(cell.task))}_{places.stamp}.jsonl", "w") as file:
+            for at, (example, answer) in enumerate(rows):
+                scores = {metric: metrics_room.score(task, example, answer, metric) for metric in kept["metrics"]}
+                line = _sample(at, example, answer, scores)
+                digest.update((line["doc_hash"] + line["prompt_hash"] + line["target_hash"]).encode())
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        one.hashes[cell.task] = digest.hexdigest()
+    return places, found
+
+
+def _from_curves(
+    run: RunDirectory, manifest: Json, tasks: Mapping[str, Json], folder: Path, when: str
+) -> tuple[_Places, dict[_Key, _Found]]:
+    """The same of a run of imported aggregates: no samples."""
+    import polars as pl
+
+    rows = pl.read_parquet(run.curves).to_dicts()
+    places = _Places(folder, ((row["strategy"], row["shots"], 0) for row in rows), when)
+    found: dict[_Key, _Found] = {}
+    for row in rows:
+        one = found.setdefault((row["strategy"], row["shots"], 0, row["family"], row["rung"]), _Found())
+        point = {"y": row["y"], "se": row["se"], "up": row["higher_is_better"]}
+        one.metrics.setdefault(row["task"], {})[row["metric"]] = point
+        if row["n"]:
+            one.effective[row["task"]] = row["n"]
+    return places, found
+
+
+# ── The files ────────────────────────────────────────────────────────────────────────────────────────────────
+def _results(found: _Found, key: _Key, tasks: Mapping[str, Json], manifest: Json, rung: Json, when: str) -> Json:
+    strategy, shots, seed, family, name = key
+    names = {ref: task_name(ref) for ref in found.metrics}
+    size, revision = rung["params_total"], rung["revision"]
+    counts = {ref: {"original": tasks[ref]["n_examples"], "effective": n} for ref, n in found.effective.items()}
+    return {
+        "results": {names[ref]: _row(names[ref], metrics) for ref, metrics in found.metrics.items()},
+        "group_subtasks": {name: [] for name in names.values()},
+        "configs": {names[ref]: _task_config(tasks[ref], names[ref], shots) for ref in names},
+        "versions": {names[ref]: _version(tasks[ref]) for ref in names},
+        "n-shot": dict.fromkeys(names.values(), shots),
+        "higher_is_better": {
+            names[ref]: {metric.partition(",")[0]: point["up"] for metric, point in metrics.items()}
+            for ref, metrics in found.metrics.items()
+        },
+        "n-samples": {names[ref]: count for ref, count in counts.items()},
+        "config": {
+            "model": "scalecurve",
+            "model_args": {"pretrained": rung["location"]} | ({"revision": revision} if revision else {}),
+            **({"model_num_parameters": size} if size else {}),
+            "fewshot_seed": seed,
+        },
+        "git_hash": None,
+        "date": datetime.fromisoformat(when).timestamp(),
+        "task_hashes": {names[ref]: digest for ref, digest in found.hashes.items()},
+        "model_source": "scalecurve",
+        "model_name": rung["location"],
+        "model_name_sanitized": _safe(f"{family}/{name}"),
+        "scalecurve": {
+            "version": manifest["scalecurve"],
+            "study": manifest["study"],
+            "strategy": strategy,
+            **{field: rung[field] for field in ("family", "name", "params_non_embedding", "training_tokens", "step")},
+        },
+    }
+
+
+def _row(name: str, metrics: Mapping[str, Json]) -> Json:
+    row: Json = {"alias": name}
+    for metric, point in metrics.items():
+        base, _, kind = metric.partition(",")
+        if point["y"] is not None:
+            row[f"{base},{kind or FILTER}"] = point["y"]
+            row[f"{base}_stderr,{kind or FILTER}"] = "N/A" if point["se"] is None else point["se"]
+    return row
+
+
+def _task_config(record: Json, name: str, shots: int) -> Json:
+    metric_list = [{"metric": metric} for metric in record["metrics"]]
+    return {"task": name, "num_fewshot": shots, "metric_list": metric_list, "metadata": {"version": _version(record)}}
+
+
+def _version(record: Json) -> str:
+    """What tells two wordings of a task apart: its fingerprint, or the version it was imported with."""
+    return str(record["fingerprint"][:12] or record["source"])
+
+
+def _sample(at: int, example: Example, answer: Answer, scores: Mapping[str, float | None]) -> Json:
+    """One line of a samples file."""
+    doc: Json = {"id": example.id, "input": example.input, "targets": list(example.targets)}
+    if example.options:
+        doc |= {"options": list(example.options), "option_scores": list(example.option_scores)}
+    continuations: tuple[str, ...] = ()
+    if answer.option_logprobs:
+        continuations = answer.options
+        scored = zip(answer.option_logprobs, answer.option_greedy, strict=True)
+        filtered: list[Any] = [[_text(logprob), str(greedy)] for logprob, greedy in scored]
+        raw = [[one] for one in filtered]
+    elif answer.text is not None:
+        filtered, raw = [answer.response or ""], [[answer.text]]
+    else:
+        continuations = example.targets if answer.target_logprobs else ()
+        filtered = [[_text(logprob)] for logprob in answer.target_logprobs]
+        raw = [[one] for one in filtered]
+    asked = [{"arg_0": answer.prompt, "arg_1": text} for text in continuations] or [{"arg_0": answer.prompt}]
+    known = {metric: value for metric, value in scores.items() if value is not None}
+    target = example.targets[0] if example.targets else ""
+    return {
+        "doc_id": at,
+        "doc": doc,
+        "target": target,
+        "arguments": {f"gen_args_{number}": arguments for number, arguments in enumerate(asked)},
+        "resps": raw,
+        "filtered_resps": filtered,
+        "filter": FILTER,
+        "metrics": list(known),
+        "doc_hash": _hash(json.dumps(doc, indent=2, ensure_ascii=False)),
+        "prompt_hash": _hash(answer.prompt),
+        "target_hash": _hash(target),
+        **({"error": answer.error} if answer.error else {}),
+        **known,
+    }
+
+
+def _text(number: float) -> str:
+    return repr(float(number)) if math.isfinite(number) else "-inf" if number < 0 else "nan"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _safe(name: str) -> str:
+    """The harness's rule for folder names."""
+    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)

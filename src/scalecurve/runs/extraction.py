@@ -1,0 +1,41 @@
+"""How often no answer was found in a generated text: such answers count as wrong, and many of them fake emergence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scalecurve.runs.directory import RunDirectory
+from scalecurve.runs.parts import CELL_FIELDS, read_outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """One cell's generated ``texts``; ``unextracted`` of them hold no answer, ``unfinished`` were cut short."""
+
+    family: str
+    rung: str
+    task: str
+    strategy: str
+    shots: int
+    seed: int
+    texts: int
+    unextracted: int
+    unfinished: int
+
+
+def extraction_of(run: RunDirectory) -> list[Extraction]:
+    """The counts of every cell of ``run`` that generated texts, the worst share first."""
+    import polars as pl
+
+    counts = (
+        read_outputs(run)
+        .filter(pl.col("text").is_not_null() & (pl.col("error") == ""))
+        .group_by(CELL_FIELDS)
+        .agg(
+            texts=pl.len(),
+            unextracted=(pl.col("response").fill_null("") == "").sum(),
+            unfinished=pl.col("flags").list.contains("unfinished").sum(),
+        )
+        .sort(pl.col("unextracted") / pl.col("texts"), *CELL_FIELDS, descending=[True] + [False] * len(CELL_FIELDS))
+    )
+    return [Extraction(**row) for row in counts.collect().iter_rows(named=True)]

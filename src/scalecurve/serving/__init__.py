@@ -1,0 +1,9 @@
+"""WHO ASKS FROM OUTSIDE: an OpenAI-compatible endpoint in front of a Thinker.
+
+``protocol`` is what goes over the wire, ``desk`` the one thread that drives the models, ``app`` the routes, ``server``
+starting and stopping.
+"""
+
+from scalecurve.serving.limits import Limits
+
+__all__ = ["Limits"]

@@ -1,0 +1,191 @@
+"""The routes: models, chat completions, completions, health."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from scalecurve.nouns import Step, Trace
+from scalecurve.serving import protocol
+from scalecurve.serving.desk import Desk, Job
+from scalecurve.serving.limits import Limits
+from scalecurve.serving.protocol import ChatRequest, CompletionRequest, Fault
+from scalecurve.thinking import Inquiry
+
+LOCAL = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
+PATIENCE = 0.25
+"""Seconds between looks at whether the asker is still there."""
+Asked = ChatRequest | CompletionRequest
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(desk: Desk, names: tuple[str, ...], limits: Limits, key: str = "", *, local: bool = True) -> FastAPI:
+    """The application. ``key``: what askers send as bearer token ("": none needed). ``local``: refuse other hosts."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+    def guarded(handler: Handler) -> Handler:
+        async def run(request: Request) -> Response:
+            try:
+                _admit(request, key, local)
+                return await handler(request)
+            except Fault as fault:
+                retry = {"Retry-After": "1"} if fault.status in (429, 503) else None
+                return JSONResponse(fault.body, fault.status, retry)
+
+        return run
+
+    async def models(request: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [_model(name) for name in names]})
+
+    async def model(request: Request) -> Response:
+        name = request.path_params["name"]
+        _known(name, names)
+        return JSONResponse(_model(name))
+
+    async def chat(request: Request) -> Response:
+        return await _answer(request, ChatRequest, "chatcmpl")
+
+    async def completions(request: Request) -> Response:
+        return await _answer(request, CompletionRequest, "cmpl")
+
+    async def health(request: Request) -> Response:
+        return JSONResponse({"status": "ok", "under_way": len(desk)})
+
+    async def nothing(request: Request) -> Response:
+        raise Fault(404, f"{request.method} {request.url.path}: not here", code="unknown_url")
+
+    async def _answer(request: Request, kind: type[ChatRequest] | type[CompletionRequest], prefix: str) -> Response:
+        asked = protocol.parse(kind, await _body(request, limits.body))
+        _known(asked.model, names)
+        talk = _Talk(desk, asked, asked.inquiry(limits.tokens), limits.seconds)
+        head = {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": asked.model}
+        if asked.stream:
+            return StreamingResponse(talk.stream(head), media_type="text/event-stream")
+        trace = await talk.trace(request)
+        return JSONResponse(protocol.whole(asked, head, trace))
+
+    app.add_route("/v1/models", guarded(models), methods=["GET"])
+    app.add_route("/v1/models/{name:path}", guarded(model), methods=["GET"])
+    app.add_route("/v1/chat/completions", guarded(chat), methods=["POST"])
+    app.add_route("/v1/completions", guarded(completions), methods=["POST"])
+    app.add_route("/health", guarded(health), methods=["GET"])
+    app.add_route("/{rest:path}", guarded(nothing), methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    return app
+
+
+class _Talk:
+    """A request at the desk, heard from the server's event loop."""
+
+    def __init__(self, desk: Desk, asked: Asked, inquiry: Inquiry, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[Step | Trace] = asyncio.Queue()
+        self._asked, self._deadline, self._seconds = asked, loop.time() + seconds, seconds
+
+        def tell(event: Step | Trace) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+        job = desk.submit(inquiry, asked.model, tell, tell)
+        if job is None:
+            raise Fault(
+                429, "too many requests under way; try again", type="rate_limit_error", code="rate_limit_exceeded"
+            )
+        self._job: Job = job
+
+    async def _next(self, wait: float) -> Step | Trace | None:
+        """The next event; None after ``wait`` seconds. ``Fault`` where the request failed or its time is up."""
+        left = self._deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            self._job.fail("timeout")
+            raise Fault(504, f"no answer within {self._seconds:g} s", type="timeout_error", code="timeout")
+        try:
+            event = await asyncio.wait_for(self._events.get(), min(wait, left))
+        except TimeoutError:
+            return None
+        if isinstance(event, Trace) and event.status == "error":
+            stopping = "stopping" in event.error
+            raise Fault(503 if stopping else 500, event.error, type="server_error")
+        return event
+
+    async def trace(self, request: Request) -> Trace:
+        """The answer in one piece; called off when the asker has left."""
+        try:
+            while True:
+                event = await self._next(PATIENCE)
+                if isinstance(event, Trace):
+                    return event
+                if event is None and await request.is_disconnected():
+                    raise Fault(499, "the asker has left")
+        finally:
+            self._job.fail("left")
+
+    async def stream(self, head: Mapping[str, Any]) -> AsyncIterator[str]:
+        """Server-sent events: an opening, every step as it is done, the answer, the end."""
+        try:
+            yield _event(protocol.opening(self._asked, head))
+            while True:
+                event = await self._next(10.0)
+                if event is None:
+                    yield ": thinking\n\n"
+                elif isinstance(event, Step):
+                    yield _event(protocol.step_piece(self._asked, head, event))
+                else:
+                    for piece in protocol.pieces(self._asked, head, event):
+                        yield _event(piece)
+                    yield "data: [DONE]\n\n"
+                    return
+        except Fault as fault:
+            yield _event(fault.body)
+        finally:  # also when the asker has left
+            self._job.fail("left")
+
+
+def _event(data: Mapping[str, Any]) -> str:
+    return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "scalecurve"}
+
+
+def _known(name: str, names: tuple[str, ...]) -> None:
+    if name not in names:
+        raise Fault(404, f"model: {name!r} is not here; use {', '.join(names)}", code="model_not_found", param="model")
+
+
+def _admit(request: Request, key: str, local: bool) -> None:
+    """``Fault`` for a wrong key, or for another site's name that points at this machine."""
+    if key:
+        sent = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(sent.encode(), key.encode()):
+            raise Fault(401, "wrong or missing API key", type="authentication_error", code="invalid_api_key")
+    elif local and not LOCAL.fullmatch(request.headers.get("host", "")):
+        raise Fault(403, "only for this machine", type="permission_error")
+
+
+async def _body(request: Request, most: int) -> Any:
+    """The JSON body of at most ``most`` bytes, whatever its header says."""
+    if "json" not in request.headers.get("content-type", ""):
+        raise Fault(400, "content-type: send application/json")
+    told = request.headers.get("content-length", "0")
+    too_large = Fault(413, f"the body is larger than {most} bytes", code="request_too_large")
+    if told.isdigit() and int(told) > most:
+        raise too_large
+    data = bytearray()
+    async for piece in request.stream():
+        data += piece
+        if len(data) > most:
+            raise too_large
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise Fault(400, "the body is not valid JSON") from None

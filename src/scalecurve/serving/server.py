@@ -1,0 +1,87 @@
+"""Starting the endpoint, and stopping it within a second or so."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from scalecurve.nouns import UserError
+from scalecurve.serving.app import build_app
+from scalecurve.serving.desk import Desk
+from scalecurve.serving.limits import Limits
+from scalecurve.thinking import Thinker
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class _Server(uvicorn.Server):
+    """Stops on SIGINT and SIGTERM with exit code 0: what is under way has the grace to end, then gets 503."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk, grace: float) -> None:
+        super().__init__(config)
+        self._desk, self._grace = desk, grace
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.should_exit = True
+        timer = threading.Timer(self._grace if len(self._desk) else 0.0, self._desk.close)
+        timer.daemon = True
+        timer.start()
+
+
+def serve(
+    thinker: Thinker, *, host: str = "127.0.0.1", port: int = 8000, limits: Limits | None = None, key: str = ""
+) -> None:
+    """Answer until SIGINT or SIGTERM. ``port`` 0 takes a free one; the address is printed once it listens.
+
+    ``UserError`` where the port cannot be had, or another host than this machine is to be served without a key.
+    """
+    limits = limits or Limits()
+    local = host in LOOPBACK
+    if not local and not key:
+        raise UserError("--host: others than this machine are served with a key only; set SCALECURVE_API_KEY")
+    desk = Desk(thinker, limits.concurrent)
+    config = uvicorn.Config(
+        build_app(desk, thinker.names, limits, key, local=local),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=int(limits.grace) + 1,
+        lifespan="off",
+    )
+    with _listening(host, port) as listener:
+        bound = listener.getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        print(f"http://{shown}:{bound}/v1  (Ctrl-C stops)", flush=True)
+        desk.open()
+        try:
+            _Server(config, desk, limits.grace).run(sockets=[listener])
+        finally:
+            desk.close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        raise UserError(f"--port: {host}:{port} cannot be used ({error}); give another or 0") from None
+    return listener

@@ -1,0 +1,1 @@
+"""One module a kind of trap; a new kind is a new module here."""

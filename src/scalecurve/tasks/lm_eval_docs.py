@@ -1,0 +1,140 @@
+"""The documents of a task of lm-evaluation-harness, from local JSON, CSV or Parquet files.
+
+Values are those the harness sees, which reads through ``datasets``: JSON and Parquet by Arrow's types (a missing key is
+None, a column of whole numbers and fractions is all fractions), CSV by pandas' (a whole number is a fraction where its
+column has a gap, "NA" and the like are None).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from scalecurve.nouns import UserError
+
+Doc = dict[str, Any]
+FORMATS = ("json", "csv", "parquet")
+_MISSING = frozenset(
+    "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split("|")
+)
+_TRUE, _FALSE = frozenset({"True", "TRUE", "true"}), frozenset({"False", "FALSE", "false"})
+
+
+def data_files(where: str, kind: Any, kwargs: Any, folder: Path) -> dict[str, list[Path]]:
+    """Split → its files, from a task's ``dataset_path`` and ``dataset_kwargs``.
+
+    Paths are beside the task's file, else relative to the working directory (where alone the harness looks for them).
+    """
+    if kind not in FORMATS:
+        raise UserError(
+            f"{where}: dataset_path: {kind!r} is not read here; "
+            f"use {', '.join(FORMATS)} with dataset_kwargs: {{data_files: …}}"
+        )
+    kwargs = kwargs or {}
+    if not isinstance(kwargs, dict) or not kwargs.get("data_files"):
+        raise UserError(f"{where}: dataset_kwargs.data_files: is missing; name the local files")
+    for key in kwargs:
+        if key not in ("data_files", "trust_remote_code"):
+            raise UserError(f"{where}: dataset_kwargs.{key}: is not supported; use data_files alone")
+    given = kwargs["data_files"]
+    splits = given if isinstance(given, dict) else {"train": given}
+    return {str(split): _paths(f"{where}: dataset_kwargs.data_files", value, folder) for split, value in splits.items()}
+
+
+def _paths(where: str, value: Any, folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for one in value if isinstance(value, list) else [value]:
+        if not isinstance(one, str):
+            raise UserError(f"{where}: must be paths")
+        if "://" in one:
+            raise UserError(f"{where}: {one}: is not a local file; download it and give its path")
+        at = Path(one).expanduser()
+        bases = [Path(at.anchor)] if at.is_absolute() else [folder, Path()]
+        pattern = str(at.relative_to(at.anchor))
+        matched = next((files for base in bases if (files := sorted(base.glob(pattern)))), [])
+        if not matched:
+            raise UserError(f"{where}: {one}: no such file beside the task's or in the working directory")
+        found += matched
+    return found
+
+
+def read_docs(kind: str, paths: Sequence[Path]) -> list[Doc]:
+    """The documents of one split, every one with every column."""
+    reader: Callable[[Path], list[Doc]] = {"json": _json, "csv": _csv, "parquet": _parquet}[kind]
+    docs = [doc for path in paths for doc in reader(path)]
+    columns = dict.fromkeys(key for doc in docs for key in doc)
+    return [{column: doc.get(column) for column in columns} for doc in docs]
+
+
+def _json(path: Path) -> list[Doc]:
+    """JSON Lines, or one JSON array of objects."""
+    import pyarrow as pa
+    from pyarrow import json as arrow_json
+
+    raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    try:
+        if raw.lstrip().startswith(b"["):
+            rows = json.loads(raw)
+            raw = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
+        options = arrow_json.ReadOptions(block_size=max(len(raw), 1 << 16))
+        table = arrow_json.read_json(io.BytesIO(raw), read_options=options)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON ({_line(error)}); mend it there") from None
+    docs: list[Doc] = table.to_pylist()
+    return docs
+
+
+def _parquet(path: Path) -> list[Doc]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        docs: list[Doc] = parquet.read_table(path).to_pylist()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path}: cannot be read as Parquet ({_line(error)})") from None
+    return docs
+
+
+def _csv(path: Path) -> list[Doc]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.reader(file, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as CSV ({_line(error)}); save it as UTF-8 CSV") from None
+    rows = [row for row in rows if row]
+    if not rows:
+        raise UserError(f"{path}: is empty; it needs a header and rows")
+    header, body = rows[0], rows[1:]
+    odd = next((at for at, row in enumerate(body, 2) if len(row) != len(header)), None)
+    if odd is not None:
+        raise UserError(f"{path}: row {odd} has {len(body[odd - 2])} fields, the header {len(header)}; mend it there")
+    columns = [_typed([row[at] for row in body]) for at in range(len(header))]
+    return [dict(zip(header, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _typed(texts: Sequence[str]) -> list[Any]:
+    """A CSV column as whole numbers, fractions, truth values or texts, whichever all its values are."""
+    known = [text for text in texts if text not in _MISSING]
+    if not known:
+        return [None] * len(texts)
+    if all(text in _TRUE or text in _FALSE for text in known):
+        return [None if text in _MISSING else text in _TRUE for text in texts]
+    for convert in (int, float):
+        try:
+            if any("_" in text for text in known):
+                break
+            values = [convert(text) for text in known]
+        except ValueError:
+            continue
+        gaps = len(known) < len(texts)
+        filled = iter(map(float, values) if gaps else values)
+        return [None if text in _MISSING else next(filled) for text in texts]
+    return [None if text in _MISSING else text for text in texts]
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]
