@@ -50,7 +50,7 @@ def lab_tables() -> tuple[dict[str, pl.DataFrame], list[str], list[str]]:
     first, second = (person.name for person in world.people[:2])
     return tables, defined, [
         f"SELECT c.job FROM model('lab-1m').person c WHERE c.name IN ('{first}', '{second}')",
-        "SELECT o.id, k.country FROM orders o JOIN model(ladder).place k ON k.name = o.town",
+        "SELECT o.id, k.country FROM orders o JOIN model(ladder).place k ON k.name = o.town USING min_accuracy .6",
         "SELECT id FROM r WHERE ai_filter('Is {} a film?', txt) AND yr = 2024 USING recall .9, precision .9",
         "SELECT ai_classify(txt, ['yes', 'no']) l, count(*) FROM r GROUP BY 1 USING model 'lab-1m'",
         "SELECT q, ai_ask(q, 'INT') a, ai_meta(ai_ask(q, 'INT')).strategy s FROM gsm "
@@ -71,8 +71,10 @@ def everyday_tables(model: str) -> tuple[dict[str, pl.DataFrame], list[str], lis
                                    "How many legs have 3 dogs?", "How many grams does Tuesday weigh?"]}),
     }  # fmt: skip
     defined = [
-        "CREATE KNOWLEDGE TABLE country (name VARCHAR KEY, capital VARCHAR)",
-        "CREATE KNOWLEDGE TABLE city (name VARCHAR KEY, country VARCHAR 'In which country is the city of {name}?')",
+        "CREATE KNOWLEDGE TABLE country (name VARCHAR KEY, capital VARCHAR) "
+        "EXAMPLES ('Spain', 'Madrid'), ('Kenya', 'Nairobi')",
+        "CREATE KNOWLEDGE TABLE city (name VARCHAR KEY, country VARCHAR 'In which country is the city of {name}?') "
+        "EXAMPLES ('Porto', 'Portugal'), ('Osaka', 'Japan')",
     ]
     return tables, defined, [
         f"SELECT c.capital FROM model('{model}').country c WHERE c.name IN ('France', 'Peru')",
@@ -100,13 +102,22 @@ def two_rungs(folder: Path, model: str) -> str:
     return str(folder / "two.toml")
 
 
+def measured(folder: Path) -> Path:
+    """A run in which the laboratory's ladder answers questions of facts, so that rungs can be chosen by it."""
+    from scalecurve import load_study, run_study
+
+    study = folder / "facts.toml"
+    study.write_text('name = "facts"\nmodels = ["lab"]\ntasks = ["lab:facts"]\nlimit = 300\n')
+    return run_study(load_study(study), folder / "facts")[0].path
+
+
 def main() -> None:
     model = sys.argv[1] if len(sys.argv) > 1 else "lab"
     with tempfile.TemporaryDirectory() as folder:
         lab = model == "lab"
         tables, defined, queries = lab_tables() if lab else everyday_tables(model)
         ladder = "" if lab else two_rungs(Path(folder), model)
-        session = Session(model, attach=tables)
+        session = Session(model, attach=tables, runs=[measured(Path(folder))] if lab else ())
         for text in defined:
             session.run(text)
         for number, text in enumerate(queries, start=1):

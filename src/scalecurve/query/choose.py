@@ -110,7 +110,8 @@ class Chooser:
                 raise UserError(f"query: min_accuracy needs USING ability 'task', a measured task like this; {known}")
             return []
         found = measured(self.abilities, ability, ladder.family, [rung.name for rung in ladder.rungs])
-        if not found and (options.ability or options.min_accuracy is not None):
+        unknown = bool(tasks) and ability not in tasks  # rather a slip of the pen than a task not measured yet
+        if not found and (unknown or options.min_accuracy is not None):
             raise UserError(
                 f"query: ability {ability!r} of {ladder.family} is not measured without shots in the runs; "
                 f"measured: {', '.join(tasks[:8]) or 'nothing'}"
