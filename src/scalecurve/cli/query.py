@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
     from scalecurve.query.session import Result
@@ -27,7 +28,7 @@ def query(
     run: Annotated[list[Path] | None, typer.Option(help="Run directory to query and to choose by. Repeatable.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the plan; ask nothing.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON, one list a statement.")] = False,
+    as_json: Json = False,
     out: Annotated[Path | None, typer.Option(help="Write the last rows to a .csv, .json or .parquet file.")] = None,
     cache: Annotated[
         Path | None, typer.Option(help="File of kept answers; default: in the user's cache folder.")
