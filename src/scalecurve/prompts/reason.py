@@ -14,12 +14,11 @@ from scalecurve.controller import Controller, Gate, Signals, said, signals_of
 from scalecurve.controller.signals import afterthoughts_of, confidence_of
 from scalecurve.controller.stored import KEEP, LARGER, SLOW
 from scalecurve.nouns import Answer, Request, Step
-from scalecurve.prompts.gate import UNANSWERABLE, dismissal_request, gate_label, gate_margin, gate_request
+from scalecurve.prompts.gate import ABSTAINED, UNANSWERABLE, dismissal_request, gate_label, gate_margin, gate_request
 from scalecurve.prompts.render import build_prompt
 from scalecurve.prompts.strategy import Asking, Question, get_strategy
 
 Note = Callable[[Step], None]
-ABSTAINED = "abstained"
 REFUSED, UNSURE, TO_LARGER = "dual:unanswerable", "dual:unsure", "dual:larger"
 
 
