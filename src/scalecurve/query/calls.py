@@ -145,15 +145,15 @@ def filled(question: str, texts: Sequence[str]) -> str:
 def question_of(what: Asked, values: Sequence[str], settings: Mapping[str, Any], *, scored: bool = True) -> Question:
     """The question that strategies ask. ``scored``: the model can score options; if not, they are shown and written."""
     kind, scored = what.kind, bool(what.kind.options) and scored
-    shown = bool(kind.options) and (what.function == "ai_classify" or not scored)
     free = what.function == "ai_complete"
-    example = Example("", what.text(values), options=kind.options)
+    asked_for = "" if scored or not kind.options else f"\nAnswer only with one of: {', '.join(kind.options)}."
+    example = Example("", what.text(values) + asked_for, options=kind.options)
     task = Task(
         "query",
         (example,),
         metrics=(),
         preferred_metric="",
-        rendering=_BARE if free else Rendering(append_choices=shown),
+        rendering=_BARE if free else Rendering(append_choices=scored and what.function == "ai_classify"),
         postprocess=Postprocess() if free else Postprocess(regex=FIRST_LINE),
         max_tokens=kind.max_tokens,
     )

@@ -110,9 +110,8 @@ class Chooser:
                 raise UserError(f"query: min_accuracy needs USING ability 'task', a measured task like this; {known}")
             return []
         found = measured(self.abilities, ability, ladder.family, [rung.name for rung in ladder.rungs])
-        unknown = bool(tasks) and not tasks_of(
-            self.abilities, ability
-        )  # rather a slip of the pen than a task not measured yet
+        # A name that fits no task is rather a slip of the pen than a task not measured yet.
+        unknown = bool(tasks) and not tasks_of(self.abilities, ability)
         if not found and (unknown or options.min_accuracy is not None):
             raise UserError(
                 f"query: ability {ability!r} of {ladder.family} is not measured without shots in the runs; "

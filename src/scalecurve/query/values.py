@@ -134,9 +134,12 @@ def _json(text: str) -> str | None:
 
 
 def _option(text: str, kind: Kind) -> Any:
-    bare = text.rstrip(".!").strip().lower()
-    found = next((option for option in kind.options if option.strip().lower() == bare), None)
-    return option_value(found, kind) if found is not None else None
+    """The longest option that ``text`` is, or says before a comma or full stop ("Yes, it is.", but not "No idea")."""
+    said = text.lower()
+    for option in sorted(kind.options, key=len, reverse=True):
+        if re.match(rf"{re.escape(option.strip().lower())}\s*([,.;:!]|\Z)", said):
+            return option_value(option, kind)
+    return None
 
 
 def option_value(option: str, kind: Kind) -> Any:
