@@ -31,10 +31,6 @@ class Known:
     high: float = 1.0
     drivers: Floats | None = None
 
-    def first(self, count: int) -> Known:
-        drivers = None if self.drivers is None else self.drivers[:, :count]
-        return Known(self.x[:count], self.y[:count], self.se[:count], self.chance, self.low, self.high, drivers)
-
 
 Method = Callable[[Known, float], float | None]
 METHODS: dict[str, Method] = {}
