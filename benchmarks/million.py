@@ -147,7 +147,10 @@ def main() -> None:
             began = time.monotonic()
             write_results(source, told.outputs)
             size = sum(file.stat().st_size for file in source.rglob("*.jsonl"))
-            print(f"{told.outputs:,} samples, {size / 1e9:.2f} GB, written in {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"{told.outputs:,} samples, {size / 1e9:.2f} GB, written in {time.monotonic() - began:.0f} s",
+                flush=True,
+            )
         steps = [
             ("import: lm-eval", ["import", "lm-eval", str(source), "--into", str(run)], run),
             ("curves", ["curves", str(run)], None),

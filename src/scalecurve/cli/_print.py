@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from scalecurve.cli._plain import plain_json
+
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Columns padded to their widest entry; those numbered in ``right`` are set flush right."""
@@ -52,7 +54,7 @@ def duration(seconds: float) -> str:
 
 def as_json(value: Any) -> str:
     """Standard JSON: infinities as the strings "inf" and "-inf", NaN as null."""
-    return json.dumps(_plain(value), ensure_ascii=False, indent=1)
+    return plain_json(json.dumps(_plain(value), ensure_ascii=False, indent=1))
 
 
 def _plain(value: Any) -> Any:

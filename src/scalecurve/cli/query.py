@@ -75,18 +75,18 @@ def _selects(statement: str) -> bool:
 
 
 def _shell(session: Any) -> None:
-    from rich.console import Console
+    import sys
 
+    from scalecurve.cli._plain import console
     from scalecurve.query.shell import run_shell
 
-    run_shell(session, Console())
+    run_shell(session, console(sys.stdout))
 
 
 def _print(results: list[Result], as_csv: bool, as_json: bool, out: Path | None) -> None:
     import sys
 
-    from rich.console import Console
-
+    from scalecurve.cli._plain import console, plain_json
     from scalecurve.nouns import UserError
     from scalecurve.query import show
 
@@ -97,14 +97,14 @@ def _print(results: list[Result], as_csv: bool, as_json: bool, out: Path | None)
         show.write(tables[-1], out)
         return
     # A file or pipe gets whole lines, whatever the width of a terminal that is not there.
-    console = Console() if sys.stdout.isatty() else Console(width=10_000, no_color=True)
+    shown = console(sys.stdout) if sys.stdout.isatty() else console(sys.stdout, width=10_000, no_color=True)
     for result in tables:
         if as_json:
-            print(show.as_json(result))
+            print(plain_json(show.as_json(result)))
         elif as_csv:
             print(show.as_csv(result), end="")
         else:
-            show.show(result, console)
+            show.show(result, shown)
 
 
 def _summarise(results: list[Result], quiet: bool) -> bool:
@@ -131,17 +131,18 @@ def _progress(quiet: bool) -> Iterator[Any]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from scalecurve.cli._plain import console, plain
+
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar = Progress(*columns, console=console(sys.stderr), transient=True)
     task = bar.add_task("", total=None, visible=False)
 
     def show(what: str, done: int, total: int) -> None:
         if not bar.live.is_started:
             bar.start()
-        bar.update(task, description=what[:60], completed=done, total=total, visible=done < total)
+        bar.update(task, description=plain(what)[:60], completed=done, total=total, visible=done < total)
 
     try:
         yield show

@@ -51,13 +51,13 @@ class _Places:
     def of(self, key: _Key) -> Path:
         strategy, shots, seed, family, rung = key
         above = f"{strategy}_{shots}shot_seed{seed}" if self.several else ""
-        place = self.folder / above / _safe(f"{family}/{rung}")
+        place = self.folder / _safe(above) / _safe(f"{family}/{rung}")
         place.mkdir(parents=True, exist_ok=True)
         return place
 
     @property
     def stamp(self) -> str:
-        return re.sub(r"[+-]\d\d:\d\d$|Z$", "", self.when).replace(":", "-")
+        return _safe(re.sub(r"[+-]\d\d:\d\d$|Z$", "", self.when).replace(":", "-"))
 
 
 def write_lm_eval(run: RunDirectory, out: Path) -> list[Path]:
@@ -240,5 +240,5 @@ def _hash(text: str) -> str:
 
 
 def _safe(name: str) -> str:
-    """The harness's rule for folder names."""
-    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)
+    """The harness's rule for folder names; a NUL, which no name can hold, goes too."""
+    return re.sub(r"[\"<>:/|\\?*\[\]\0]+", "__", name)

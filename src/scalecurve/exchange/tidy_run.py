@@ -28,6 +28,7 @@ from scalecurve.runs import RunDirectory
 from scalecurve.runs.atomic import parquet_bytes
 from scalecurve.runs.derive import AXES
 from scalecurve.runs.parts import CELL_FIELDS, part_path
+from scalecurve.strangers import parsed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -185,7 +186,7 @@ def _checked_index(folder: Path) -> dict[str, str]:
     """The files of an exported folder, all there and unchanged."""
     where = folder / INDEX
     try:
-        index = json.loads(where.read_bytes())
+        index = parsed(where.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(f"{where}: cannot be read ({error}); export the run again") from None
     if not isinstance(index, dict) or index.get("format") != FORMAT or not isinstance(index.get("files"), dict):

@@ -75,7 +75,8 @@ def with_aggregates(task: str, leaves: Sequence[TaskScore]) -> tuple[TaskScore, 
 
 def write_score_file(folder: Path, scores: ScoreFile) -> Path:
     """Write ``<folder>/<task>/results/scores_….json`` whole, and return its path."""
-    path = folder / scores.task / "results" / file_name(scores.model.model_family, scores.model.model_name)
+    task = re.sub(r"[^\w\-=.]+|^\.+$", "_", scores.task)  # a name from elsewhere leads nowhere else
+    path = folder / task / "results" / file_name(scores.model.model_family, scores.model.model_name)
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "scores": [_score_record(score) for score in scores.scores],
@@ -92,7 +93,7 @@ def read_score_file(path: Path) -> ScoreFile:
     """Read a score file (or a ``full-log_…`` file, without its queries). Non-finite scores are left out."""
     try:
         data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a readable score file ({error})") from None
     scores, task, model = (data.get(key) if isinstance(data, dict) else None for key in ("scores", "task", "model"))
     if not isinstance(scores, list) or not isinstance(task, dict) or not isinstance(model, dict):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scalecurve.nouns import Cell
 from scalecurve.report.data import Contents, Source
 from scalecurve.report.safe import PROMPT_LIMIT, TEXT_LIMIT, rounded, visible
-from scalecurve.runs.parts import CELL_FIELDS
+from scalecurve.runs.parts import CELL_FIELDS, part_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -146,8 +146,7 @@ def _cells_of(source: Source, task: str) -> list[tuple[Cell, Mapping[str, str]]]
 
 
 def _paths(source: Source, cell: Cell, parts: Mapping[str, str]) -> list[Path]:
-    folder = source.run.cell(cell)
-    paths = [folder / f"part-{int(index):05d}-{key}.parquet" for index, key in parts.items()]
+    paths = [part_path(source.run, cell, int(index), key) for index, key in parts.items()]
     return sorted(path for path in paths if path.exists())
 
 

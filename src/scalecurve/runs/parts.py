@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from scalecurve.nouns import Answer, Cell, Example, UserError
 from scalecurve.runs.atomic import parquet_bytes, write_bytes
 from scalecurve.runs.directory import RunDirectory
+from scalecurve.strangers import whole
 
 if TYPE_CHECKING:
     import polars as pl
@@ -64,14 +65,22 @@ def finished_parts(run: RunDirectory, cell: Cell) -> set[tuple[int, str]]:
 
 
 def part_path(run: RunDirectory, cell: Cell, index: int, key: str) -> Path:
+    """Where a part is. ``UserError`` for a key that is no hash: no manifest from elsewhere leads out of its run."""
+    if not re.fullmatch("[0-9a-f]{16}", key) or index < 0:
+        raise UserError(f"{run.manifest}: parts: {index}: {key!r:.60} is not the key of a part; import the run again")
     return run.cell(cell) / f"part-{index:05d}-{key}.parquet"
 
 
 def part_bytes(cell: Cell, rows: Sequence[tuple[Example, Answer]]) -> bytes:
-    """The part's file: one row for each (example, answer)."""
+    """The part's file: one row for each (example, answer). Halves of surrogate pairs become U+FFFD."""
     import polars as pl
 
-    return parquet_bytes(pl.DataFrame([_row(cell, *row) for row in rows], schema=schema(), orient="row"))
+    values = [_row(cell, *row) for row in rows]
+    try:
+        frame = pl.DataFrame(values, schema=schema(), orient="row")
+    except UnicodeEncodeError:
+        frame = pl.DataFrame([whole(row) for row in values], schema=schema(), orient="row")
+    return parquet_bytes(frame)
 
 
 def write_part(run: RunDirectory, cell: Cell, index: int, key: str, data: bytes) -> Path:
