@@ -2,9 +2,9 @@
 
     python benchmarks/million.py [FOLDER] [--outputs N] [--only NAME,NAME]
 
-Eight sizes of Pythia × 25 multiple-choice tasks × 5,000 questions, written as lm-evaluation-harness logs samples (scores
-rise with size, some sharply), then imported, judged, reported, exported, viewed and queried. In FOLDER, where one is
-given, files stay, and what is there is not made again. Bar: no command above 4 GB.
+Eight sizes of Pythia × 25 multiple-choice tasks × 5,000 questions, written as lm-evaluation-harness logs samples
+(scores rise with size, some sharply), then imported, judged, reported, exported, viewed and queried. In FOLDER, where
+one is given, files stay, and what is there is not made again. Bar: no command above 4 GB.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ WORDS = """the of river town sold before after grain letter seven north whether 
 of market claims council under three sailors measured garden nobody answered report without a distant signal""".split()
 COMMAND = [sys.executable, "-c", "from scalecurve.cli import main; main()"]
 SQL = {
-    "query: count and group": "SELECT rung, count(*) AS n, avg(prompt_tokens) AS t FROM outputs GROUP BY rung ORDER BY 1",
-    "query: scores joined with outputs": "SELECT o.rung, avg(s.value) AS v, avg(len(o.prompt)) AS letters FROM outputs o"
-    " JOIN scores s USING (rung, task, example_id) WHERE s.metric = 'acc,none' GROUP BY o.rung ORDER BY 2",
-    "query: hardest questions": "SELECT task, example_id, avg(value) AS v FROM scores WHERE metric = 'acc,none'"
+    "query: count and group": "SELECT rung, count(*) AS n, avg(prompt_tokens) AS t FROM outputs GROUP BY 1 ORDER BY 1",
+    "query: scores joined with outputs": "SELECT o.rung, avg(s.value) AS v, avg(len(o.prompt)) AS n FROM outputs o"
+    " JOIN scores s USING (rung, task, example_id) WHERE s.metric = 'acc' GROUP BY o.rung ORDER BY 2",
+    "query: hardest questions": "SELECT task, example_id, avg(value) AS v FROM scores WHERE metric = 'acc'"
     " GROUP BY ALL ORDER BY v, task, example_id LIMIT 20",
     "query: text search": "SELECT count(*) AS n FROM outputs WHERE prompt LIKE '%copper bridge%'",
 }  # fmt: skip
@@ -142,15 +142,12 @@ def main() -> None:
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = told.folder or Path(scratch)
-        source, run, kept = folder / "in", folder / "run", folder / "export"
+        source, run, kept, again = (folder / name for name in ("in", "run", "export", "again"))
         if not source.exists():
             began = time.monotonic()
             write_results(source, told.outputs)
             size = sum(file.stat().st_size for file in source.rglob("*.jsonl"))
-            print(
-                f"{told.outputs:,} samples, {size / 1e9:.2f} GB, written in {time.monotonic() - began:.0f} s",
-                flush=True,
-            )
+            print(f"{told.outputs:,} samples, {size / 1e9:.2f} GB, {time.monotonic() - began:.0f} s", flush=True)
         steps = [
             ("import: lm-eval", ["import", "lm-eval", str(source), "--into", str(run)], run),
             ("curves", ["curves", str(run)], None),
@@ -160,7 +157,7 @@ def main() -> None:
             ("scores extraction", ["scores", "extraction", str(run), "--all"], None),
             ("rescore", ["rescore", str(run)], None),
             ("export: parquet", ["export", "parquet", str(run), "--out", str(kept)], kept),
-            ("import: that export", ["import", "scalecurve", str(kept), "--into", str(folder / "again")], folder / "again"),
+            ("import: that export", ["import", "scalecurve", str(kept), "--into", str(again)], again),
             ("export: csv", ["export", "csv", str(run), "--out", str(folder / "csv")], folder / "csv"),
             ("export: lm-eval", ["export", "lm-eval", str(run), "--out", str(folder / "lm")], folder / "lm"),
             *((name, ["query", sql, "--run", str(run), "--no-cache", "--quiet"], None) for name, sql in SQL.items()),

@@ -124,12 +124,19 @@ def _read(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
         raise UserError(f"{path}: cannot be read ({reason}); delete this file and run the study again") from None
 
 
-def read_outputs(run: RunDirectory) -> pl.LazyFrame:
-    """All outputs of a run, lazily: cell fields, the answer's fields, the example's fields."""
+def read_outputs(run: RunDirectory, task: str | None = None) -> pl.LazyFrame:
+    """All outputs of a run, or of one of its tasks, lazily: cell fields, the answer's fields, the example's fields."""
     import polars as pl
 
-    paths = sorted(run.outputs.glob("*/part-*.parquet"))
+    folders = ["*"] if task is None else _folders(run, task)
+    paths = sorted(path for folder in folders for path in run.outputs.glob(f"{folder}/part-*.parquet"))
     return pl.scan_parquet(paths, hive_partitioning=False) if paths else pl.LazyFrame(schema=schema())
+
+
+def _folders(run: RunDirectory, task: str) -> list[str]:
+    """The folders of the cells of a task, by the manifest."""
+    records = (record for record in run.read_manifest()["cells"] if record["task"] == task)
+    return [Cell(**{name: record[name] for name in CELL_FIELDS}).key for record in records]
 
 
 def _row(cell: Cell, example: Example, answer: Answer) -> list[Any]:
