@@ -2,8 +2,8 @@
 
     python benchmarks/load.py [--clients N] [--requests N] [--run RUN]
 
-The servers are processes of their own. ``view`` shows RUN, or a synthetic one of 200 curves; each client opens the page, a
-task's examples and the version. ``serve`` answers with the laboratory's smallest model, asked plainly and as a thinker.
+The servers are processes of their own. ``view`` shows RUN, or a synthetic one of 200 curves; each client opens the page, the
+examples of a task and the version. ``serve`` answers with the laboratory's smallest model, asked plainly and as a thinker.
 Nothing but 200, and 429 with Retry-After, may come back.
 """
 
@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "report")]
+sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "report"))
 
 from storm import Asking, peak_megabytes, storm, summary
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,7 @@ Asking = tuple[str, Any]
 """An address and the JSON to post there (None: get)."""
 
 
-def storm(
-    clients: int, asks: Callable[[int], Sequence[Asking]], headers: Mapping[str, str] | None = None
-) -> list[Reply]:
+def storm(clients: int, asks: Callable[[int], Sequence[Asking]], **headers: str) -> list[Reply]:
     """``clients`` begin together and each makes its requests one after another, on a connection of its own each time.
 
     429 with a Retry-After of n seconds is obeyed; one without is a reply like any other.
@@ -40,7 +38,7 @@ def storm(
         import httpx
 
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        async with httpx.AsyncClient(limits=limits, timeout=120, headers=headers or {}, trust_env=False) as client:
+        async with httpx.AsyncClient(limits=limits, timeout=120, headers=headers, trust_env=False) as client:
 
             async def one(number: int) -> list[Reply]:
                 return [await _ask(client, *asking) for asking in asks(number)]
