@@ -2,9 +2,9 @@
 
     python benchmarks/load.py [--clients N] [--requests N] [--run RUN]
 
-The servers are processes of their own. ``view`` shows RUN, or a synthetic one of 200 curves; each client opens the page, the
-examples of a task and the version. ``serve`` answers with the laboratory's smallest model, asked plainly and as a thinker.
-Nothing but 200, and 429 with Retry-After, may come back.
+The servers are processes of their own. ``view`` shows RUN, or a synthetic one of 200 curves; each client opens the
+page, the examples of a task and the version. ``serve`` answers with the laboratory's smallest model, asked plainly and
+as a thinker. Nothing but 200, and 429 with Retry-After, may come back.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parent.parent / "tests"
-sys.path.insert(0, str(TESTS))
-sys.path.insert(0, str(TESTS / "report"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "report"))
 
 from storm import Asking, peak_megabytes, storm, summary
 
