@@ -31,7 +31,7 @@ def whole_json(text: str) -> str:
 
 
 def whole(value: Any) -> Any:
-    """``value`` with its texts, and those in its lists, free of halves of surrogate pairs."""
+    """``value`` with its texts, and those in its lists and tuples, free of halves of surrogate pairs."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return [whole(each) for each in value] if isinstance(value, list) else value
+    return [whole(each) for each in value] if isinstance(value, list | tuple) else value
