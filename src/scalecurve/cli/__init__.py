@@ -19,7 +19,7 @@ def main() -> None:
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = PlainStream(sys.stdout), PlainStream(sys.stderr, returns=True)
     try:
-        app()
+        app(prog_name="scalecurve")
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -33,13 +33,13 @@ def for_csv(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def json_text(value: Any) -> str | None:
-    """JSON of ``value``, which has no infinities and no NaN: they become "inf", "-inf" and null."""
+    """JSON of ``value``, which has no infinities and no NaN: they become null."""
     return None if value is None else json.dumps(_plain(value), ensure_ascii=False, default=str)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
+        return None
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list) else value
