@@ -40,14 +40,18 @@ EVIL = "\x1b]0;owned\x07\x9b31m\u202e\r../../../up"
 KEY = "sk-not-for-anyones-eyes-0123456789"
 
 
-def results(folder: Path, change: Callable[[str], str] = str, *, task: str = "t", text: str = "x") -> Path:
-    """Results and samples of one task as lm-evaluation-harness writes them, their JSON changed by ``change``."""
+def results(folder: Path, change: Callable[[str], str] = str, *, other: str = "", text: str = "x") -> Path:
+    """Results of a task t and samples with ``text``, as lm-evaluation-harness writes them, changed by ``change``.
+
+    ``other`` is a task with results only.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    tasks = ["t", *filter(None, [other])]
     found = {
-        "results": {task: {"acc,none": 0.5, "acc_stderr,none": 0.1}},
-        "versions": {task: 1},
-        "n-shot": {task: 0},
-        "n-samples": {task: {"original": 2, "effective": 2}},
+        "results": {task: {"acc,none": 0.5, "acc_stderr,none": 0.1} for task in tasks},
+        "versions": dict.fromkeys(tasks, 1),
+        "n-shot": dict.fromkeys(tasks, 0),
+        "n-samples": {task: {"original": 2, "effective": 2} for task in tasks},
         "config": {"model_args": "pretrained=EleutherAI/pythia-70m"},
     }
     (folder / "results_1.json").write_text(change(json.dumps(found)))
@@ -56,7 +60,7 @@ def results(folder: Path, change: Callable[[str], str] = str, *, task: str = "t"
         line = {"doc_id": at, "doc": {"question": text}, "target": text, "filter": "none", "metrics": ["acc"]}
         line |= {"arguments": {"gen_args_0": {"arg_0": text, "arg_1": {}}}, "resps": [[text]]}
         lines.append(change(json.dumps(line | {"filtered_resps": [text], "acc": at})) + "\n")
-    (folder / f"samples_{re.sub(r'[^a-z]', '_', task)}_1.jsonl").write_text("".join(lines))
+    (folder / "samples_t_1.jsonl").write_text("".join(lines))
     return folder
 
 
@@ -116,7 +120,7 @@ def test_keys_are_in_no_run_log_error_or_export(
 ) -> None:
     pytest.importorskip("openai")
     monkeypatch.setenv("FAR_API_KEY", f"{KEY}\n")
-    run, _ = run_study(parse_study(far(echoing), tmp_path), tmp_path / "run")
+    run, _ = run_study(parse_study(far(echoing)), tmp_path / "run")
     for name in ("parquet", "csv", "lm-eval", "model-card"):
         export(run, name, str(tmp_path / name))
     said = contents(tmp_path) + "".join(capfd.readouterr())
@@ -129,14 +133,14 @@ def test_a_password_in_an_address_is_refused_and_not_kept(tmp_path: Path) -> Non
     pytest.importorskip("openai")
     for location in (f"http://user:{KEY}@127.0.0.1:9/v1", f"http://127.0.0.1:9/v1?key={KEY}"):
         with pytest.raises(UserError, match="holds a password or a query") as caught:
-            run_study(parse_study(far(location), tmp_path), tmp_path / "run")
+            run_study(parse_study(far(location)), tmp_path / "run")
         assert KEY not in str(caught.value) + contents(tmp_path)
 
 
 def test_a_study_cannot_send_off_other_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("openai")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY)
-    study = parse_study(far("http://127.0.0.1:9/v1", api_key_env="AWS_SECRET_ACCESS_KEY"), tmp_path)
+    study = parse_study(far("http://127.0.0.1:9/v1", api_key_env="AWS_SECRET_ACCESS_KEY"))
     with pytest.raises(UserError, match="api_key_env must name a variable with API_KEY"):
         run_study(study, tmp_path / "run")
 
@@ -258,7 +262,7 @@ def test_names_from_elsewhere_lead_out_of_no_export(name: str, tmp_path: Path) -
     run = RunDirectory(inside / "run")
     scores = {"multiple_choice_grade": 0.5}
     leaf = TaskScore("../../../up", 0, scores, "multiple_choice_grade", 0.0, 1.0)
-    model = ModelData("..", "../../../up\0", "", 10, 10, 10, 0, 0)
+    model = ModelData("..", "../../../up\0", 10, 10, 10)
     import_score_files([ScoreFile("../../../up", model, (leaf,))], run)
     manifest = run.read_manifest()
     manifest["finished"] = "/../../../up"
@@ -320,7 +324,7 @@ COMMANDS = [
 
 @pytest.fixture(scope="module")
 def evil_run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    return imported(tmp_path_factory.mktemp("evil"), task=EVIL, text=EVIL)
+    return imported(tmp_path_factory.mktemp("evil"), other=EVIL, text=EVIL)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command)[:30].replace("\x1b", ""))
@@ -356,7 +360,7 @@ def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path) -> None:
     assert safe.columns == ["'=head", "n", "l"]
     assert safe["'=head"].to_list() == [*(f"'{text}" for text in texts[:7]), *texts[7:]]
     assert safe["n"].to_list() == [-1.5] * len(texts)
-    run = imported(tmp_path, task="=cmd", text="=cmd|' /C calc'!A0")
+    run = imported(tmp_path, other="=cmd", text="=cmd|' /C calc'!A0")
     export(run, "csv", str(tmp_path / "out"))
     outputs = pl.read_csv(tmp_path / "out" / "outputs.csv", infer_schema=False)
     assert set(outputs["text"]) == {"'=cmd|' /C calc'!A0"}

@@ -79,7 +79,7 @@ def part_bytes(cell: Cell, rows: Sequence[tuple[Example, Answer]]) -> bytes:
 
     columns = _columns(cell, rows)
     try:
-        frame = pl.from_arrow(_table(columns), schema=schema())
+        frame = pl.DataFrame(_table(columns), schema=schema())
     except (UnicodeEncodeError, pa.ArrowException):  # what Arrow does not take as it is
         frame = pl.DataFrame({name: whole(values) for name, values in columns.items()}, schema=schema(), strict=False)
     return parquet_bytes(frame)
@@ -159,7 +159,7 @@ def _table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     import polars as pl
     import pyarrow as pa
 
-    plain = {pl.String(): pa.large_string(), pl.Boolean(): pa.bool_()}
+    plain: dict[Any, pa.DataType] = {pl.String(): pa.large_string(), pl.Boolean(): pa.bool_()}
     plain |= {pl.Int64(): pa.int64(), pl.Float64(): pa.float64()}
 
     def kind(wanted: Any) -> pa.DataType:
