@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 PATIENCE = 60  # times a client comes back after 429
+TIMEOUT = 120.0  # seconds of one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +37,49 @@ def storm(clients: int, asks: Callable[[int], Sequence[Asking]], **headers: str)
     429 with a Retry-After of n seconds is obeyed; one without is a reply like any other.
     """
 
+    async def one(number: int) -> list[Reply]:
+        return [await _ask(address, data, headers) for address, data in asks(number)]
+
     async def main() -> list[Reply]:
-        import httpx
-
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        async with httpx.AsyncClient(limits=limits, timeout=120, headers=headers, trust_env=False) as client:
-
-            async def one(number: int) -> list[Reply]:
-                return [await _ask(client, *asking) for asking in asks(number)]
-
-            return [reply for replies in await asyncio.gather(*map(one, range(clients))) for reply in replies]
+        return [reply for replies in await asyncio.gather(*map(one, range(clients))) for reply in replies]
 
     return asyncio.run(main())
 
 
-async def _ask(client: Any, address: str, data: Any) -> Reply:
-    import httpx
-
+async def _ask(address: str, data: Any, headers: Mapping[str, str]) -> Reply:
     began, refused = time.monotonic(), 0
     while True:
         try:
-            found = await (client.get(address) if data is None else client.post(address, json=data))
-        except httpx.HTTPError as error:
+            status, told, text = await asyncio.wait_for(_exchange(address, data, headers), TIMEOUT)
+        except (OSError, TimeoutError, EOFError, LookupError, ValueError) as error:
             return Reply(0, time.monotonic() - began, repr(error), refused)
-        wait = found.headers.get("Retry-After", "")
-        if found.status_code == 429 and wait.isdigit() and refused < PATIENCE:
+        wait = told.get("retry-after", "")
+        if status == 429 and wait.isdigit() and refused < PATIENCE:
             refused += 1
             await asyncio.sleep(int(wait))
             continue
-        return Reply(found.status_code, time.monotonic() - began, found.text, refused)
+        return Reply(status, time.monotonic() - began, text, refused)
+
+
+async def _exchange(address: str, data: Any, headers: Mapping[str, str]) -> tuple[int, dict[str, str], str]:
+    """One request on a connection of its own: status, headers in lower case, body."""
+    parts = urlsplit(address)
+    body = b"" if data is None else json.dumps(data).encode()
+    told = {"Host": parts.netloc, "Connection": "close", "Content-Length": str(len(body)), **headers}
+    told |= {} if data is None else {"Content-Type": "application/json"}
+    lines = [
+        f"{'GET' if data is None else 'POST'} {parts.path} HTTP/1.1",
+        *(f"{name}: {v}" for name, v in told.items()),
+    ]
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        found = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+        text = await reader.readexactly(int(found["content-length"]))
+        return int(head[0].split()[1]), found, text.decode()
+    finally:
+        writer.close()
 
 
 def summary(replies: Sequence[Reply]) -> str:

@@ -19,7 +19,6 @@ from storm import Asking, Reply, peak_megabytes, storm
 from scalecurve.pipeline import run_study
 from scalecurve.study import parse_study
 
-pytest.importorskip("httpx")
 pytestmark = pytest.mark.slow
 SCALECURVE = Path(sys.executable).with_name("scalecurve")
 CLIENTS, SILENT = 150, 30
