@@ -61,7 +61,7 @@ def test_view_shows_many_browsers_the_same(tmp_path: Path) -> None:
         for size in (10, 100)
     ]
     study = {"name": "load", "models": models, "tasks": ["lab:addition:1_digit", "lab:remap"], "limit": 20}
-    run, _ = run_study(parse_study(study | {"bootstrap": 10}), tmp_path / "run")
+    run, _ = run_study(parse_study(study), tmp_path / "run")
     with server("view", run.path, "--no-open") as (address, process):
 
         def look(number: int) -> list[Asking]:

@@ -22,7 +22,7 @@ PARTS, ROWS, LETTERS = 8, 500, 20_000
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A small run, and in its first cell parts of 80 MB of text that packs badly."""
     folder = tmp_path_factory.mktemp("large")
-    study = {"name": "large", "models": ["mock"], "tasks": ["lab:addition:1_digit"], "limit": 5, "bootstrap": 10}
+    study = {"name": "large", "models": ["mock"], "tasks": ["lab:addition:1_digit"], "limit": 5}
     made, _ = run_study(parse_study(study), folder / "run")
     cell = Cell(**{name: made.read_manifest()["cells"][0][name] for name in CELL_FIELDS})
     for index in range(1, PARTS + 1):

@@ -66,6 +66,10 @@ def write_lm_eval(run: RunDirectory, out: Path) -> list[Path]:
     tasks = {record["ref"]: record for record in manifest["tasks"]}
     rungs = {(rung["family"], rung["name"]): rung for rung in manifest["rungs"]}
     when = manifest.get("finished") or manifest.get("created") or "1970-01-01T00:00:00+00:00"
+    try:
+        datetime.fromisoformat(when)
+    except (TypeError, ValueError):
+        raise UserError(f"{run.manifest}: finished: {when!r:.60} is no date; write it as 2026-01-31T12:00:00") from None
     with whole_folder(out) as folder:
         read = _from_outputs if manifest["cells"] else _from_curves
         places, found = read(run, manifest, tasks, folder, when)
