@@ -176,10 +176,10 @@ def test_passing_faults_are_tried_again(server: Server, faults: list[int]) -> No
 
 
 def test_lasting_faults_fail_their_request_only(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAR_KEY", "sk-secret")
+    monkeypatch.setenv("FAR_API_KEY", "sk-secret")
     server.faults = [401]
     outputs, _ = ask(
-        server, [Request("a", max_tokens=4), Request("b", max_tokens=4)], concurrency=1, api_key_env="FAR_KEY"
+        server, [Request("a", max_tokens=4), Request("b", max_tokens=4)], concurrency=1, api_key_env="FAR_API_KEY"
     )
     assert "401" in outputs[0].error
     assert "sk-secret" not in outputs[0].error

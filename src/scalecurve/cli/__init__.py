@@ -13,8 +13,11 @@ import sys
 def main() -> None:
     """Entry point of ``scalecurve``: 0 done, 1 done with something missing, 2 the user's error, 130 stopped."""
     from scalecurve.cli._app import app, load_commands
+    from scalecurve.cli._plain import PlainStream, plain
 
     load_commands()
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = PlainStream(sys.stdout), PlainStream(sys.stderr, returns=True)
     try:
         app(prog_name="scalecurve")
     except BrokenPipeError:  # the reader of our output (head, less) has gone
@@ -27,5 +30,7 @@ def main() -> None:
 
         if not isinstance(error, UserError):
             raise
-        print(f"scalecurve: {error}", file=sys.stderr)
+        print(f"scalecurve: {plain(str(error))}", file=sys.stderr)
         sys.exit(2)
+    finally:
+        sys.stdout, sys.stderr = before

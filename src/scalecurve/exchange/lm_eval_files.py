@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 
 from scalecurve import metrics as metrics_room
 from scalecurve.exchange.tidy_run import whole_folder
-from scalecurve.nouns import Answer, Cell, Example, UserError
+from scalecurve.nouns import Answer, Cell, Example, Task, UserError
 from scalecurve.runs import RunDirectory, read_cell, task_of
 from scalecurve.runs.parts import CELL_FIELDS
 
@@ -51,13 +51,13 @@ class _Places:
     def of(self, key: _Key) -> Path:
         strategy, shots, seed, family, rung = key
         above = f"{strategy}_{shots}shot_seed{seed}" if self.several else ""
-        place = self.folder / above / _safe(f"{family}/{rung}")
+        place = self.folder / _safe(above) / _safe(f"{family}/{rung}")
         place.mkdir(parents=True, exist_ok=True)
         return place
 
     @property
     def stamp(self) -> str:
-        return re.sub(r"[+-]\d\d:\d\d$|Z$", "", self.when).replace(":", "-")
+        return _safe(re.sub(r"[+-]\d\d:\d\d$|Z$", "", self.when).replace(":", "-"))
 
 
 def write_lm_eval(run: RunDirectory, out: Path) -> list[Path]:
@@ -66,6 +66,10 @@ def write_lm_eval(run: RunDirectory, out: Path) -> list[Path]:
     tasks = {record["ref"]: record for record in manifest["tasks"]}
     rungs = {(rung["family"], rung["name"]): rung for rung in manifest["rungs"]}
     when = manifest.get("finished") or manifest.get("created") or "1970-01-01T00:00:00+00:00"
+    try:
+        datetime.fromisoformat(when)
+    except (TypeError, ValueError):
+        raise UserError(f"{run.manifest}: finished: {when!r:.60} is no date; write it as 2026-01-31T12:00:00") from None
     with whole_folder(out) as folder:
         read = _from_outputs if manifest["cells"] else _from_curves
         places, found = read(run, manifest, tasks, folder, when)
@@ -99,23 +103,33 @@ def _from_outputs(
             continue
         kept = tasks[cell.task]
         task = task_of(kept, (example for example, _ in rows))
-        examples, answers = [example for example, _ in rows], [answer for _, answer in rows]
         key = (cell.strategy, cell.shots, cell.seed, cell.family, cell.rung)
         one = found.setdefault(key, _Found())
         one.effective[cell.task] = record["examples"]
-        for metric in kept["metrics"]:
-            y, se, _ = metrics_room.aggregate(task, metric, examples, answers)
-            up = metrics_room.METRICS[metric].higher_is_better
-            one.metrics.setdefault(cell.task, {})[metric] = {"y": y, "se": se, "up": up}
+        scores, one.metrics[cell.task] = _scored(task, kept["metrics"], rows)
         digest = hashlib.sha256()
         with open(places.of(key) / f"samples_{_safe(task_name(cell.task))}_{places.stamp}.jsonl", "w") as file:
             for at, (example, answer) in enumerate(rows):
-                scores = {metric: metrics_room.score(task, example, answer, metric) for metric in kept["metrics"]}
-                line = _sample(at, example, answer, scores)
+                line = _sample(at, example, answer, {metric: values[at] for metric, values in scores.items()})
                 digest.update((line["doc_hash"] + line["prompt_hash"] + line["target_hash"]).encode())
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         one.hashes[cell.task] = digest.hexdigest()
     return places, found
+
+
+def _scored(
+    task: Task, names: Iterable[str], rows: Sequence[tuple[Example, Answer]]
+) -> tuple[dict[str, list[float | None]], dict[str, Json]]:
+    """By metric: the examples' scores, and the task's. Metrics that are another harness's alone are left out."""
+    examples, answers = [example for example, _ in rows], [answer for _, answer in rows]
+    scores, found = {}, {}
+    for metric in (name for name in names if name in metrics_room.METRICS):
+        definition = metrics_room.METRICS[metric]
+        values = [metrics_room.score(task, example, answer, metric) for example, answer in rows]
+        whole = metrics_room.aggregate(task, metric, examples, answers) if definition.corpus else None
+        y, se, _ = whole or metrics_room.summary(metric, values)
+        scores[metric], found[metric] = values, {"y": y, "se": se, "up": definition.higher_is_better}
+    return scores, found
 
 
 def _from_curves(
@@ -240,5 +254,5 @@ def _hash(text: str) -> str:
 
 
 def _safe(name: str) -> str:
-    """The harness's rule for folder names."""
-    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)
+    """The harness's rule for folder names; a NUL, which no name can hold, goes too."""
+    return re.sub(r"[\"<>:/|\\?*\[\]\0]+", "__", name)

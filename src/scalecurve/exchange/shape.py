@@ -153,8 +153,12 @@ def all_readers() -> dict[str, Reader]:
 
 def finite(value: Any) -> float | None:
     """A finite number, or None for anything else ("N/A", NaN, missing)."""
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if usable else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of more than 308 digits
+        return None
 
 
 def item_score(value: Any) -> float | None:

@@ -7,7 +7,7 @@
     <folder>/curves.parquet     one row a point; verdicts.parquet: one row a curve
     <folder>/manifest.json, study.toml    as they are in the run
 
-``csv`` writes the same tables as text; lists become JSON. Only ``parquet`` is read back.
+``csv`` writes the same tables as text, see ``runs.csv_table``. Only ``parquet`` is read back.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from scalecurve import __version__
 from scalecurve.nouns import Cell, UserError
 from scalecurve.runs import RunDirectory
 from scalecurve.runs.atomic import parquet_bytes
+from scalecurve.runs.csv_table import for_csv
 from scalecurve.runs.derive import AXES
 from scalecurve.runs.parts import CELL_FIELDS, part_path
+from scalecurve.strangers import parsed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,9 +61,9 @@ def write_csv_tables(run: RunDirectory, out: Path) -> list[Path]:
         with path.open("wb") as file:
             for number, part in enumerate(_parts(run)):
                 frame = _with_part(pl.scan_parquet(part, hive_partitioning=False), part).collect()
-                _flat(frame).write_csv(file, include_header=not number)
+                for_csv(frame).write_csv(file, include_header=not number)
 
-    return _write(run, out, "csv", outputs, lambda frame, path: _flat(frame).write_csv(path))
+    return _write(run, out, "csv", outputs, lambda frame, path: for_csv(frame).write_csv(path))
 
 
 def _write(
@@ -122,19 +124,6 @@ def _placed(scores: pl.DataFrame, rungs: list[dict[str, Any]]) -> pl.DataFrame:
     return scores.join(places, on=["family", "rung"], how="left", maintain_order="left")
 
 
-def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Lists as JSON texts, as CSV has no lists."""
-    import polars as pl
-
-    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    texts = {name: [_json(value) for value in frame[name].to_list()] for name in lists}
-    return frame.with_columns(pl.Series(name, values, dtype=pl.String) for name, values in texts.items())
-
-
-def _json(value: list[Any] | None) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
-
-
 # ── In ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def is_tidy_run(path: Path) -> bool:
     """Whether ``path`` is a folder that ``write_parquet_tables`` made."""
@@ -185,7 +174,7 @@ def _checked_index(folder: Path) -> dict[str, str]:
     """The files of an exported folder, all there and unchanged."""
     where = folder / INDEX
     try:
-        index = json.loads(where.read_bytes())
+        index = parsed(where.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(f"{where}: cannot be read ({error}); export the run again") from None
     if not isinstance(index, dict) or index.get("format") != FORMAT or not isinstance(index.get("files"), dict):

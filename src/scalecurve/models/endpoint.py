@@ -18,6 +18,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from scalecurve.nouns import Output, Request, Rung, UserError
 
@@ -51,7 +52,7 @@ class EndpointModel:
         self.name = rung.name
         self.options = _options(rung)
         self.scores = not self.options["chat"]
-        self._key = os.environ.get(self.options["api_key_env"], "")
+        self._key = os.environ.get(self.options["api_key_env"], "").strip()
         identity = [rung.location, self.options["model"], self.options["chat"], rung.revision]
         identity += [self.options["system"]] if self.options["system"] else []
         self.fingerprint = hashlib.sha256(json.dumps(["endpoint", *identity]).encode()).hexdigest()
@@ -98,8 +99,9 @@ class EndpointModel:
             return Output(error=self._clean(f"{type(error).__name__}: {error}"))
 
     def _clean(self, text: str) -> str:
-        text = " ".join(text.split())[:300]
-        return text.replace(self._key, "…") if self._key else text
+        """One line without the key, as far as a server repeats it."""
+        text = " ".join(text.split())
+        return (text.replace(self._key, "…") if self._key else text)[:300]
 
     # ── Scoring ─────────────────────────────────────────────────────────────────────────────────────────────
     async def _score(self, client: Any, request: Request) -> Output:
@@ -209,6 +211,12 @@ def _options(rung: Rung) -> dict[str, Any]:
         raise UserError(
             f"{rung.name}: location: {rung.location} is not a URL; give the server's, as http://host:8000/v1"
         )
+    address = urlsplit(rung.location)
+    if address.username is not None or address.password is not None or address.query:
+        raise UserError(
+            f"{rung.name}: location: holds a password or a query, which runs would keep; leave it out and put the key "
+            "into the environment variable that options name as api_key_env"
+        )
     for key, value in rung.options.items():
         if key not in DEFAULTS:
             raise UserError(f"{rung.name}: options: unknown {key!r}; known: {', '.join(sorted(DEFAULTS))}")
@@ -219,6 +227,8 @@ def _options(rung: Rung) -> dict[str, Any]:
     options["model"] = options["model"] or rung.name
     if options["system"] and not options["chat"]:
         raise UserError(f"{rung.name}: options: system needs chat = true")
+    if "API_KEY" not in options["api_key_env"]:  # a study of somebody else's must not send off any other secret
+        raise UserError(f"{rung.name}: options: api_key_env must name a variable with API_KEY in its name")
     if options["concurrency"] < 1:
         raise UserError(f"{rung.name}: options: concurrency must be 1 or more")
     return options
