@@ -8,12 +8,14 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import polars as pl
 import pytest
 
 from scalecurve.exchange import import_files
+from scalecurve.exchange.zipped import Archive
 from scalecurve.nouns import UserError
 from scalecurve.runs import RunDirectory, read_outputs
 from scalecurve.runs.atomic import whole_directory
@@ -127,6 +129,20 @@ def test_damage_of_other_formats(name: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_damage_of_a_deflated_member(seed: int, tmp_path: Path) -> None:
+    """zlib has errors of its own, and damaged heads ask for compressions that nobody knows."""
+    path, random = tmp_path / "log.eval", Random(seed)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.json", json.dumps([random.random() for _ in range(200)]))
+    data = bytearray(path.read_bytes())
+    for _ in range(3):
+        data[random.randrange(45, len(data) // 2)] ^= 1 + random.randrange(255)
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"log.eval: header.json: cannot be read"):
+        Archive(path).json("header.json")
+
+
 def test_scores_and_log_probabilities_that_are_not_finite(lab: Path, tmp_path: Path) -> None:
     """-inf is a log-probability, nan and inf are not; a NaN score is counted, and never zero."""
 
@@ -210,7 +226,7 @@ def test_a_directory_that_is_there(lab: Path, tmp_path: Path) -> None:
         import_files([lab], run)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine").touch()
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         import_files([lab], RunDirectory(tmp_path / "other"))
 
 

@@ -40,7 +40,7 @@ class Source:
             if self.path.stat().st_size > LARGEST_RESULT:
                 raise UserError(f"{self.path}: too large for a file of results; is it in its harness's own folder?")
             return json.loads(self.path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             why = f"cannot be read as JSON ({error}); the file may be cut off, copy it again"
             raise UserError(f"{self.path}: {why}") from None
 

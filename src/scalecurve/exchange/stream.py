@@ -36,7 +36,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         why = "is cut off" if not line.endswith(b"\n") else "is not JSON"
         raise UserError(f"{path}: line {number}: {why}; copy the file again") from None
     if not isinstance(found, dict):
@@ -161,6 +161,8 @@ class _Cursor:
                 if self.more():
                     continue
                 raise UserError(f"{self.path}: is cut off or not JSON; copy the file again") from None
+            except RecursionError:
+                raise UserError(f"{self.path}: is nested too deeply to be a file of results") from None
             if isinstance(found, int | float) and end + 3 > len(self.text) and self.more():
                 continue  # a number may go on in the next chunk
             self.at = end

@@ -158,4 +158,5 @@ def serve(
     try:
         return ThreadingHTTPServer((HOST, port), _handler(view)), view
     except OSError as error:
+        view.close()
         raise UserError(f"--port: {port} cannot be used ({error.strerror}); give another or 0") from None
