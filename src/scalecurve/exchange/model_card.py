@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scalecurve.exchange.tidy_run import whole_folder
 from scalecurve.nouns import UserError
 from scalecurve.runs import RunDirectory
+from scalecurve.runs.atomic import whole_directory
 
 Json = dict[str, Any]
 TASK_TYPE = "text-generation"
@@ -28,7 +28,7 @@ def write_model_cards(run: RunDirectory, out: Path, metrics: Sequence[str] = ())
     import yaml
 
     cards = model_indices(run, metrics)
-    with whole_folder(out) as folder:
+    with whole_directory(out) as folder:
         for name, index in cards.items():
             (folder / name).mkdir()
             text = yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=True, width=120)

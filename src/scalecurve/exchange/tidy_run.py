@@ -13,11 +13,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from scalecurve import __version__
 from scalecurve.nouns import Cell, UserError
 from scalecurve.runs import RunDirectory
-from scalecurve.runs.atomic import parquet_bytes
+from scalecurve.runs.atomic import parquet_bytes, whole_directory
 from scalecurve.runs.csv_table import for_csv
 from scalecurve.runs.derive import AXES
 from scalecurve.runs.parts import CELL_FIELDS, part_path
@@ -76,7 +74,7 @@ def _write(
     import polars as pl
 
     manifest = run.read_manifest()
-    with whole_folder(out) as folder:
+    with whole_directory(out) as folder:
         if _parts(run):
             outputs(folder / f"outputs.{kind}")
         if run.scores.exists():
@@ -89,7 +87,7 @@ def _write(
                 shutil.copyfile(file, folder / file.name)
         files = {path.name: _hash(path) for path in sorted(folder.iterdir())}
         index = {"format": FORMAT, "version": VERSION, "kind": kind, "scalecurve": __version__, "files": files}
-        (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
+        (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     return [out / name for name in (*files, INDEX)]
 
 
@@ -138,9 +136,7 @@ def read_tidy_run(folder: Path, run: RunDirectory) -> None:
     import polars as pl
 
     files = _checked_index(folder)
-    if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-        raise UserError(f"{run.path}: exists already; give another directory")
-    with whole_folder(run.path) as made:
+    with whole_directory(run.path) as made:
         copy = RunDirectory(made)
         for name in ("manifest.json", "study.toml", "curves.parquet", "verdicts.parquet"):
             if name in files:
@@ -197,20 +193,3 @@ def _checked_index(folder: Path) -> dict[str, str]:
 def _hash(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """A folder that appears as ``target`` when all of it is written, and else leaves nothing."""
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target}: exists already; give a new or empty folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    made = target.parent / f".{target.name}.{os.getpid()}.tmp"
-    made.mkdir()
-    try:
-        yield made
-        if target.exists():
-            target.rmdir()
-        made.rename(target)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)

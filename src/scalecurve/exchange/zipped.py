@@ -42,7 +42,7 @@ class Archive:
             raise UserError(f"{self.path}: {name}: is larger than {LARGEST_MEMBER >> 20} MB unpacked; leave it out")
         try:
             return parsed(self._bytes(info))
-        except (OSError, ValueError, struct.error, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile) as error:
             raise UserError(f"{self.path}: {name}: cannot be read ({error}); copy the archive again") from None
 
     def _bytes(self, info: zipfile.ZipInfo) -> bytes:

@@ -110,13 +110,19 @@ def _missing(path: Path, files: set[str]) -> str:
         index = _json(path / _INDEX)
         if index is None:
             return f"{_INDEX} is not complete"
-        wanted = sorted(set(index.get("weight_map", {}).values()))
+        placed = index.get("weight_map")
+        if not isinstance(placed, dict):
+            raise _Broken(f"{_INDEX} has no weight_map")
+        wanted = sorted(set(map(str, placed.values())))
     if not wanted:
         return "its weights (.safetensors) are missing"
     for name in wanted:
         if name not in files:
             return f"{name} is missing"
-        lacks = _unfinished(path / name)
+        try:
+            lacks = _unfinished(path / name)
+        except FileNotFoundError:  # training deletes old checkpoints while we look
+            return f"{name} is missing"
         if lacks:
             return lacks
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):

@@ -98,7 +98,10 @@ def _of_task(
 
 
 def _items(run: RunDirectory, task: str, points: pl.DataFrame) -> pl.DataFrame:
-    """Each answered question of a task: its preferred score, its tokens and its confidence (0–1, or null)."""
+    """Each answered question of a task: its preferred score, its tokens and its confidence (0–1, or null).
+
+    Of several seeds the first counts: the same questions again are no further evidence of an ability.
+    """
     import polars as pl
 
     cell = ["family", "rung", "task", "strategy", "shots", "seed", "example_id"]
@@ -114,7 +117,8 @@ def _items(run: RunDirectory, task: str, points: pl.DataFrame) -> pl.DataFrame:
         .alias("confidence"),
         best.alias("best"),
     )
-    return scores.drop_nulls("value").collect().join(outputs.collect(), on=cell).rename({"rung": "model"})
+    items = scores.drop_nulls("value").collect().join(outputs.collect(), on=cell).rename({"rung": "model"})
+    return items.filter(pl.col("seed") == pl.col("seed").min().over(KEY))
 
 
 def _auroc(own: pl.DataFrame) -> float | None:

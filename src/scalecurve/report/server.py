@@ -184,4 +184,5 @@ def serve(
     try:
         return _Server((HOST, port), _handler(view)), view
     except OSError as error:
+        view.close()
         raise UserError(f"--port: {port} cannot be used ({error.strerror}); give another or 0") from None
