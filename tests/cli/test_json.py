@@ -36,7 +36,7 @@ tasks = [
 """
 MODEL = '{{ name = "mock-{0}", backend = "mock", location = "mock", params_non_embedding = {0} }},'
 
-OBJECT = {"run", "study", "elicit", "think ask", "tasks check"}
+OBJECT = {"run", "study", "elicit", "think ask", "tasks check", "doctor"}
 """Commands that do one thing and print one object; all others print an array of objects."""
 
 # ``study`` is missing: it runs the laboratory's models, and prints what ``run`` does by the same function.
@@ -44,6 +44,7 @@ CALLS: dict[str, tuple[object, ...]] = {
     "backtest": ("run",),
     "belief": ("run",),
     "curves": ("run",),
+    "doctor": ("--no-speed",),
     "elicit": ("--model", "mock", "--task", "twins:24", "--tokens", 200_000, "--quiet"),
     "forecast": ("run", "--to", "1e9"),
     "gaps": ("run",),

@@ -43,6 +43,7 @@ def query(
     import sys
 
     from scalecurve.cli._interrupt import prompt_interrupt
+    from scalecurve.models.fingerprint import cache_folder
     from scalecurve.query.attach import attachments
     from scalecurve.query.parse import split
     from scalecurve.query.run import Limits
@@ -51,7 +52,7 @@ def query(
     text = " ; ".join(statements or ())
     if not text and not sys.stdin.isatty():
         text = sys.stdin.read()
-    kept = None if no_cache else cache or _default_cache()
+    kept = None if no_cache else cache or cache_folder() / "answers.sqlite"
     with _progress(quiet) as progress:
         session = Session(
             model, attach=attachments(attach or ()), runs=run or (), cache=kept, device=device, memory=memory,
@@ -116,12 +117,6 @@ def _summarise(results: list[Result], quiet: bool) -> bool:
         if result.summary and not quiet:
             print(result.summary, file=sys.stderr)
     return any(step.statuses["error"] for result in results for step in result.steps)
-
-
-def _default_cache() -> Path:
-    import os
-
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "scalecurve" / "answers.sqlite"
 
 
 @contextmanager
