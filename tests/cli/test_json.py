@@ -73,7 +73,7 @@ def commands() -> dict[str, Any]:
     def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         for name, sub in getattr(command, "commands", {}).items():
             yield from walk(sub, (*words, name))
-        if not getattr(command, "commands", {}):
+        if not getattr(command, "commands", {}) or (words and command.invoke_without_command):
             yield " ".join(words), command
 
     return dict(walk(typer.main.get_command(app), ()))
