@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
 from scalecurve.cli._print import Json
 
@@ -21,11 +22,16 @@ def query(
     statements: Annotated[
         list[str] | None, typer.Argument(help="Statements, several separated by ';'. None: the interactive shell.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Model or ladder asked where a query names none.")] = "",
+    model: Annotated[
+        str, typer.Option(help="Model or ladder asked where a query names none.", autocompletion=_complete.models)
+    ] = "",
     attach: Annotated[
         list[str] | None, typer.Option(help="name=path of a CSV, Parquet, JSON or DuckDB file. Repeatable.")
     ] = None,
-    run: Annotated[list[Path] | None, typer.Option(help="Run directory to query and to choose by. Repeatable.")] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run directory to query and to choose by. Repeatable.", autocompletion=_complete.runs),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the plan; ask nothing.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV.")] = False,
     as_json: Json = False,
