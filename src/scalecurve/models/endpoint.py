@@ -19,6 +19,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scalecurve.models.backend import backend
 from scalecurve.nouns import Output, Request, Rung, UserError
 
 DEFAULTS: dict[str, Any] = {
@@ -237,3 +238,8 @@ def _offsets(tokens: Sequence[str]) -> list[int]:
     for token in tokens[:-1]:
         starts.append(starts[-1] + len(token))
     return starts
+
+
+@backend("endpoint")
+def open_endpoint(rung: Rung, **_: Any) -> EndpointModel:
+    return EndpointModel(rung)
