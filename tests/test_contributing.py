@@ -29,7 +29,7 @@ TASK, STRATEGY, METRIC, BACKEND = diffs()
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the sources, but for the weights."""
     folder = tmp_path_factory.mktemp("copy")
-    leave = shutil.ignore_patterns("weights", "__pycache__")
+    leave = shutil.ignore_patterns("weights")
     shutil.copytree(ROOT / "src", folder / "src", ignore=leave)
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
