@@ -109,7 +109,7 @@ def strict(text: str) -> Any:
 
 
 def documented() -> dict[str, tuple[str, list[str]]]:
-    """What ``docs/cli.md`` says that a command prints: an array or an object, and the fields (none: those asked for)."""
+    """What ``docs/cli.md`` says that a command prints: an array or an object, and its fields (none: those asked)."""
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
     rows = re.findall(r"^\| `([a-z ]+)` \| (an array|an object) \| .* \| (.*) \|$", page, re.M)
     return {command: (shape, re.findall(r"`(\w+)`", fields)) for command, shape, fields in rows}
