@@ -177,7 +177,7 @@ def test_the_public_names_are_there_and_typed(bare: Environment) -> None:
 
 def test_with_models_the_embedded_study_runs(built: tuple[Path, Path], tmp_path: Path) -> None:
     full = Environment(tmp_path, built[1], frozenset({"models"}))
-    found = json.loads(full.call("scalecurve", "study", "--limit", 2, "--quiet", "--json"))
+    found = json.loads(full.call("scalecurve", "study", "--limit", 1, "--quiet", "--json"))
     assert found["complete"]
     assert found["failed_cells"] == []
     assert (tmp_path / found["report"]).is_file()
