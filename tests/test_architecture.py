@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "exchange": {"nouns", "strangers", "models", "metrics", "runs"},
     "thinking": {"nouns", "tasks", "controller", "prompts", "metrics", "models", "asking", "runs", "curves"},
     "serving": {"nouns", "tasks", "prompts", "asking", "thinking"},
+    "doctor": {"nouns", "models", "tasks"},
     "query": {"nouns", "tasks", "prompts", "models", "metrics", "curves", "asking", "runs"},
 }
 TORCH_ROOMS = {"models", "engine", "lab"}

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
-from scalecurve.cli._options import AXIS, Axis, OnlyTasks, RunPath
+from scalecurve.cli._options import Axis, Metric, Run, TaskText
 from scalecurve.cli._print import Json
 
 
 @app.command()
 def forecast(
-    run: RunPath,
+    run: Run,
     to: Annotated[list[str], typer.Option(help="Scale to foretell, such as 70B or 1e24; may be repeated.")],
-    task: OnlyTasks = None,
-    metric: Annotated[str | None, typer.Option(help="This metric; each task's preferred one when not given.")] = None,
-    axis: Axis = AXIS,
+    task: TaskText = None,
+    metric: Metric = None,
+    axis: Axis = "params_non_embedding",
     methods: Annotated[bool, typer.Option("--methods", help="Show every method, not only their combination.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
 from scalecurve.cli._print import Json
 
@@ -21,11 +22,16 @@ def query(
     statements: Annotated[
         list[str] | None, typer.Argument(help="Statements, several separated by ';'. None: the interactive shell.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Model or ladder asked where a query names none.")] = "",
+    model: Annotated[
+        str, typer.Option(help="Model or ladder asked where a query names none.", autocompletion=_complete.models)
+    ] = "",
     attach: Annotated[
         list[str] | None, typer.Option(help="name=path of a CSV, Parquet, JSON or DuckDB file. Repeatable.")
     ] = None,
-    run: Annotated[list[Path] | None, typer.Option(help="Run directory to query and to choose by. Repeatable.")] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run directory to query and to choose by. Repeatable.", autocompletion=_complete.runs),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the plan; ask nothing.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV.")] = False,
     as_json: Json = False,
@@ -43,6 +49,7 @@ def query(
     import sys
 
     from scalecurve.cli._interrupt import prompt_interrupt
+    from scalecurve.models.fingerprint import cache_folder
     from scalecurve.query.attach import attachments
     from scalecurve.query.parse import split
     from scalecurve.query.run import Limits
@@ -51,7 +58,7 @@ def query(
     text = " ; ".join(statements or ())
     if not text and not sys.stdin.isatty():
         text = sys.stdin.read()
-    kept = None if no_cache else cache or _default_cache()
+    kept = None if no_cache else cache or cache_folder() / "answers.sqlite"
     results = []
     with _progress(quiet) as progress:
         session = Session(
@@ -116,12 +123,6 @@ def _write(results: list[Result], out: Path) -> None:
     if not tables:
         raise UserError(f"{out}: no statement has rows to write")
     show.write(tables[-1], out)
-
-
-def _default_cache() -> Path:
-    import os
-
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "scalecurve" / "answers.sqlite"
 
 
 @contextmanager

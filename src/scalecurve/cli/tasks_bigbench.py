@@ -27,7 +27,6 @@ def install(
     verify: Annotated[bool, typer.Option("--verify", help="Only compare what is installed with its hashes.")] = False,
 ) -> None:
     """Install BIG-bench into the cache directory (SCALECURVE_BIGBENCH moves it). Run again, it continues."""
-    from scalecurve.nouns import UserError
     from scalecurve.tasks import bigbench_install
     from scalecurve.tasks.bigbench import cache_dir
 
@@ -36,7 +35,8 @@ def install(
         if verify:
             wrong = bigbench_install.verify(progress)
             if wrong:
-                raise UserError(f"{len(wrong)} files differ, first {wrong[0]}; run: scalecurve tasks install bigbench")
+                print(f"{len(wrong)} files differ, first {wrong[0]}; run: scalecurve tasks install bigbench")
+                raise typer.Exit(1)
             print(f"every file in {cache_dir()} is as installed")
             return
         manifest = bigbench_install.install(source, progress=progress)

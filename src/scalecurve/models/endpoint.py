@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from scalecurve.models.backend import backend
 from scalecurve.nouns import Output, Request, Rung, UserError
 
 DEFAULTS: dict[str, Any] = {
@@ -258,3 +259,8 @@ def _offsets(tokens: Sequence[str]) -> list[int]:
     for token in tokens[:-1]:
         starts.append(starts[-1] + len(token))
     return starts
+
+
+@backend("endpoint")
+def open_endpoint(rung: Rung, **_: Any) -> EndpointModel:
+    return EndpointModel(rung)

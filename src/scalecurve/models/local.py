@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.models import SMALL
+from scalecurve.models.backend import backend
 from scalecurve.models.fingerprint import fingerprint, model_files
 from scalecurve.nouns import Output, Request, Rung, UserError
 
@@ -84,6 +85,7 @@ class LocalModel:
         self._model = None
 
 
+@backend("transformers", "gguf")
 def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None) -> LocalModel:
     """Load the weights and tokenizer of ``rung``. Raises ``UserError`` naming the rung, the field and the fix."""
     _check(rung, dtype)
