@@ -187,7 +187,11 @@ def test_lm_eval_layout_comes_back(run: RunDirectory, tmp_path: Path) -> None:
     mine = mine.filter(~pl.col("metric").str.starts_with("probe:"))  # partial abilities are not in that layout
     mine = mine.with_columns(pl.concat_str(pl.lit("lm-eval:"), "task").alias("task")).select(key).sort(key)
     back = pl.read_parquet(RunDirectory(again).curves).select(key).sort(key)
+    back = back.join(mine, on=["task", "metric"], how="semi")  # answers bring further companions along
     assert_frame_equal(mine, back, check_exact=True)
+    asked = read_outputs(run).collect().filter(strategy="direct", status="ok")
+    answers = read_outputs(RunDirectory(again)).collect()
+    assert len(answers) == len(asked), "answers come back too, although a task's name holds a colon"
 
 
 # ── Hugging Face ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve import metrics as metrics_room
+from scalecurve.exchange.readers.lm_eval import safe_name
 from scalecurve.exchange.tidy_run import whole_folder
 from scalecurve.nouns import Answer, Cell, Example, UserError
 from scalecurve.runs import RunDirectory, read_cell, task_of
@@ -51,7 +52,7 @@ class _Places:
     def of(self, key: _Key) -> Path:
         strategy, shots, seed, family, rung = key
         above = f"{strategy}_{shots}shot_seed{seed}" if self.several else ""
-        place = self.folder / above / _safe(f"{family}/{rung}")
+        place = self.folder / above / safe_name(f"{family}/{rung}")
         place.mkdir(parents=True, exist_ok=True)
         return place
 
@@ -108,7 +109,7 @@ def _from_outputs(
             up = metrics_room.METRICS[metric].higher_is_better
             one.metrics.setdefault(cell.task, {})[metric] = {"y": y, "se": se, "up": up}
         digest = hashlib.sha256()
-        with open(places.of(key) / f"samples_{_safe(task_name(cell.task))}_{places.stamp}.jsonl", "w") as file:
+        with open(places.of(key) / f"samples_{safe_name(task_name(cell.task))}_{places.stamp}.jsonl", "w") as file:
             for at, (example, answer) in enumerate(rows):
                 scores = {metric: metrics_room.score(task, example, answer, metric) for metric in kept["metrics"]}
                 line = _sample(at, example, answer, scores)
@@ -164,7 +165,7 @@ def _results(found: _Found, key: _Key, tasks: Mapping[str, Json], manifest: Json
         "task_hashes": {names[ref]: digest for ref, digest in found.hashes.items()},
         "model_source": "scalecurve",
         "model_name": rung["location"],
-        "model_name_sanitized": _safe(f"{family}/{name}"),
+        "model_name_sanitized": safe_name(f"{family}/{name}"),
         "scalecurve": {
             "version": manifest["scalecurve"],
             "study": manifest["study"],
@@ -237,8 +238,3 @@ def _text(number: float) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _safe(name: str) -> str:
-    """The harness's rule for folder names."""
-    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)

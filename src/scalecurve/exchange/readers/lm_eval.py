@@ -103,13 +103,18 @@ def _points(
 
 def _samples(source: Source, asked: Asked, task: str, better: Mapping[str, Any], rolling: bool) -> Iterator[Samples]:
     time = source.path.stem.removeprefix("results")
-    new = source.beside(f"samples_{task}{time}.jsonl")
+    new = source.beside(f"samples_{task}{time}.jsonl") or source.beside(f"samples_{safe_name(task)}{time}.jsonl")
     if new is not None:
         yield Samples(asked, new, samples(new, named, rolling), {name: bool(up) for name, up in better.items()})
         return
     old = source.beside(f"{task}_write_out_info.json")
     if old is not None:
         yield Samples(asked, old, old_samples(old))
+
+
+def safe_name(name: str) -> str:
+    """A name as the harness writes it where it names a file or folder."""
+    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)
 
 
 def named(metric: str, kind: str) -> str:
