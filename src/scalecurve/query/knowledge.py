@@ -109,14 +109,19 @@ def _conditions(select: Node, bound: Bound) -> list[Node]:
     """Conditions that every row of the result satisfies in which the table takes part."""
     where = select.args.get("where")
     found = conjuncts(where.this) if where is not None else []
+    key = bound.table.key.name
+    before = select.args["from_"].this is bound.node  # the table stands before the join that is looked at
     for join in select.args.get("joins") or ():
         joined = join.this is bound.node
         side = str(join.side).upper()
         if side in ("", "LEFT") and (joined or not side):
             found += conjuncts(join.args.get("on"))
-        key = bound.table.key.name
-        if joined and any(each.name.lower() == key.lower() for each in join.args.get("using") or ()):
-            found.append(exp.EQ(this=exp.column(key, bound.alias), expression=exp.column(key, "__others")))
+        using = any(each.name.lower() == key.lower() for each in join.args.get("using") or ())
+        if using and joined and side in ("", "LEFT"):
+            found.append(exp.EQ(this=exp.column(key, bound.alias), expression=exp.column(key)))
+        elif using and before and side in ("", "RIGHT"):
+            found.append(exp.EQ(this=exp.column(key, bound.alias), expression=exp.column(key, join.alias_or_name)))
+        before = before or joined
     return found
 
 

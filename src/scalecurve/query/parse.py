@@ -39,6 +39,21 @@ def parse(text: str) -> Query | KnowledgeTable:
     return _query(root, explain, parameters)
 
 
+def split(text: str) -> list[str]:
+    """The statements of ``text``, which ``;`` separates; a ``;`` in quotes or comments separates nothing."""
+    from sqlglot.dialects.duckdb import DuckDB
+    from sqlglot.errors import SqlglotError
+
+    if len(text) > MOST_CHARACTERS:
+        raise UserError(f"query: {len(text)} characters; at most {MOST_CHARACTERS} are read")
+    try:
+        ends = [token.start for token in DuckDB().tokenize(text) if token.token_type.name == "SEMICOLON"]
+    except SqlglotError:
+        raise UserError("query: a quote is not closed") from None
+    parts = [text[begin:end] for begin, end in zip([0, *(at + 1 for at in ends)], [*ends, None], strict=True)]
+    return [part.strip() for part in parts if part.strip()]
+
+
 def _numbered(text: str) -> tuple[str, int]:
     """``text`` with each ``?`` as ``$p1``, ``$p2``, …, so that it keeps its value wherever the planner moves it."""
     from sqlglot.dialects.duckdb import DuckDB
