@@ -33,11 +33,11 @@ REVIEWS = (
 def lab_tables() -> tuple[dict[str, pl.DataFrame], list[str], list[str]]:
     """Tables, definitions and queries in the forms that the laboratory's models have learnt."""
     world = build_world()
-    films = [film.title for film in world.films[:150]] + list(world.non_films[:150])
+    films = [film.title for film in world.films[:600]] + list(world.non_films[:600])
     tables = {
         "orders": pl.DataFrame({"id": range(10_000), "town": [world.places[i % 60].name for i in range(10_000)]}),
-        "r": pl.DataFrame({"id": range(3000), "yr": [2023 + i % 2 for i in range(3000)],
-                           "txt": [films[i // 2 % 300] for i in range(3000)]}),
+        "r": pl.DataFrame({"id": range(5000), "yr": [2023 + i % 2 for i in range(5000)],
+                           "txt": [films[i // 2 % len(films)] for i in range(5000)]}),
         "gsm": pl.DataFrame({"q": [f"What is {a}+{b}?" for a, b in ((3, 4), (12, 31), (45, 27), (8, 1))]
                              + [f"What is the job of {world.places[0].name}?"]}),
     }  # fmt: skip
@@ -50,7 +50,7 @@ def lab_tables() -> tuple[dict[str, pl.DataFrame], list[str], list[str]]:
     first, second = (person.name for person in world.people[:2])
     return tables, defined, [
         f"SELECT c.job FROM model('lab-1m').person c WHERE c.name IN ('{first}', '{second}')",
-        "SELECT o.id, k.country FROM orders o JOIN model(ladder).place k ON k.name = o.town",
+        "SELECT o.id, k.country FROM orders o JOIN model(ladder).place k ON k.name = o.town USING min_accuracy .6",
         "SELECT id FROM r WHERE ai_filter('Is {} a film?', txt) AND yr = 2024 USING recall .9, precision .9",
         "SELECT ai_classify(txt, ['yes', 'no']) l, count(*) FROM r GROUP BY 1 USING model 'lab-1m'",
         "SELECT q, ai_ask(q, 'INT') a, ai_meta(ai_ask(q, 'INT')).strategy s FROM gsm "
@@ -71,8 +71,10 @@ def everyday_tables(model: str) -> tuple[dict[str, pl.DataFrame], list[str], lis
                                    "How many legs have 3 dogs?", "How many grams does Tuesday weigh?"]}),
     }  # fmt: skip
     defined = [
-        "CREATE KNOWLEDGE TABLE country (name VARCHAR KEY, capital VARCHAR)",
-        "CREATE KNOWLEDGE TABLE city (name VARCHAR KEY, country VARCHAR 'In which country is the city of {name}?')",
+        "CREATE KNOWLEDGE TABLE country (name VARCHAR KEY, capital VARCHAR) "
+        "EXAMPLES ('Spain', 'Madrid'), ('Kenya', 'Nairobi')",
+        "CREATE KNOWLEDGE TABLE city (name VARCHAR KEY, country VARCHAR 'In which country is the city of {name}?') "
+        "EXAMPLES ('Porto', 'Portugal'), ('Osaka', 'Japan')",
     ]
     return tables, defined, [
         f"SELECT c.capital FROM model('{model}').country c WHERE c.name IN ('France', 'Peru')",
@@ -100,32 +102,46 @@ def two_rungs(folder: Path, model: str) -> str:
     return str(folder / "two.toml")
 
 
+def measured(folder: Path) -> Path:
+    """A run in which the laboratory's ladder answers questions of facts, so that rungs can be chosen by it."""
+    from scalecurve import load_study, run_study
+
+    study = folder / "facts.toml"
+    study.write_text('name = "facts"\nmodels = ["lab"]\ntasks = ["lab:facts"]\nlimit = 300\n')
+    return run_study(load_study(study), folder / "facts")[0].path
+
+
 def main() -> None:
     model = sys.argv[1] if len(sys.argv) > 1 else "lab"
     with tempfile.TemporaryDirectory() as folder:
         lab = model == "lab"
         tables, defined, queries = lab_tables() if lab else everyday_tables(model)
         ladder = "" if lab else two_rungs(Path(folder), model)
-        session = Session(model, attach=tables)
-        for text in defined:
-            session.run(text)
+        runs = [measured(Path(folder))] if lab else []
         for number, text in enumerate(queries, start=1):
-            text = text.replace("model LADDER", f"model '{ladder}'")
-            plan = session.run(text if text.startswith("EXPLAIN") else f"EXPLAIN {text}").pl()
-            began = time.monotonic()
-            result = session.run(text)
-            seconds = time.monotonic() - began
-            rows = result.table.num_rows
-            print(f"{number}. {text.replace(ladder, 'LADDER') if ladder else text}")
-            for step in plan.iter_rows(named=True):
-                print(f"   {step['call']}: {step['rows']} rows → {step['distinct']} distinct, "
-                      f"calls {step['calls']}; {step['model']} ({step['why']})")  # fmt: skip
-                if step["guarantee"]:
-                    print(f"   {step['guarantee']}")
-            print(f"   made: {result.usage.calls} calls, {result.usage.tokens} tokens, {seconds:.1f} s, {rows} rows")
-            if not text.startswith("EXPLAIN"):
-                print("   " + "; ".join(str(row) for row in result.pl().head(5).rows()), flush=True)
-        session.close()
+            session = Session(model, attach=tables, runs=runs)  # anew, so that no answer is known from the last query
+            for definition in defined:
+                session.run(definition)
+            show(session, number, text.replace("model LADDER", f"model '{ladder}'"), ladder)
+            session.close()
+
+
+def show(session: Session, number: int, text: str, ladder: str) -> None:
+    """The plan of ``text``, what was made of it, and the first rows."""
+    plan = session.run(text if text.startswith("EXPLAIN") else f"EXPLAIN {text}").pl()
+    began = time.monotonic()
+    result = session.run(text)
+    seconds = time.monotonic() - began
+    print(f"{number}. {text.replace(ladder, 'LADDER') if ladder else text}")
+    for step in plan.iter_rows(named=True):
+        print(f"   {step['call']}: {step['rows']} rows → {step['distinct']} distinct, "
+              f"calls {step['calls']}; {step['model']} ({step['why']})")  # fmt: skip
+        if step["guarantee"]:
+            print(f"   {step['guarantee']}")
+    rows = result.table.num_rows
+    print(f"   made: {result.usage.calls} calls, {result.usage.tokens} tokens, {seconds:.1f} s, {rows} rows")
+    if not text.startswith("EXPLAIN"):
+        print("   " + "; ".join(str(row) for row in result.pl().head(5).rows()), flush=True)
 
 
 if __name__ == "__main__":

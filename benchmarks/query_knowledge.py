@@ -75,7 +75,10 @@ def trials(right: dict[str, np.ndarray], tokens: dict[str, float], count: int, i
     sizes = {rung.name: rung.params_non_embedding or 1 for rung in ladder.rungs}
     n = len(next(iter(right.values())))
     rng = np.random.default_rng(0)
-    print("\n| demand | chose | met it | share | of the largest rung's parameters |\n|---|---|---|---|---|")
+    print(
+        "\n| demand | a rung chosen | it met the demand | trials without a wrong choice | parameters, of the largest |"
+    )
+    print("|---" * 5 + "|")
     for demand in DEMANDS:
         met, chosen = 0, []
         for _ in range(count):
@@ -97,9 +100,9 @@ def trials(right: dict[str, np.ndarray], tokens: dict[str, float], count: int, i
             assert choice is not None
             chosen.append(choice.rung.name)
             met += bool(right[choice.rung.name][rest].mean() >= demand)
-        share = f"{met / len(chosen):.3f}" if chosen else "–"
+        share = 1 - (len(chosen) - met) / count
         cost = np.mean([sizes[name] for name in chosen]) / max(sizes.values()) if chosen else float("nan")
-        print(f"| {demand} | {len(chosen)} | {met} | {share} | {cost:.3f} |", flush=True)
+        print(f"| {demand} | {len(chosen)} | {met} | {share:.3f} | {cost:.3f} |", flush=True)
 
 
 def main() -> None:

@@ -70,6 +70,15 @@ def test_statements_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys:
     assert capsys.readouterr().out == "v\na;b\n"
 
 
+def test_rows_are_shown_before_a_later_statement_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "SELECT 7 AS v; SELECT nosuch", "--csv") == 2
+    said = capsys.readouterr()
+    assert said.out == "v\n7\n"
+    assert "nosuch" in said.err
+
+
 WRONG = [
     (("SELECT * FROM nosuch",), "nosuch"),
     (("SELECT ai_ask('?')",), "which model"),

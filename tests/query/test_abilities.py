@@ -106,6 +106,20 @@ def test_a_named_model_must_be_good_enough_too(asked: Session) -> None:
     assert plan["model"].to_list() == ["mock"]
 
 
+def test_a_model_that_stands_alone_is_known_by_its_name(folder: Path) -> None:
+    alone = session(Told(lambda question: "yes", "middle"), runs=[folder / "run"])
+    plan = alone.run("EXPLAIN SELECT ai_ask('?', 'BOOLEAN') USING min_accuracy .5").pl()
+    assert "wilson_lo" in plan["why"][0]
+    plan = alone.run("EXPLAIN SELECT ai_ask('?', 'BOOLEAN') USING ability 'sums'").pl()
+    assert plan["model"][0] == "middle"
+    with pytest.raises(UserError, match="'sum' of middle is not measured"):
+        alone.run("SELECT ai_ask('?', 'BOOLEAN') USING ability 'sum'")
+    stranger = session(Told(lambda question: "yes", "stranger"), runs=[folder / "run"])
+    assert rows(stranger, "SELECT ai_ask('?', 'BOOLEAN') USING ability 'sums'") == [(True,)]
+    with pytest.raises(UserError, match="of stranger is not measured"):
+        stranger.run("SELECT ai_ask('?', 'BOOLEAN') USING min_accuracy .5")
+
+
 def test_steps_are_written_only_where_they_surely_help(asked: Session) -> None:
     """Zero-shot steps do nothing for these models, so that auto does not use them."""
     plan = ask(asked, "model ladder, min_accuracy .5, strategy auto")

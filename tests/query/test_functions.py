@@ -210,7 +210,7 @@ def test_the_gate_refuses_before_anything_is_asked() -> None:
 
 
 def test_a_chat_model_writes_what_it_cannot_score() -> None:
-    told = Told(lambda question: "Insect." if "choice:" in question else "perhaps")
+    told = Told(lambda question: "Insect." if "Answer only with one of: mammal, insect." in question else "perhaps")
     told.scores = False  # type: ignore[attr-defined]
     asked = session(told)
     assert rows(asked, "SELECT ai_classify('ant', ['mammal', 'insect'])") == [("insect",)]

@@ -152,3 +152,44 @@ def test_definitions_refused(text: str) -> None:
         parse(text)
     assert len(str(caught.value)) < 250
     assert str(caught.value).isprintable()
+
+
+# ── Examples ─────────────────────────────────────────────────────────────────────────────────────────────────
+def test_examples_stand_before_each_question(told: Told) -> None:
+    asked = session(told)
+    asked.run(f"""-- two rows that are known
+        {COUNTRY} EXAMPLES ('Chad', 'N''Djamena', 19000000, NULL), ('Malta', 'Valletta', NULL, true)""")
+    assert rows(asked, "SELECT capital, island FROM model('told').country WHERE name = 'Peru'") == [("Lima", False)]
+    assert told.asked == [
+        "What is the capital of Chad?\nA: N'Djamena\n\nQ: What is the capital of Malta?\nA: Valletta\n\n"
+        "Q: What is the capital of Peru?",
+        "What is the island of Malta?\nA: yes\n\nQ: What is the island of Peru?",
+    ]
+
+
+EXAMPLES = [
+    ("EXAMPLES ('x')", "1 value for 2 columns"),
+    ("EXAMPLES ('x', 1), ('y', 2, 3)", "3 values for 2 columns"),
+    ("EXAMPLES (NULL, 1)", "cannot be NULL"),
+    ("EXAMPLES ('x', 'many')", "'many' is no INT for b"),
+    ("EXAMPLES ('x', )", "is no INT"),
+    ("EXAMPLES", "write EXAMPLES"),
+    ("EXAMPLES 'x', 1", "write EXAMPLES"),
+    ("EXAMPLES ('x', 1) USING model 'm'", "USING ability"),
+    ("LIKE ('x', 1)", "EXAMPLES"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), EXAMPLES)
+def test_examples_refused(text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said) as caught:
+        parse(f"CREATE KNOWLEDGE TABLE c (a TEXT KEY, b INT) {text}")
+    assert len(str(caught.value)) < 250
+
+
+def test_examples_are_typed() -> None:
+    table = parse("""CREATE KNOWLEDGE TABLE c (a TEXT KEY, b INT, d ENUM('x', 'y'), e BOOLEAN)
+        EXAMPLES ('one', -5, 'y', false), ('two', NULL, 'x', TRUE) USING ability 't'""")
+    assert isinstance(table, KnowledgeTable)
+    assert table.examples == (("one", "-5", "y", "no"), ("two", None, "x", "yes"))
+    assert table.ability == "t"

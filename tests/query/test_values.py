@@ -17,6 +17,8 @@ READ = [
     ("INT", "007", None), ("INT", "12,34", None), ("DOUBLE", "3.25", 3.25), ("DOUBLE", "3", 3.0),
     ("DOUBLE", "nan", None), ("INT", "42 apples", 42), ("INT", "42. The rest", 42), ("INT", "1 234", None),
     ("DATE", "2024-02-29", date(2024, 2, 29)), ("DATE", "2023-02-29", None), ("DATE", "29.2.2024", None),
+    ("BOOLEAN", "Yes, it is.", True), ("BOOLEAN", "No idea", None), ("BOOLEAN", "Nothing", None),
+    ("ENUM(red, 'red, dark')", "Red, dark.", "red, dark"),
     ("BOOLEAN", "Yes.", True), ("BOOLEAN", "no", False), ("BOOLEAN", "maybe", None),
     ("ENUM(red, 'dark blue')", " Dark Blue", "dark blue"), ("ENUM(red, 'dark blue')", "blue", None),
     ("JSON", '{"a": [1]}', '{"a": [1]}'), ("JSON", "{a: 1}", None), ("JSON", "NaN", None),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
     from scalecurve.query.session import Result
@@ -26,8 +27,8 @@ def query(
     ] = None,
     run: Annotated[list[Path] | None, typer.Option(help="Run directory to query and to choose by. Repeatable.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the plan; ask nothing.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV.")] = False,
+    as_json: Json = False,
     out: Annotated[Path | None, typer.Option(help="Write the last rows to a .csv, .json or .parquet file.")] = None,
     cache: Annotated[
         Path | None, typer.Option(help="File of kept answers; default: in the user's cache folder.")
@@ -51,6 +52,7 @@ def query(
     if not text and not sys.stdin.isatty():
         text = sys.stdin.read()
     kept = None if no_cache else cache or _default_cache()
+    results = []
     with _progress(quiet) as progress:
         session = Session(
             model, attach=attachments(attach or ()), runs=run or (), cache=kept, device=device, memory=memory,
@@ -61,12 +63,18 @@ def query(
                 _shell(session)
                 return
             with prompt_interrupt():
-                results = [session.run(("EXPLAIN " if explain and _selects(s) else "") + s) for s in split(text)]
+                for statement in split(text):
+                    result = session.run(("EXPLAIN " if explain and _selects(statement) else "") + statement)
+                    results.append(result)
+                    if out is None:
+                        _print(result, as_csv, as_json)
+                    if result.summary and not quiet:
+                        print(result.summary, file=sys.stderr)
         finally:
             session.close()
-    _print(results, as_csv, as_json, out)
-    failed = _summarise(results, quiet)
-    if failed:
+    if out is not None:
+        _write(results, out)
+    if any(step.statuses["error"] for result in results for step in result.steps):
         raise typer.Exit(1)
 
 
@@ -82,39 +90,31 @@ def _shell(session: Any) -> None:
     run_shell(session, Console())
 
 
-def _print(results: list[Result], as_csv: bool, as_json: bool, out: Path | None) -> None:
+def _print(result: Result, as_csv: bool, as_json: bool) -> None:
     import sys
 
     from rich.console import Console
 
+    from scalecurve.query import show
+
+    if result.table is None:
+        return
+    if as_json:
+        print(show.as_json(result), flush=True)
+    elif as_csv:
+        print(show.as_csv(result), end="", flush=True)
+    else:  # a file or pipe gets whole lines, whatever the width of a terminal that is not there
+        show.show(result, Console() if sys.stdout.isatty() else Console(width=10_000, no_color=True))
+
+
+def _write(results: list[Result], out: Path) -> None:
     from scalecurve.nouns import UserError
     from scalecurve.query import show
 
     tables = [result for result in results if result.table is not None]
-    if out is not None:
-        if not tables:
-            raise UserError(f"{out}: no statement has rows to write")
-        show.write(tables[-1], out)
-        return
-    # A file or pipe gets whole lines, whatever the width of a terminal that is not there.
-    console = Console() if sys.stdout.isatty() else Console(width=10_000, no_color=True)
-    for result in tables:
-        if as_json:
-            print(show.as_json(result))
-        elif as_csv:
-            print(show.as_csv(result), end="")
-        else:
-            show.show(result, console)
-
-
-def _summarise(results: list[Result], quiet: bool) -> bool:
-    """Say on standard error what was asked; whether any answer failed."""
-    import sys
-
-    for result in results:
-        if result.summary and not quiet:
-            print(result.summary, file=sys.stderr)
-    return any(step.statuses["error"] for result in results for step in result.steps)
+    if not tables:
+        raise UserError(f"{out}: no statement has rows to write")
+    show.write(tables[-1], out)
 
 
 def _default_cache() -> Path:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
+    from scalecurve.execute import Outcome
+    from scalecurve.runs import RunDirectory
     from scalecurve.study import Study
 
 Out = Annotated[Path | None, typer.Option(help="Run directory; runs/<name> when not given.")]
@@ -46,6 +50,7 @@ def run(
     workers: Workers = None,
     allow_code: AllowCode = False,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Run a study, or continue it where it stopped; prints the report's path."""
     given = {
@@ -65,7 +70,7 @@ def run(
         "max_tokens_total": max_tokens_total,
     }
     asked = study_of(study, {field: value for field, value in given.items() if value})
-    execute_study(asked, out, retry_failed, workers, quiet, allow_code)
+    execute_study(asked, out, retry_failed, workers, quiet, allow_code, as_json)
 
 
 def study_of(path: Path | None, given: dict[str, Any]) -> Study:
@@ -92,11 +97,17 @@ def study_of(path: Path | None, given: dict[str, Any]) -> Study:
 
 
 def execute_study(
-    study: Study, out: Path | None, retry_failed: bool, workers: int | None, quiet: bool, allow_code: bool = False
+    study: Study,
+    out: Path | None,
+    retry_failed: bool,
+    workers: int | None,
+    quiet: bool,
+    allow_code: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Run, print what came of it, and exit with 1 when something is missing."""
+    from scalecurve.cli import _print
     from scalecurve.cli._interrupt import prompt_interrupt
-    from scalecurve.cli._print import duration
     from scalecurve.cli._progress import progress
 
     with prompt_interrupt(), progress(quiet) as watcher:
@@ -105,10 +116,28 @@ def execute_study(
         directory, outcome = run_study(
             study, out, watcher=watcher, retry_failed=retry_failed, workers=workers, allow_code=allow_code
         )
+    if as_json:
+        print(_print.as_json(_record(directory, outcome)))
+    else:
+        _show(directory, outcome)
+    if not outcome.complete:
+        raise typer.Exit(1)
+
+
+def _record(run: RunDirectory, outcome: Outcome) -> dict[str, Any]:
+    """What ``--json`` prints: where the run is, whether it is whole, and the counts."""
+    cells = [{"cell": cell, "reason": reason} for cell, reason in outcome.failed_cells]
+    record = {"run": run.path, "report": run.report, "complete": outcome.complete}
+    return record | asdict(outcome) | {"failed_cells": cells}
+
+
+def _show(run: RunDirectory, outcome: Outcome) -> None:
+    from scalecurve.cli._print import duration
+
     print(f"{outcome.cells} cells; {outcome.computed} answers computed in {duration(outcome.seconds)}")
     if outcome.unextracted:
         share = f"{outcome.unextracted} of {outcome.texts} generated texts ({outcome.unextracted / outcome.texts:.0%})"
-        print(f"no answer was found in {share}; see `scalecurve scores extraction {directory.path}`")
+        print(f"no answer was found in {share}; see `scalecurve scores extraction {run.path}`")
     if not outcome.complete:
         print(f"missing: {len(outcome.failed_cells)} cells failed, {outcome.failed_examples} examples have no answer")
         for key, reason in outcome.failed_cells[:5]:
@@ -116,6 +145,4 @@ def execute_study(
         if not outcome.failed_cells:
             print(f"  first reason: {outcome.first_error}")
         print("  the same command tries failed cells again, and with --retry-failed failed examples too")
-    print(f"report: {directory.report}")
-    if not outcome.complete:
-        raise typer.Exit(1)
+    print(f"report: {run.report}")

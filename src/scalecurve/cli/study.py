@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 from scalecurve.cli.run import Out, Quiet, Retry, Workers, execute_study
 
 
@@ -17,6 +18,7 @@ def study(
     retry_failed: Retry = False,
     workers: Workers = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Run the embedded study of the laboratory's ladder; prints the report's path."""
     from importlib.resources import files
@@ -25,4 +27,4 @@ def study(
     from scalecurve.cli.run import study_of
 
     path = Path(str(files("scalecurve.lab").joinpath("study.toml")))
-    execute_study(study_of(path, {"limit": limit} if limit else {}), out, retry_failed, workers, quiet)
+    execute_study(study_of(path, {"limit": limit} if limit else {}), out, retry_failed, workers, quiet, as_json=as_json)

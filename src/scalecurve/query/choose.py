@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.nouns import Ladder, Rung, UserError
-from scalecurve.query.abilities import STEPS, measured, tasks_measured
+from scalecurve.query.abilities import STEPS, measured, tasks_measured, tasks_of
 from scalecurve.query.ladder import Ability, choose, wilson_lower
 from scalecurve.query.models import Models
 from scalecurve.query.statement import Value
@@ -110,7 +110,9 @@ class Chooser:
                 raise UserError(f"query: min_accuracy needs USING ability 'task', a measured task like this; {known}")
             return []
         found = measured(self.abilities, ability, ladder.family, [rung.name for rung in ladder.rungs])
-        if not found and (options.ability or options.min_accuracy is not None):
+        # A name that fits no task is rather a slip of the pen than a task not measured yet.
+        unknown = bool(tasks) and not tasks_of(self.abilities, ability)
+        if not found and (unknown or options.min_accuracy is not None):
             raise UserError(
                 f"query: ability {ability!r} of {ladder.family} is not measured without shots in the runs; "
                 f"measured: {', '.join(tasks[:8]) or 'nothing'}"

@@ -21,6 +21,7 @@ _SHARES = frozenset("min_confidence min_accuracy recall precision delta".split()
 _TABLE_FUNCTIONS = frozenset("unnest range generate_series explode generateseries".split())
 _FORBIDDEN_FUNCTIONS = frozenset("getenv current_setting query query_table glob".split())
 _NAME = re.compile(r"\w+")
+_COMMENTS = re.compile(r"\A(\s+|--[^\n]*\n|/\*.*?\*/)+", re.S)  # before the first word
 _EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s+", re.I)
 _OWN_NAMES = "__"  # names that begin so are the planner's
 
@@ -29,7 +30,8 @@ def parse(text: str) -> Query | KnowledgeTable:
     """The statement in ``text``; a UserError of one line if it is none, too large, or asks for more than reading."""
     if len(text) > MOST_CHARACTERS:
         raise UserError(f"query: {len(text)} characters; at most {MOST_CHARACTERS} are read")
-    if re.match(r"\s*create\b", text, re.I):
+    text = _COMMENTS.sub("", text)
+    if re.match(r"create\b", text, re.I):
         return _knowledge_table(text)
     prefix = _EXPLAIN.match(text)
     explain = "" if prefix is None else "analyze" if prefix.group(1) else "plan"
