@@ -144,7 +144,7 @@ class Follower:
 
     def _shell(self, text: str, *options: str) -> subprocess.CompletedProcess[str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        here = os.environ | {"PATH": path, "COLUMNS": "160"}
+        here = os.environ | {"PATH": path, "COLUMNS": "160", "XDG_CACHE_HOME": str(self.folder / ".cache")}
         return subprocess.run(
             ["bash", "-o", "pipefail", *options, "-c", text], cwd=self.folder, env=here, capture_output=True, text=True,
             timeout=240, stdin=subprocess.DEVNULL, check=False,
