@@ -17,6 +17,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -96,10 +97,24 @@ def shell_lines(text: str) -> list[str]:
     return [line for line in re.sub(r"\\\n\s*", " ", lines).splitlines() if line.strip() and not line.startswith("#")]
 
 
-def scalecurve_calls(line: str) -> list[str]:
-    """The calls of scalecurve in a line of shell, without what is round them."""
-    parts = re.split(r"\s*(?:&&|\|\||;|\||&(?!\w)|\s#\s)\s*", re.sub(r"\s#\s.*$", "", line))
-    return [re.split(r"\s+\d?>|\s+<", part)[0] for part in parts if part.startswith("scalecurve ")]
+def scalecurve_calls(line: str) -> list[list[str]]:
+    """The arguments of each call of scalecurve in a line of shell; redirections are left out."""
+    words = shlex.shlex(line, posix=True, punctuation_chars=True)
+    words.whitespace_split, words.commenters = True, "#"
+    calls: list[list[str]] = [[]]
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word.strip("<>&|;()") == "":
+            skip = "<" in word or ">" in word
+            if not skip:
+                calls.append([])
+            elif calls[-1] and calls[-1][-1] in ("1", "2"):
+                calls[-1].pop()
+        else:
+            calls[-1].append(word)
+    return [call[1:] for call in calls if call[:1] == ["scalecurve"]]
 
 
 class Follower:

@@ -1,0 +1,104 @@
+"""Every code block of the README and of docs/: tutorials are followed literally from an empty directory."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from pages import LANGUAGES, Follower, commands, read_blocks, scalecurve_calls, shell_lines
+
+from typer.main import get_command
+
+from scalecurve.cli._app import app, load_commands
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "benchmarks" / "README.md"])
+LITERAL = [page for page in PAGES if page.name == "README.md" or page.parent.name == "tutorials"]
+"""Pages that begin in an empty directory. The others talk about a checkout in which the embedded study has run."""
+
+NOT_RUN = {
+    # page: how many of its blocks are not run; each says why in its first line
+    "docs/bigbench.md": 3,
+}
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def with_blocks(pages: list[Path]) -> list[Path]:
+    return [page for page in pages if read_blocks(page)]
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
+    monkeypatch.setenv("SCALECURVE_BIGBENCH", str(tmp_path / ".no-bigbench"))
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a checkout in which a small version of the embedded study has run."""
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "studies").symlink_to(ROOT / "studies")
+    return folder
+
+
+def follow(page: Path, folder: Path) -> None:
+    follower, before = Follower(folder), None
+    for block in read_blocks(page):
+        follower.follow(block, before)
+        before = block
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", with_blocks(LITERAL), ids=name)
+def test_page_is_true_from_an_empty_directory(page: Path, tmp_path: Path) -> None:
+    (folder := tmp_path / "empty").mkdir()
+    follow(page, folder)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_blocks_are_of_a_known_kind(page: Path) -> None:
+    for block in read_blocks(page):
+        assert block.language in LANGUAGES, f"{block.where}: say what the block is: {', '.join(sorted(LANGUAGES))}"
+        assert len(block.reason) < 100, f"{block.where}: the reason must be short"
+    text = re.sub(r"(?ms)^( *)```.*?^\1```$", "", page.read_text(encoding="utf-8"))
+    indented = re.search(r"(?m)(?:\A|^\n)( {4,}(?![ *\-|0-9]).+)$", text)
+    assert not indented or ":::" in text, f"{name(page)}: indented code is not tested; fence it: {indented}"
+
+
+def test_few_blocks_are_not_run() -> None:
+    left = {name(page): sum(bool(block.reason) for block in read_blocks(page)) for page in PAGES}
+    assert {page: count for page, count in left.items() if count} == NOT_RUN
+
+
+@pytest.mark.parametrize("page", with_blocks(PAGES), ids=name)
+def test_commands_are_those_of_the_product(page: Path) -> None:
+    """Every call of scalecurve, run or not, is one that the command line takes: command, options, number of arguments."""
+    load_commands()
+    for block in read_blocks(page):
+        if block.language == "console":
+            lines = [line for command, _ in commands(block) for line in shell_lines(command)]
+        elif block.language == "sh":
+            lines = shell_lines(block.text)
+        else:
+            continue
+        for call in (call for line in lines for call in scalecurve_calls(line)):
+            try:
+                _parse(get_command(app), call)
+            except click.exceptions.Exit:
+                continue  # --help, --version
+            except click.exceptions.ClickException as error:
+                pytest.fail(f"{block.where}: {" ".join(call)}: {error.format_message()}")
+
+
+def _parse(command: click.Command, words: list[str]) -> None:
+    with command.make_context("scalecurve", list(words)) as context:
+        if isinstance(command, click.Group):
+            _, sub, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+            assert sub is not None
+            _parse(sub, rest)
