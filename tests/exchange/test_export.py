@@ -189,7 +189,11 @@ def test_lm_eval_layout_comes_back(run: RunDirectory, tmp_path: Path) -> None:
     back = pl.read_parquet(RunDirectory(again).curves).select(key).sort(key)
     back = back.join(mine, on=["task", "metric"], how="semi")  # answers bring further companions along
     assert_frame_equal(mine, back, check_exact=True)
-    asked = read_outputs(run).collect().filter(pl.col("strategy") == "direct", pl.col("error").is_null() | (pl.col("error") == ""))
+    asked = (
+        read_outputs(run)
+        .collect()
+        .filter(pl.col("strategy") == "direct", pl.col("error").is_null() | (pl.col("error") == ""))
+    )
     answers = read_outputs(RunDirectory(again)).collect()
     assert len(answers) == len(asked), "answers come back too, although a task's name holds a colon"
 

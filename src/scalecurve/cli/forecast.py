@@ -44,7 +44,11 @@ def forecast(
 
 
 def scale(text: str) -> float:
-    """A scale as written by people: ``70B``, ``410M``, ``1.5e24``, ``12000``. ``UserError`` for anything else."""
+    """A scale as written by people: ``70B``, ``410M``, ``1.5e24``, ``12000``. ``UserError`` for anything else.
+
+    >>> scale("70B"), scale("1.5e24")
+    (70000000000.0, 1.5e+24)
+    """
     from math import isfinite
 
     from scalecurve.nouns import UserError
