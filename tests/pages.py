@@ -2,8 +2,9 @@
 
 A page is followed from top to bottom in a directory of its own:
 
-- ``console``: a line that begins with ``$`` is a command, one that begins with ``>`` goes on with it, the others are what
-  it prints. ``…`` stands for any text, alone on a line for any lines; durations are not compared, other numbers closely.
+- ``console``: a line that begins with ``$`` is a command, one that begins with ``>`` goes on with it, the others are
+  what it prints. ``…`` stands for any text, alone on a line for any lines; durations are not compared, other numbers
+  closely.
 - ``sh``: a script. It must end well; what it prints is not compared. One that only makes targets is run dry.
 - ``python``: runs in the namespace of the page. A ``text`` block right after it is what it prints.
 - A block with ``title="NAME"`` is a file of that name; it is written, not run.
