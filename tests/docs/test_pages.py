@@ -60,12 +60,12 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 RUNG = '[[rung]]\nname = "lab-{0}"\nbackend = "transformers"\nlocation = "lab-{0}"\nparams_non_embedding = {0}\n'
-FEW = {"models": [{"ref": "lab", "rungs": ["lab-3k", "lab-12k", "lab-36k", "lab-109k"]}], "limit": 8}
+FEW = {"models": [{"ref": "lab", "rungs": ["lab-3k", "lab-12k"]}], "limit": 4}
 
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the pages of reference talk about: a checkout whose studies ask four small models eight questions a task,
+    """What the pages of reference talk about: a checkout whose studies ask two small models four questions a task,
     the run of such an embedded study, and results, checkpoints and files of the user's own by the names on the pages.
     """
     folder = tmp_path_factory.mktemp("checkout")
@@ -82,15 +82,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(fixtures / "harness" / "lm_eval", folder / "results")
     for arm in ("gsm8k", "gsm8k_cot"):
         for file in (folder / "results" / "lab-3k").iterdir():
-            copy = folder / "arms" / arm / file.name.replace("tiny_generate", arm)
+            copy = folder / "arms" / arm / file.name.replace("tiny_generate", arm).replace("tiny_", f"{arm}_other_")
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(file.read_text().replace("tiny_generate", arm))
+            copy.write_text(file.read_text().replace("tiny_generate", arm).replace("tiny_", f"{arm}_other_"))
     shutil.copytree(fixtures / "lm_eval", folder, dirs_exist_ok=True)
     shutil.copy(folder / "letters.yaml", folder / "task.yaml")
     (folder / "scores.csv").write_text("Model,Benchmark,acc,acc_err\na,piqa,.6,.01\nb,piqa,.7,.01\n")
     (folder / "titles.csv").write_text("title\n" + "".join(f"{film.title}\n" for film in build_world().films[:4]))
     (folder / "mine.toml").write_text('family = "mine"\n' + "".join(RUNG.format(size) for size in (3, 1000)))
-    (folder / "study.toml").write_text(tomli_w.dumps({"tasks": ["lab:facts_choice"], "limit": 8}))
+    (folder / "study.toml").write_text(tomli_w.dumps({"tasks": ["lab:facts_choice"], "limit": 4}))
     asked = {"name": "lab", "strategies": ["direct", "chain_of_thought"], "shots": [2], **FEW}
     study = parse_study(asked | {"tasks": ["lab:addition:3_digits", "lab:two_hop_facts"]})
     run_study(study, folder / "runs" / "lab")
