@@ -31,7 +31,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<info>.*)$")
 NOT_RUN = re.compile(r"^(?:#|--|//) Not run: (?P<reason>.+)$")
-LANGUAGES = {"console", "sh", "python", "toml", "sql", "json", "jsonl", "yaml", "text", "csv", "bibtex", "mermaid"}
+LANGUAGES = {"console", "sh", "python", "toml", "sql", "json", "jsonl", "yaml", "text", "csv", "bibtex", "diff"}
 DURATION = re.compile(r"\d+(?:\.\d+)?(?:m\d+)? ?(?:ms|seconds|s|min|GB|MB|kB|tokens/s)\b")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -182,22 +182,24 @@ class Follower:
     def _read(self, block: Block) -> None:
         import tomllib
 
+        import tomli_w
+
         from scalecurve.models import load_ladder
         from scalecurve.prompts.prompt import parse_prompt
         from scalecurve.study import parse_study
 
         table = tomllib.loads(block.text)
-        scratch = self.folder / ".read.toml"
-        scratch.write_text(block.text, encoding="utf-8")
-        try:
-            if "family" in table or "rung" in table:
-                load_ladder(str(scratch))
-            elif "strategy" in table or "template" in table:
-                parse_prompt(block.text, block.where)
-            else:  # a study, or the part of one that the page talks about
-                parse_study({"name": "page", "models": ["lab"], "tasks": ["lab:addition"]} | table)
-        finally:
+        if "rung" in table:
+            common = {"backend": "mock", "location": "m"}  # where the page shows a part of the file
+            table = {"family": "page"} | table | {"rung": [common | rung for rung in table["rung"]]}
+            scratch = self.folder / ".read.toml"
+            scratch.write_text(tomli_w.dumps(table), encoding="utf-8")
+            load_ladder(str(scratch))
             scratch.unlink()
+        elif "strategy" in table or "template" in table:
+            parse_prompt(block.text, block.where)
+        else:
+            parse_study({"name": "page", "models": ["lab"], "tasks": ["lab:addition"]} | table)
 
     def _parse(self, block: Block) -> None:
         from scalecurve.query.parse import parse
