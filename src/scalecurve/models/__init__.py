@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scalecurve.models.backend import get_backend
-from scalecurve.models.ladders import list_ladders, load_ladder, resolve_rung
+from scalecurve.models.ladders import list_ladders, load_ladder, resolve_rung, sized
 from scalecurve.nouns import Output, Request, Rung, UserError
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "open_model",
     "resolve_rung",
     "scores",
+    "sized",
 ]
 
 SMALL = 30_000_000
