@@ -33,7 +33,7 @@ from typing import Any
 
 import pytest
 
-PYTEST = ["-q", "-s", "-p", "no:cacheprovider"]
+PYTEST = ["-q", "-s", "--tb=no", "-p", "no:cacheprovider", "-p", "no:warnings"]
 ALIASES = ("NDArray", "dict", "tuple", "Callable", "Literal")  # of types: `Floats = NDArray[np.float64]`
 UNCHANGED = ("dataclass", "property", "cache", "lru_cache")  # decorators
 
@@ -235,6 +235,7 @@ class Loop:
             if isinstance(one, FunctionType) and "/scalecurve/" in one.__code__.co_filename:
                 functions[os.path.realpath(one.__code__.co_filename), one.__code__.co_qualname].append(one)
         gc.freeze()
+        gc.disable()  # nothing is to be collected in a process that lives for seconds
         killers: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         for mutant in self.mutants:
             known = killers[mutant.path, mutant.function]
