@@ -43,8 +43,8 @@ say "the wheel, installed where nothing else is"
 
 say "bills of materials"
 sbom="$work/tools/bin/cyclonedx-py"
-"$sbom" environment --output-reproducible --pyproject pyproject.toml --outfile "$out/sbom-core.cdx.json" "$work/core"
-"$sbom" requirements --output-reproducible --pyproject pyproject.toml --outfile "$out/sbom-tested.cdx.json" constraints.txt
+"$sbom" environment --output-reproducible --pyproject pyproject.toml --output-file "$out/sbom-core.cdx.json" "$work/core/bin/python"
+"$sbom" requirements --output-reproducible --pyproject pyproject.toml --output-file "$out/sbom-tested.cdx.json" constraints.txt
 
 say "known vulnerabilities"
 audited=0

@@ -90,7 +90,7 @@ def echoing() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            said = f"{'wrong ' * 45} {self.headers['Authorization']}"  # where an error is cut, half a key could be left
+            said = f"{'wrong ' * 36} {self.headers['Authorization']}"  # where an error is cut, half a key could be left
             body = json.dumps({"error": {"message": said}}).encode()
             self.send_response(401)
             self.send_header("Content-Type", "application/json")

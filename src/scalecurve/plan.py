@@ -231,12 +231,16 @@ def _has_options(task: Task) -> bool:
 # ── Models ───────────────────────────────────────────────────────────────────────────────────────────────────
 def _ladders(study: Study) -> tuple[Ladder, ...]:
     """The study's ladders. Models named singly form one ladder, the study's own, in ascending size."""
+    from scalecurve.models import check_rung
+
     ladders: list[Ladder] = []
     single: list[Rung] = []
     family = ""
     for at, entry in enumerate(study.models):
         with _at(f"{study.source}: models[{at}]"):
             found = _resolve(entry)
+            for rung in found.rungs if isinstance(found, Ladder) else (found,):
+                check_rung(rung)
             if isinstance(found, Ladder):
                 ladders.append(found)
                 continue

@@ -16,6 +16,7 @@ from scalecurve.nouns import Output, Request, Rung, UserError
 
 __all__ = [
     "Model",
+    "check_rung",
     "constrains",
     "identity",
     "list_ladders",
@@ -52,6 +53,14 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Give back memory and connections."""
+
+
+def check_rung(rung: Rung) -> None:
+    """``UserError`` for what is known to be wrong before a model is opened: a server's address and options."""
+    if rung.backend == "endpoint":
+        from scalecurve.models.endpoint import options_of
+
+        options_of(rung)
 
 
 def constrains(model: Model) -> bool:

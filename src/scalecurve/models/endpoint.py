@@ -51,7 +51,7 @@ class EndpointModel:
         self._openai = openai
         self._rung = rung
         self.name = rung.name
-        self.options = _options(rung)
+        self.options = options_of(rung)
         self.scores = not self.options["chat"]
         self._key = os.environ.get(self.options["api_key_env"], "").strip()
         identity = [rung.location, self.options["model"], self.options["chat"], rung.revision]
@@ -212,7 +212,8 @@ class EndpointModel:
         """Nothing is held between runs."""
 
 
-def _options(rung: Rung) -> dict[str, Any]:
+def options_of(rung: Rung) -> dict[str, Any]:
+    """All options with their defaults. ``UserError`` for a wrong one, or an address that runs must not keep."""
     if not rung.location.startswith(("http://", "https://")):
         raise UserError(
             f"{rung.name}: location: {rung.location} is not a URL; give the server's, as http://host:8000/v1"
