@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from wrong_values import variants
 
 from scalecurve.exchange import import_files
 from scalecurve.exchange.zipped import Archive
@@ -100,6 +101,31 @@ OTHERS: dict[str, tuple[str, Callable[[Path], Any], str]] = {
         "adapter_spec.model is missing",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("source", "file"),
+    [
+        ("helm", "scenario_state.json"),
+        ("helm", "per_instance_stats.json"),
+        ("lighteval", "results_*.json"),
+        ("opencompass", "predictions/*/tiny_ppl.json"),
+        ("inspect", "letters_canned.json"),
+    ],
+)
+def test_another_thing_in_the_place_of_a_field(source: str, file: str, tmp_path: Path) -> None:
+    shutil.copytree(FILES / source, tmp_path / "in", ignore=shutil.ignore_patterns("*.eval"))
+    path = next((tmp_path / "in").rglob(file))
+    wrong = [content for _, content in variants(json.loads(path.read_text()), (1.5, [[]]))]
+    for content in Random(0).sample(wrong, 12):
+        path.write_text(json.dumps(content))
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        try:
+            import_files([tmp_path / "in"], RunDirectory(tmp_path / "run"))
+        except UserError as error:
+            said = str(error)
+            assert "\n" not in said
+            assert not (tmp_path / "run").exists()
 
 
 def patch(path: Path, change: Callable[[Any], Any]) -> None:

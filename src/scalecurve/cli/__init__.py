@@ -25,7 +25,16 @@ def main() -> None:
     except Exception as error:
         from scalecurve.nouns import UserError
 
-        if not isinstance(error, UserError):
+        if not isinstance(error, UserError | OSError):
             raise
-        print(f"scalecurve: {error}", file=sys.stderr)
+        print(f"scalecurve: {_in_words(error)}", file=sys.stderr)
         sys.exit(2)
+
+
+def _in_words(error: Exception) -> str:
+    """One line. An OSError is about a file that the user named, a disk or a network; it rarely says more than why."""
+    if isinstance(error, FileExistsError | NotADirectoryError) and error.filename:
+        return f"{error.filename}: is or lies in a file, where a directory is needed; give another path"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error).replace("\n", " ") or type(error).__name__

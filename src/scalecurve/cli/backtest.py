@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._options import AXIS, Axis
 from scalecurve.cli._print import Json
 
 
@@ -15,7 +16,7 @@ from scalecurve.cli._print import Json
 def backtest(
     run: Annotated[Path, typer.Argument(help="Run directory, or a curves table (Parquet).")],
     by: Annotated[list[str] | None, typer.Option(help="Break down by shape, task, family or rung; repeatable.")] = None,
-    axis: Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")] = "params_non_embedding",
+    axis: Axis = AXIS,
     ahead: Annotated[float, typer.Option(help="Use only models this many times smaller than the target.")] = 1.0,
     holdouts: Annotated[int | None, typer.Option(help="Foretell only the largest so many sizes of a curve.")] = None,
     as_json: Json = False,

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._options import RunPath
 
 
 @app.command()
 def plot(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: RunPath,
     task: Annotated[str | None, typer.Argument(help="Task, its name, or part of it; presets need none.")] = None,
     also: Annotated[list[Path] | None, typer.Option("--with", help="Another run, drawn in the same figure.")] = None,
     preset: Annotated[

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._options import RunPath
 
 
 @app.command()
 def rescore(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: RunPath,
     metric: Annotated[list[str] | None, typer.Option(help="Also score with this metric. Repeatable.")] = None,
 ) -> None:
     """Rebuild scores, curves, verdicts and report from a run's outputs, without a model."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._options import OnlyTasks, RunPath
 from scalecurve.cli._print import Json
 
 
 @app.command()
 def verdicts(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
-    task: Annotated[str | None, typer.Option(help="Only tasks that contain this text.")] = None,
+    run: RunPath,
+    task: OnlyTasks = None,
     metric: Annotated[str | None, typer.Option(help="This metric; each task's preferred one when not given.")] = None,
     axis: Annotated[str | None, typer.Option(help="Judge anew on this axis of scale.")] = None,
     as_json: Json = False,

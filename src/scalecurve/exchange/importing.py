@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,8 +60,9 @@ def import_files(
         files: dict[Path, None] = {}
         noted: dict[str, list[Path]] = {}
         for reader, head in heads:
-            for found in reader.read(head):
-                work.add(found, head.path)
+            with _as_written(reader.name, head.path):
+                for found in reader.read(head):
+                    work.add(found, head.path)
             files |= dict.fromkeys([head.path, *head.used])
             for note in head.notes:
                 noted.setdefault(note, []).append(head.path)
@@ -80,6 +82,18 @@ def import_files(
             len(work.scores.points),
             sum(cell["examples"] for cell in work.answers.cells),
         )
+
+
+@contextmanager
+def _as_written(name: str, path: Path) -> Iterator[None]:
+    """Readers look at what they need; where another thing stands in its place, the file is not the harness's own."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError) as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        raise UserError(
+            f"{path}: it, or a file beside it, is not as {name} writes it ({why}); copy it again"
+        ) from error
 
 
 @dataclass

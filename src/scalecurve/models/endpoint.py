@@ -96,10 +96,13 @@ class EndpointModel:
             return Output(error=str(error))
         except self._openai.OpenAIError as error:
             return Output(error=self._clean(f"{type(error).__name__}: {error}"))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # a proxy's page, choices that are null
+            why = self._clean(f"{type(error).__name__}: {error}")
+            return Output(error=f"{self.name}: the server's reply is not what OpenAI's would be ({why})")
 
     def _clean(self, text: str) -> str:
-        text = " ".join(text.split())[:300]
-        return text.replace(self._key, "…") if self._key else text
+        text = " ".join(text.split())
+        return (text.replace(self._key, "…") if self._key else text)[:300]
 
     # ── Scoring ─────────────────────────────────────────────────────────────────────────────────────────────
     async def _score(self, client: Any, request: Request) -> Output:
@@ -163,6 +166,8 @@ class EndpointModel:
             model=self.options["model"], prompt=request.prompt.rstrip(" "), logprobs=1, **self._how(request)
         )
         self._count(reply)
+        if not all(isinstance(choice.text, str) for choice in _some(reply.choices)):
+            raise TypeError("a choice has no text")
         return Output(
             texts=tuple(finish(choice.text, request)[0] for choice in reply.choices),
             text_logprobs=tuple(_token_logprobs(choice.logprobs) for choice in reply.choices),
@@ -181,7 +186,7 @@ class EndpointModel:
         )
         self._count(reply)
         return Output(
-            texts=tuple(finish(choice.message.content or "", request)[0] for choice in reply.choices),
+            texts=tuple(finish(choice.message.content or "", request)[0] for choice in _some(reply.choices)),
             text_logprobs=((),) * len(reply.choices),
             prompt_tokens=reply.usage.prompt_tokens if reply.usage else 0,
             generated_tokens=(reply.usage.completion_tokens or 0) if reply.usage else 0,
@@ -222,6 +227,12 @@ def _options(rung: Rung) -> dict[str, Any]:
     if options["concurrency"] < 1:
         raise UserError(f"{rung.name}: options: concurrency must be 1 or more")
     return options
+
+
+def _some(choices: Sequence[Any]) -> Sequence[Any]:
+    if not choices:
+        raise ValueError("it holds no choice")
+    return choices
 
 
 def _token_logprobs(told: Any) -> tuple[float, ...]:
