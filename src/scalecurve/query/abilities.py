@@ -86,7 +86,10 @@ def _of_run(run: RunDirectory) -> pl.DataFrame:
 
 
 def _items(run: RunDirectory, points: pl.DataFrame) -> pl.DataFrame:
-    """Each answered question: its score under the preferred metric, its tokens and its confidence (0–1, or null)."""
+    """Each answered question: its score under the preferred metric, its tokens and its confidence (0–1, or null).
+
+    Of several seeds the first counts: the same questions again are no further evidence of an ability.
+    """
     import polars as pl
 
     cell = ["family", "rung", "task", "strategy", "shots", "seed", "example_id"]
@@ -102,7 +105,8 @@ def _items(run: RunDirectory, points: pl.DataFrame) -> pl.DataFrame:
         .alias("confidence"),
         best.alias("best"),
     )
-    return scores.join(outputs.collect(), on=cell).rename({"rung": "model"})
+    items = scores.join(outputs.collect(), on=cell).rename({"rung": "model"})
+    return items.filter(pl.col("seed") == pl.col("seed").min().over(KEY))
 
 
 def _auroc(own: pl.DataFrame) -> float | None:
