@@ -155,7 +155,7 @@ def question_of(what: Asked, values: Sequence[str], settings: Mapping[str, Any],
         preferred_metric="",
         rendering=_BARE if free else Rendering(append_choices=scored and what.function == "ai_classify"),
         postprocess=Postprocess() if free else Postprocess(regex=FIRST_LINE),
-        max_tokens=kind.max_tokens,
+        max_tokens=max(len(o.encode()) for o in kind.options) + 2 if kind.options else kind.max_tokens,
     )
     typed = {} if kind.options else {"answer_type": kind.extraction}
     shots = tuple(Shot(Example("", what.text((key,)), options=kind.options), answer) for key, answer in what.shots)

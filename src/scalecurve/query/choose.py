@@ -169,12 +169,12 @@ class Chooser:
         return Choice(rung, strategy, why, "", int(found.group(1)) if found else 0, lower)
 
     def _with_proxy(self, choice: Choice, ladder: Ladder, known: list[Ability]) -> Choice:
-        """The choice as oracle, with the cheapest rung that is surely better than chance as proxy."""
+        """The choice as oracle; as proxy the cheapest rung surely better than chance, or the next smaller one."""
         at = [rung.name for rung in ladder.rungs].index(choice.rung.name)
         smaller = ladder.rungs[:at]
         if not smaller:
             raise UserError(f"query: recall and precision need a rung smaller than {choice.rung.name} as proxy; "
                             "give a ladder with --model or USING model")  # fmt: skip
         sure = {a.rung for a in known if a.strategy == "direct" and wilson_lower(a.correct, a.n) > a.chance}
-        proxy = next((rung for rung in smaller if rung.name in sure), smaller[0])
+        proxy = next((rung for rung in smaller if rung.name in sure), smaller[-1])
         return replace(choice, proxy=proxy)
