@@ -106,7 +106,8 @@ class Study(_Table):
     ``strategies``: names, prompt files, or functions of Python files (``my.py:FUNCTION``). ``cot_prompts``: a file of
     worked examples shown as shots, or a directory with one a task. ``seed``/``seeds``: of the draw of shots and of
     sampling; one cell for each of ``seeds``. ``settings`` goes to the strategies. ``part_size``: examples computed and
-    written as a whole (absent: chosen from the model's size). ``cache``: a file of answers that runs share.
+    written as a whole (absent: chosen from the model's size). ``order``: of the examples, that of the task's file or
+    one random order, the same for all models (``--until`` needs it). ``cache``: a file of answers that runs share.
     ``max_tokens_total``: most tokens each served model may spend.
     """
 
@@ -129,6 +130,7 @@ class Study(_Table):
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     batch_tokens: Count | None = None
     part_size: Count | None = None
+    order: Literal["file", "random"] = "file"
     cache: Text | None = None
     max_tokens_total: Count | None = None
     _source: str = PrivateAttr("study")

@@ -25,4 +25,5 @@ def study(
     from scalecurve.cli.run import study_of
 
     path = Path(str(files("scalecurve.lab").joinpath("study.toml")))
-    execute_study(study_of(path, {"limit": limit} if limit else {}), out, retry_failed, workers, quiet)
+    chosen = study_of(path, {"limit": limit} if limit else {})
+    execute_study(chosen, out, quiet, retry_failed=retry_failed, workers=workers)
