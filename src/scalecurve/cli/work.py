@@ -15,6 +15,7 @@ def work(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
     share: Annotated[int, typer.Argument(min=0, help="Number of the array task.")],
     retry_failed: Annotated[bool, typer.Option("--retry-failed")] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code")] = False,
 ) -> None:
     """Compute one share of a submitted run; the batch scripts call this."""
     from scalecurve.cli._interrupt import prompt_interrupt
@@ -27,5 +28,5 @@ def work(
         from scalecurve.study import load_study
 
         directory = RunDirectory(run)
-        plan = make_plan(load_study(directory.study))
+        plan = make_plan(load_study(directory.study), allow_code=allow_code)
         do_share(directory, rung_runs(plan, directory, retry_failed=retry_failed), share)

@@ -35,8 +35,10 @@ def on_ray(address: str = "") -> Executor:
     """
 
     def run(jobs: Sequence[RungRun], listener: Listener, changed: Callable[[], None]) -> None:
-        with _connected(address) as ray:
-            _Dispatcher(ray, jobs, listener, changed).run()
+        unfinished = [job for job in jobs if not job.from_disk(listener)]
+        if unfinished:
+            with _connected(address) as ray:
+                _Dispatcher(ray, unfinished, listener, changed).run()
 
     return run
 

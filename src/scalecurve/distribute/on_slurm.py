@@ -115,18 +115,19 @@ def on_slurm(wanted: int | None = None, options: Sequence[str] = ()) -> Executor
     ``options`` go to ``sbatch`` as they are."""
 
     def run(jobs: Sequence[RungRun], listener: Listener, changed: Callable[[], None]) -> None:
-        if not shutil.which("sbatch"):
-            raise UserError("--on slurm: no `sbatch` on this machine; run this where jobs are submitted")
         directory = jobs[0].directory
         record = _read(directory.submitted)
-        waiting = sum(len(_alive(job)) for job in record.get("jobs", []))
-        if waiting:
-            listener.note(f"{waiting} array tasks of before are still in the queue; waiting for them")
-        else:
-            record = _submit(directory, jobs, record, shares_of(jobs, wanted), options, listener)
-        shares = [Share(**share) for share in record["shares"]]
-        _follow(directory, jobs, shares, record["jobs"], listener)
-        _gather(directory, jobs, shares)
+        whole = {number for number, job in enumerate(jobs) if job.from_disk(listener)}
+        if len(whole) < len(jobs):
+            if not shutil.which("sbatch"):
+                raise UserError("--on slurm: no `sbatch` on this machine; run this where jobs are submitted")
+            waiting = sum(len(_alive(job)) for job in record.get("jobs", []))
+            if waiting:
+                listener.note(f"{waiting} array tasks of before are still in the queue; waiting for them")
+            else:
+                record = _submit(directory, jobs, whole, record, shares_of(jobs, wanted), options, listener)
+            _follow(directory, jobs, record, listener)
+        _gather(directory, jobs, whole, record)
         changed()
 
     return run
@@ -135,6 +136,7 @@ def on_slurm(wanted: int | None = None, options: Sequence[str] = ()) -> Executor
 def _submit(
     run: RunDirectory,
     jobs: Sequence[RungRun],
+    whole: set[int],
     before: dict[str, Any],
     shares: list[Share],
     options: Sequence[str],
@@ -142,13 +144,16 @@ def _submit(
 ) -> dict[str, Any]:
     """Submit the shares of which something is missing: one array job for each kind of machine they need.
 
-    ``before`` is the record of an earlier submission. Returns that of this one, as kept in ``slurm/jobs.json``.
+    ``whole``: rungs of which nothing is. ``before`` is the record of an earlier submission. Returns that of this one,
+    as kept in ``slurm/jobs.json``.
     """
     device = jobs[0].plan.study.device
     needs = [needs_of(job.rung, node_cpus=WHOLE_NODE, has_gpus=device.startswith("cuda")) for job in jobs]
     known = _known(run, jobs)
     groups: dict[Needs, list[Share]] = {}
     for share in shares:
+        if share.rung in whole:
+            continue
         if share.rung not in known or _lacks(jobs[share.rung], known[share.rung], share):
             groups.setdefault(needs[share.rung], []).append(share)
     if not before.get("gathered", True):
@@ -190,19 +195,16 @@ def _script(run: RunDirectory, job: RungRun, need: Needs, group: Sequence[Share]
     ]
     if need.gpus:
         lines.append(f"#SBATCH --gres=gpu:{math.ceil(need.gpus)}")
-    retry = " --retry-failed" if job.retry_failed else ""
+    options = " --retry-failed" if job.retry_failed else ""
+    if any(way.function for way in job.plan.ways.values()):  # the driver was told that it may
+        options += " --allow-code"
     command = f"{shlex.quote(sys.executable)} -m scalecurve.cli work {shlex.quote(str(run.path.resolve()))}"
-    return "\n".join([*lines, f'exec {command} "$SLURM_ARRAY_TASK_ID"{retry}', ""])
+    return "\n".join([*lines, f'exec {command} "$SLURM_ARRAY_TASK_ID"{options}', ""])
 
 
-def _follow(
-    run: RunDirectory,
-    jobs: Sequence[RungRun],
-    shares: list[Share],
-    submitted: Sequence[dict[str, Any]],
-    listener: Listener,
-) -> None:
+def _follow(run: RunDirectory, jobs: Sequence[RungRun], record: dict[str, Any], listener: Listener) -> None:
     """Wait until every submitted share has noted its end or has left the queue; tell of the progress meanwhile."""
+    shares, submitted = [Share(**share) for share in record["shares"]], record["jobs"]
     open_ = {number for job in submitted for number in job["shares"]}
     work: dict[int, float] = {}
     begun: set[int] = set()
@@ -227,10 +229,14 @@ def _follow(
             pause = min(1.2 * pause, LAST_POLL)
 
 
-def _gather(run: RunDirectory, jobs: Sequence[RungRun], shares: list[Share]) -> None:
-    """Count every rung's parts from disk; what is missing failed, as its share noted or because its job ended."""
+def _gather(run: RunDirectory, jobs: Sequence[RungRun], whole: set[int], record: dict[str, Any]) -> None:
+    """Count the parts of rungs not known to be ``whole`` from disk; what is missing failed, as its share noted or
+    because its job ended. What shares noted of their time is taken over once."""
+    shares = [Share(**share) for share in record.get("shares", [])]
     known = _known(run, jobs)
     for number, job in enumerate(jobs):
+        if number in whole:
+            continue
         notes = [_read(_note_path(run, share.number)) for share in shares if share.rung == number]
         said = {ref: why for note in notes for ref, why in note.get("failed", {}).items()}
         ended = f"its Slurm job ended before it was done; see the logs in {_folder(run)}"
@@ -241,8 +247,9 @@ def _gather(run: RunDirectory, jobs: Sequence[RungRun], shares: list[Share]) -> 
         for at, task in enumerate(job.plan.tasks):
             if list(job.missing(at, _Deaf())):
                 job.fail_task(at, UserError(said.get(task.ref, ended)))
-    _add_seconds(run, jobs, shares)
-    _write(run.submitted, _read(run.submitted) | {"gathered": True})
+    if not record.get("gathered", True):
+        _add_seconds(run, jobs, shares)
+        _write(run.submitted, _read(run.submitted) | {"gathered": True})
 
 
 def _add_seconds(run: RunDirectory, jobs: Sequence[RungRun], shares: Sequence[Share]) -> None:
