@@ -24,7 +24,7 @@ def task(tmp_path: Path) -> Path:
     path = tmp_path / "sums" / "task.json"
     path.parent.mkdir()
     examples = [
-        {"input": f"{a} plus {b}", "target_scores": {str(a + b): 1, str(a + b + 1): 0, str(a * b + 70): 0}}
+        {"input": f"({a} plus {b})", "target_scores": {str(a + b): 1, str(a + b + 1): 0, str(a * b + 70): 0}}
         for a in range(20)
         for b in range(20)
     ][:200]
@@ -45,7 +45,7 @@ def task(tmp_path: Path) -> Path:
 
 def study(task: Path, **changes: object) -> Study:
     """A ladder whose abilities rise from a third, chance, to nearly all."""
-    known = {f"{a} plus {b}": str(a + b) for a in range(20) for b in range(20)}
+    known = {f"({a} plus {b})": str(a + b) for a in range(20) for b in range(20)}
     models = [
         {
             "name": f"m{size}",
