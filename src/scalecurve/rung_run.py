@@ -130,7 +130,7 @@ class RungRun:
             self.fail(error, listener)
             return
         try:
-            self.begin(opened)
+            self.begin(opened, listener)
             changed()
             for at, task in enumerate(self.plan.tasks):
                 listener.task(self.rung.name, task.ref, task.n_questions)
@@ -149,9 +149,11 @@ class RungRun:
             model.close()
 
     # ── Step by step, for executors ──────────────────────────────────────────────────────────────────────────
-    def begin(self, opened: Opened) -> None:
+    def begin(self, opened: Opened, listener: Listener | None = None) -> None:
         """Take in what is known of the model now that it is open."""
         record, rung, self.state.opened = self.state.record, self.rung, opened
+        if listener and record["fingerprint"] not in ("", opened.fingerprint):
+            listener.note(f"{rung.name}: not the weights this run began with; its parts are computed anew")
         record["fingerprint"] = opened.fingerprint
         record["batch_tokens"] = opened.batch_tokens
         record["params_non_embedding"] = rung.params_non_embedding or opened.params_non_embedding or None

@@ -27,7 +27,8 @@ def interval(scores: Floats, total: int, alpha: float = 0.05) -> tuple[float, fl
     """
     seen = np.asarray(scores, float)
     n = len(seen)
-    low, high = seen.sum() / total, (seen.sum() + total - n) / total
+    low = seen.sum() / total
+    high = low + (total - n) / total
     if not n or n >= total:
         return low, high
     means = np.linspace(0.0, 1.0, GRID)

@@ -249,7 +249,7 @@ class _Dispatcher:
         assert queue is not None
         if queue.opened is None:
             queue.opened = opened
-            queue.job.begin(opened)
+            queue.job.begin(opened, self.listener)
             for at in range(len(queue.job.plan.tasks)):
                 queue.waiting.extend(queue.job.missing(at, self.listener))
         elif queue.opened.fingerprint != opened.fingerprint:

@@ -91,6 +91,7 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     try:
         import torch
         import transformers
+        from safetensors import SafetensorError
     except ImportError as error:
         raise UserError(f"{rung.name}: local models need {error.name}; pip install 'scalecurve[models]'") from None
     from scalecurve.engine.runner import Runner
@@ -103,6 +104,9 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     with _quiet(transformers):
         try:
             tokenizer, model = _load(transformers, source, getattr(torch, dtype))
+        except SafetensorError as error:  # cut short, or no weights at all
+            fix = "the weights are damaged; fetch them again"
+            raise UserError(f"{rung.name}: location: {rung.location} cannot be loaded: {_line(error)}; {fix}") from None
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             raise UserError(f"{rung.name}: location: {rung.location} cannot be loaded: {_line(error)}") from None
     model.eval().requires_grad_(False)
