@@ -6,6 +6,9 @@ BIN := .venv/bin
 TORCH := torch==2.13.0
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt $(TORCH)
 
+# Tests and studies start many processes: what one has compiled, the next need not.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: study test clean
 
 study: .venv/installed-models

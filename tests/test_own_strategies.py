@@ -187,6 +187,7 @@ def test_what_a_strategy_does_wrong_is_the_answers_error(folder: Path, function:
         ("mine.py:f", "import numpyy\n", "fails when it is imported: ModuleNotFoundError: No module named 'numpyy'"),
         ("mine.py:f", "raise SystemExit\n", "fails when it is imported: SystemExit"),
         ("mine.py:f", "x = 1\ndef f(:\n", "mine.py:2: not valid Python"),
+        ("mine.py:f", 'x = "\0"\n', "not valid Python: source code string cannot contain null bytes"),
         ("mine.py", CODE, "mine.py: name a function in it, as"),
         ("gone.toml", None, "gone.toml: no such file"),
         ("mine.toml", 'strategy = "x"', "mine.toml: strategy: unknown strategy 'x'"),

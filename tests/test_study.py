@@ -47,6 +47,14 @@ def test_paths_are_relative_to_the_study_file(tmp_path: Path) -> None:
     assert [entry.ref for entry in study.tasks] == [str(tmp_path / "mine" / "task.json"), "no/such/task.json"]
 
 
+def test_a_folder_of_big_bench_hard_is_relative_to_the_study_file(tmp_path: Path) -> None:
+    (tmp_path / "BBH" / "tasks").mkdir(parents=True)
+    refs = ["bbh:BBH", "bbh:BBH/snarks", "bbh:elsewhere/snarks"]
+    study = load_study(write(tmp_path, f'models = ["lab"]\ntasks = {refs}\n'))
+    there = tmp_path / "BBH"
+    assert [entry.ref for entry in study.tasks] == [f"bbh:{there}", f"bbh:{there / 'snarks'}", refs[2]]
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
@@ -60,6 +68,8 @@ def test_paths_are_relative_to_the_study_file(tmp_path: Path) -> None:
         ('models = ["lab"]\ntasks = ["a"]\ndtype = "int3"\n', ["mine.toml:3", "dtype", "float32", "int3"]),
         ('models = ["lab"]\ntasks = ["a", "a"]\n', ["tasks: 'a' is given twice"]),
         ('models = ["lab"]\ntasks = ["a"]\nseed = 1\nseeds = [1, 2]\n', ["either seed or seeds"]),
+        ('models = ["lab"]\ntasks = ["a"]\nseed = 5000000000\n', ["mine.toml:3", "seed", "less than or equal to"]),
+        ('tasks = ["a"]\n[[models]]\nref = "lab"\nloss = nan\n', ["mine.toml:4", "models[0].loss", "finite number"]),
         ('models = ["lab"\ntasks = ["a"]\n', ["mine.toml:2", "not valid TOML"]),
         ('models = ["lab"]\ntasks = ["a"]\nname = "x', ["mine.toml:3", "not valid TOML"]),
         (
@@ -124,6 +134,16 @@ def test_throughput_does_not_make_another_study() -> None:
     study = Study.model_validate(SMALL)
     assert study.same_questions(parse_study({**SMALL, "device": "cuda", "batch_tokens": 4096}))
     assert not study.same_questions(parse_study({**SMALL, "limit": 3}))
+
+
+def test_a_model_named_singly_does_not_take_the_family_of_a_ladder() -> None:
+    from scalecurve.plan import make_plan
+
+    lab = {"ref": "lab", "rungs": ["lab-3k"], "family": "ours"}
+    study = parse_study({**SMALL, "models": [{"ref": "lab", "family": "ours"}, "mock"], "tasks": ["lab:addition"]})
+    assert [ladder.family for ladder in make_plan(study).ladders] == ["ours", study.name]
+    named = parse_study({**SMALL, "models": [lab, {"ref": "mock", "family": "stand-in"}], "tasks": ["lab:addition"]})
+    assert [ladder.family for ladder in make_plan(named).ladders] == ["ours", "stand-in"]
 
 
 def test_options_go_to_models_named_by_reference(tmp_path: Path) -> None:

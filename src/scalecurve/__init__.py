@@ -43,6 +43,8 @@ _HOMES = {
     "judge": "curves",
     "write_report": "report",
     "load_run": "report.notebook",
+    "connect": "query.connect",
+    "load_ipython_extension": "query.magic",
     "Thinker": "thinking",
     "Step": "nouns",
     "Trace": "nouns",
@@ -73,6 +75,8 @@ if TYPE_CHECKING:
     from scalecurve.pipeline import import_run as import_run
     from scalecurve.pipeline import rescore as rescore
     from scalecurve.pipeline import run_study as run_study
+    from scalecurve.query.connect import connect as connect
+    from scalecurve.query.magic import load_ipython_extension as load_ipython_extension
     from scalecurve.report import write_report as write_report
     from scalecurve.report.notebook import load_run as load_run
     from scalecurve.runs import open_run as open_run

@@ -2,8 +2,9 @@
 
     Study ─▶ Cell ─▶ Request ─▶ Output ─▶ Answer ─▶ Score ─▶ Curve ─▶ Verdict
 
-All are frozen dataclasses. Log-probabilities are natural logarithms (nats), summed over the tokens of a text.
-This module imports nothing of the project, so that every room may import it.
+All are frozen dataclasses but a Study, which is a file (``study``), and a Score, which is a row of a table
+(``runs.derive``). Log-probabilities are natural logarithms (nats), summed over the tokens of a text. This module
+imports nothing of the project, so that every room may import it.
 """
 
 from __future__ import annotations
@@ -83,9 +84,8 @@ class Task:
     ``parent`` names the container of a subtask. ``worked`` are answered examples kept apart for use as shots, where
     the task has them. ``probes`` declare partial abilities graded on the same answers (``tasks.probes``).
     ``contrast`` names the leaf that asks the same examples, id by id, without this one's trap (``curves.gaps``).
-    ``flags`` name defects and repairs (see docs). ``fingerprint`` is a SHA-256 over all that determines prompts and
-    scores.
-    ``harness`` is set for a task of lm-evaluation-harness.
+    ``flags`` name defects and repairs (``tasks.repairs``). ``fingerprint`` is a SHA-256 over all that determines
+    prompts and scores. ``harness`` is set for a task of lm-evaluation-harness.
     """
 
     name: str
@@ -138,10 +138,10 @@ class Ladder:
     source: str = ""
 
 
+# ── How it is asked ──────────────────────────────────────────────────────────────────────────────────────────
 _ESCAPES = {":": "@", "/": ","}  # readable in a folder name; `=` would look like a Hive partition to DuckDB and Polars
 
 
-# ── How it is asked ──────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class Cell:
     """(rung, task, strategy, shots, seed): the unit of scheduling, caching, resuming and failing."""
@@ -276,16 +276,6 @@ class Trace:
     def slow_tokens(self) -> int:
         """Generated for slow answers."""
         return sum(step.generated_tokens for step in self.steps if step.stage == "slow")
-
-
-# ── What it is worth ─────────────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One metric of one example. ``value`` is None when it could not be computed; None is never counted as zero."""
-
-    example_id: str
-    metric: str
-    value: float | None
 
 
 # ── What it means ────────────────────────────────────────────────────────────────────────────────────────────

@@ -248,17 +248,18 @@ def _ladders(study: Study) -> tuple[Ladder, ...]:
     """The study's ladders. Models named singly form one ladder, the study's own, in ascending size."""
     ladders: list[Ladder] = []
     single: list[Rung] = []
+    family = ""
     for at, entry in enumerate(study.models):
         with _at(f"{study.source}: models[{at}]"):
             found = _resolve(entry)
             if isinstance(found, Ladder):
                 ladders.append(found)
-            else:
-                single.append(found)
+                continue
+            family = family or entry.family
+            single.append(found)
     if single:
         single.sort(key=lambda rung: rung.params_non_embedding or rung.params_total or 0)
-        family = next((entry.family for entry in study.models if entry.family and not entry.rungs), study.name)
-        ladders.append(Ladder(family=family, rungs=tuple(single)))
+        ladders.append(Ladder(family=family or study.name, rungs=tuple(single)))
     for ladder in ladders:
         twice = _repeated([rung.name for rung in ladder.rungs])
         if twice:

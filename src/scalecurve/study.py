@@ -35,10 +35,11 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length
 Text = Annotated[str, Field(min_length=1)]
 Shots = Annotated[int, Field(ge=0, le=1000)]
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 100)]  # NumPy's RandomState takes 32 bits, and 42 is added
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _fixed_with_prompts(table: Any) -> Any:
@@ -119,8 +120,8 @@ class Study(_Table):
     shots: tuple[Shots, ...] = Field((0,), min_length=1)
     metrics: tuple[Text, ...] = ()
     limit: Count | None = None
-    seed: int = Field(0, ge=0)
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    seed: Seed = 0
+    seeds: tuple[Seed, ...] = ()
     shot_policy: Literal["bigbench", "fixed", "balanced"] = "bigbench"
     cot_prompts: Text | None = None
     mode: Text = "faithful"
@@ -236,6 +237,10 @@ def _resolve_paths(study: Study, base: Path) -> Study:
 
     def absolute(ref: str) -> str:
         source, colon, rest = ref.partition(":")
+        if colon and source == "bbh":  # a directory, or a task in it by its name
+            folder = base / rest
+            found = folder.is_dir() or (folder.parent / "tasks").is_dir()
+            return f"{source}:{folder.resolve()}" if found else ref
         if colon and source in ("lm-eval", "checkpoints"):
             path, colon, more = rest.partition(":")
             return f"{source}:{absolute(path)}{colon}{more}"

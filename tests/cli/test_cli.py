@@ -8,42 +8,15 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from command_line import Call
 
 import scalecurve
-from scalecurve.cli import main
 from scalecurve.cli._print import amount, as_json, duration, number, table
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Said]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Call the command in this process, as the installed script does."""
-
-    def run(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["scalecurve", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        return Said(code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -242,4 +215,4 @@ def test_numbers_are_short() -> None:
     assert [number(x) for x in (None, 0.5, float("nan"), float("inf"), float("-inf"))] == ["–", "0.500", "–", "∞", "-∞"]
     assert [duration(s) for s in (0.4, 41, 151, 11_100)] == ["0s", "41s", "2m31s", "3h05m"]
     assert table(("a", "b"), [("x", "1"), ("yy", "22")], right=(1,)) == "a    b\nx    1\nyy  22"
-    assert json.loads(as_json({"a": (float("inf"), float("nan"))})) == {"a": ["inf", None]}
+    assert json.loads(as_json({"a": (float("inf"), float("nan"))})) == {"a": [None, None]}

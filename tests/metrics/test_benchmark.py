@@ -66,6 +66,12 @@ def test_benchmarks_name_what_is_missing_and_never_count_it_as_zero() -> None:
     assert aggregate_benchmark("none", 3, tasks, ["a"]).score is None
 
 
+def test_leaves_that_all_have_the_task_s_name_are_its_leaves() -> None:
+    whole = aggregate_leaves("t", [grade("t", 0.5, 0.0), grade("t", 0.25, 0.0)])
+    assert whole.scores[GRADE] == 0.375
+    assert whole.normalised == 37.5
+
+
 def test_a_leaf_has_the_range_of_its_preferred_metric() -> None:
     examples = (Example("0", "x", ("a",), ("a", "b"), (1.0, 0.0)),)
     choice = Task("t", examples, (GRADE,), GRADE, chance=0.5)
@@ -103,7 +109,8 @@ def test_score_files_are_read_as_they_were_written(tmp_path: Path) -> None:
         (lambda d: d["model"].pop("model_name"), "model.model_name: must be text"),
         (lambda d: d["model"].update(total_params="1b"), "model.total_params: must be a number"),
         (lambda d: d["scores"][0].update(score_dict=3), r"scores\[0\].score_dict: must map"),
-        (lambda d: d["scores"][0].update(low_score=None), r"scores\[0\].low_score: must be a number"),
+        (lambda d: d["scores"][0].update(low_score=None), r"scores\[0\].low_score: must be a finite number"),
+        (lambda d: d["scores"][0].update(low_score=math.nan), r"scores\[0\].low_score: must be a finite number"),
         (lambda d: d["scores"][0].update(number_of_shots="0"), r"scores\[0\].number_of_shots: must be a whole number"),
     ],
 )
@@ -118,7 +125,7 @@ def test_a_bad_score_file_is_named_with_its_field(tmp_path: Path, change: Any, p
 
 
 def test_non_finite_scores_are_left_out(tmp_path: Path) -> None:
-    scores = TaskScore("t", -1, {GRADE: 0.5, "bleu": math.nan, "x": math.inf}, GRADE, 0.0, 1.0)
+    scores = TaskScore("t", -1, {GRADE: 0.5, "bleu": math.nan, "x": math.inf, "y": 10**400}, GRADE, 0.0, 1.0)
     path = write_score_file(tmp_path, ScoreFile("t", ModelData("f", "m"), (scores,)))
     assert read_score_file(path).scores[0].scores == {GRADE: 0.5}
     with pytest.raises(UserError, match="holds no"):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from replies import converse
 
 from scalecurve.metrics import score
 from scalecurve.nouns import Answer, Example, Output, Request, Task, UserError
@@ -28,14 +29,7 @@ def ask(
 ) -> tuple[list[tuple[Request, ...]], Answer]:
     """Run a strategy on prepared replies; returns what it asked at each stage, and its answer."""
     task = Task("t", (example,), ("exact_match",), "exact_match", max_tokens=9)
-    asking = get_strategy(name)(Question(task, Query(example), wants, settings or {}))
-    asked = [next(asking)]
-    for stage in stages:
-        try:
-            asked.append(asking.send(tuple(stage)))
-        except StopIteration as stop:
-            return asked, stop.value
-    raise AssertionError(f"{name} asks once more: {asked[-1]}")
+    return converse(get_strategy(name)(Question(task, Query(example), wants, settings or {})), *stages)
 
 
 def text(*said: str, tokens: int = 2, logprob: float = -0.5) -> Output:

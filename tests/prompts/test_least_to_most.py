@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from replies import converse
 
 from scalecurve.nouns import Answer, Example, Output, Request, Task, UserError
 from scalecurve.prompts import Query, Question, Shot, get_strategy
@@ -23,14 +24,7 @@ def ask(
 ) -> tuple[list[tuple[Request, ...]], Answer]:
     task = Task("t", (example,), ("exact_match",), "exact_match", max_tokens=40)
     question = Question(task, Query(example, shots), frozenset({wants}), settings or {})
-    asking = get_strategy("least_to_most")(question)
-    asked = [next(asking)]
-    for stage in stages:
-        try:
-            asked.append(asking.send(tuple(stage)))
-        except StopIteration as stop:
-            return asked, stop.value
-    raise AssertionError(f"asks once more: {asked[-1]}")
+    return converse(get_strategy("least_to_most")(question), *stages)
 
 
 def text(said: str, tokens: int = 5) -> Output:

@@ -83,6 +83,14 @@ def test_an_example_is_never_a_shot_of_its_equal() -> None:
         assert query.example.input not in shown
 
 
+def test_equals_are_known_where_the_first_of_them_is_not_asked() -> None:
+    twins = [Example(name, "a", ("A",), metadata={"same_as": "gone"}) for name in ("twin", "third")]
+    for query in draw(task_of(*letters().examples[1:], *twins), 4, "bigbench"):
+        assert [shot.example.input for shot in query.shots].count("a") + (query.example.input == "a") <= 2
+        if query.example.input == "a":
+            assert "a" not in {shot.example.input for shot in query.shots}
+
+
 @pytest.mark.parametrize("policy", ["bigbench", "fixed", "balanced"])
 def test_too_few_examples(policy: str) -> None:
     with pytest.raises(UserError, match="5 distinct examples are too few for 5 shots"):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from replies import converse
 
 from scalecurve.nouns import Answer, Example, Output, Postprocess, Request, Task, UserError
 from scalecurve.prompts import Query, Question, Shot, get_strategy, strategy_names
@@ -25,14 +26,7 @@ def ask(
     name: str, example: Example, wants: frozenset[str], *stages: Sequence[Output], shots: tuple[Shot, ...] = ()
 ) -> tuple[list[tuple[Request, ...]], Answer]:
     """Run a strategy on prepared replies; returns what it asked at each stage, and its answer."""
-    asking = get_strategy(name)(Question(task_of(example), Query(example, shots), wants))
-    asked = [next(asking)]
-    for stage in stages:
-        try:
-            asked.append(asking.send(tuple(stage)))
-        except StopIteration as stop:
-            return asked, stop.value
-    raise AssertionError(f"{name} asks once more: {asked[-1]}")
+    return converse(get_strategy(name)(Question(task_of(example), Query(example, shots), wants)), *stages)
 
 
 def text(said: str) -> Output:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecurve.nouns import Postprocess, UserError
+from scalecurve.prompts import draw
 from scalecurve.tasks import list_tasks, load_tasks, read_task
 from scalecurve.tasks.jsonfile import line_of
 from scalecurve.tasks.reader import MODES
@@ -48,6 +49,13 @@ def test_duplicates_go_and_equal_looking_examples_are_marked(tmp_path: Path) -> 
     assert [example.id for example in task.examples] == ["0", "2", "3"]
     assert [example.metadata.get("same_as") for example in task.examples] == [None, "0", None]
     assert task.flags == ("duplicates_dropped",)
+
+
+def test_a_member_same_as_of_the_file_names_no_example(tmp_path: Path) -> None:
+    examples = [{"input": name, "target": "1", "same_as": "elsewhere"} for name in "ab"]
+    task = one(tmp_path, {**TEXT, "examples": examples})
+    assert [example.metadata for example in task.examples] == [{}, {}]
+    assert len(draw(task, 1, "bigbench")) == 2
 
 
 def test_post_processing_rules_of_the_file(tmp_path: Path) -> None:

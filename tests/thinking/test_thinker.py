@@ -152,6 +152,20 @@ def test_a_larger_rung_is_asked_and_settled_with() -> None:
     assert (alone.response, len(alone.steps)) == ("7", 2), "who is not there is not asked"
 
 
+def test_what_no_rung_is_sure_enough_of_is_withheld() -> None:
+    """The settled answer of two rungs is held to the same bar as that of one."""
+    for least, status in ((0.3, "ok"), (0.5, "ok"), (0.7, "abstained")):
+        small = Controller(habit(settled=0.1), larger="large", larger_policy=habit(differ=(0.2, 0.6)))
+        both = Controllers({"small": small, "large": Controller(habit(settled=0.1, fast=0.9))})
+        rungs = [Scripted("small"), Scripted("large", fast="9")]
+        (trace,) = Thinker(rungs, both, abstain_below=least).ask(["What is 3+4?"])
+        assert (trace.status, trace.who, trace.confidence) == (status, "large", 0.6)
+        assert trace.response == ("9" if status == "ok" else "")
+    (trace,) = Thinker(rungs, Controllers({"small": small, "large": Controller(habit(settled=0.1))}),
+                       abstain_below=0.7).ask(["What is 3+4?"])  # fmt: skip
+    assert (trace.status, trace.response, trace.confidence) == ("abstained", "", 0.3), "the larger one withheld its own"
+
+
 # ── Many at once ─────────────────────────────────────────────────────────────────────────────────────────────
 def test_many_questions_go_to_the_model_stage_by_stage() -> None:
     model = Scripted("one")

@@ -16,7 +16,7 @@ def main() -> None:
 
     load_commands()
     try:
-        app()
+        app(prog_name="scalecurve")
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

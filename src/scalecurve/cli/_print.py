@@ -1,11 +1,21 @@
-"""How commands print: aligned columns, numbers, durations, JSON."""
+"""How commands print: aligned columns, numbers, durations, and with ``--json`` the same for machines.
+
+A command that prints a table takes ``as_json: Json = False`` and prints an array with an object for every row, or
+group of rows, of the table; a command that does one thing prints one object.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON with every number, for machines.")]
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -51,15 +61,17 @@ def duration(seconds: float) -> str:
 
 
 def as_json(value: Any) -> str:
-    """Standard JSON: infinities as the strings "inf" and "-inf", NaN as null."""
-    return json.dumps(_plain(value), ensure_ascii=False, indent=1)
+    """Standard JSON, readable: dataclasses as objects, paths as text, NaN and infinities as null."""
+    return json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value
+    return str(value) if isinstance(value, Path) else value

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 
 @app.command()
@@ -17,7 +18,7 @@ def backtest(
     axis: Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")] = "params_non_embedding",
     ahead: Annotated[float, typer.Option(help="Use only models this many times smaller than the target.")] = 1.0,
     holdouts: Annotated[int | None, typer.Option(help="Foretell only the largest so many sizes of a curve.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Foretell every known size from the smaller ones, and compare."""
     import polars as pl

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 
 @app.command()
@@ -17,7 +18,7 @@ def belief(
     task: Annotated[str | None, typer.Option(help="Only tasks that contain this text.")] = None,
     metric: Annotated[str, typer.Option(help="Metric of the options.")] = "multiple_choice_grade",
     axis: Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")] = "params_non_embedding",
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with every number.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show what stated beliefs do at each scale: change of score, flips, resistance, shift of log-probability."""
     from scalecurve.cli import _print

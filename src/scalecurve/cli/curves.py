@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,7 +22,7 @@ def curves(
     task: Annotated[str | None, typer.Option(help="Only tasks that contain this text.")] = None,
     metric: Annotated[str | None, typer.Option(help="This metric; each task's preferred one when not given.")] = None,
     axis: Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")] = "params_non_embedding",
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, every point with its error.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show scores by scale, with linearity L and breakthroughness B."""
     from dataclasses import asdict

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
     from scalecurve.elicit import Elicited, Gain, RungGain, Space, TaskGains
@@ -36,7 +37,7 @@ def elicit(
     seed: Annotated[int | None, typer.Option(min=0, help="Of the split, the shots and the draw of prompts.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")] = None,
     out: Annotated[Path | None, typer.Option(help="Directory for the result; elicited/<name> when not given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
+    as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Search prompts on some questions, confirm them on others; prints what the default prompt understated."""

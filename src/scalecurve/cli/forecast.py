@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 
 @app.command()
@@ -18,7 +19,7 @@ def forecast(
     metric: Annotated[str | None, typer.Option(help="This metric; each task's preferred one when not given.")] = None,
     axis: Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")] = "params_non_embedding",
     methods: Annotated[bool, typer.Option("--methods", help="Show every method, not only their combination.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with every method and interval.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Foretell the scores of larger models, with 80% and 95% intervals."""
     import polars as pl

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,7 +21,7 @@ def gaps(
     task: Annotated[str | None, typer.Option(help="Only tasks that contain this text.")] = None,
     metric: Annotated[str | None, typer.Option(help="This metric; each task's first one when not given.")] = None,
     axis: Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")] = "params_non_embedding",
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with every number.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare tasks that hold a trap with their controls, item by item, at each scale."""
     from scalecurve.cli import _print

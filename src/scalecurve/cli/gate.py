@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
     from scalecurve.thinking.answerability import GateReport
@@ -22,10 +23,9 @@ def gate(
         float | None, typer.Option(help="Refuse at most this share of answerable questions (of the fitted half).")
     ] = None,
     thresholds: Annotated[bool, typer.Option("--thresholds", help="Print settings.gate_threshold as TOML.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Judge the answerability gate: ranking, refusals at held-out thresholds, and what is answered behind it."""
-    from dataclasses import asdict
     from math import isnan
 
     from scalecurve.cli import _print
@@ -41,7 +41,7 @@ def gate(
         return
     reports = judge_gate(open_run(run), then, task=task, false_refusal=false_refusal)
     if as_json:
-        print(_print.as_json([asdict(report) for report in reports]))
+        print(_print.as_json(reports))
         return
     named = list(dict.fromkeys(name for report in reports for name in report.measures))
     alone = ["auroc", "twins", "false_refusal", "recall", "precision"]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scalecurve.cli._app import group
+from scalecurve.cli._print import Json
 
 models = group("models", "List the ladders of models that are known by name.")
 
@@ -14,17 +15,15 @@ models = group("models", "List the ladders of models that are known by name.")
 @models.command("list")
 def list_(
     ladder: Annotated[str | None, typer.Argument(help="Ladder by name or path; all when not given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List ladders and their rungs with their scale."""
-    from dataclasses import asdict
-
     from scalecurve.cli import _print
     from scalecurve.models import list_ladders, load_ladder
 
     found = [load_ladder(ref) for ref in ([ladder] if ladder else list_ladders())]
     if as_json:
-        print(_print.as_json([asdict(each) for each in found]))
+        print(_print.as_json(found))
         return
     rows = [
         (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
     from scalecurve.cost import Estimate
@@ -20,8 +21,8 @@ def plan(
     workers: Annotated[int | None, typer.Option(min=1, help="Models run at the same time.")] = None,
     pilot: Annotated[float, typer.Option(help="Seconds to try the models; 0: count only, tell no time.")] = 30.0,
     prices: Annotated[Path | None, typer.Option(help="Prices (TOML) by the hour or by the token.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Count a study's requests, tokens and FLOPs, and estimate hours and cost. Writes nothing."""
     import sys

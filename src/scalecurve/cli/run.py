@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
     from scalecurve.adaptive import Goal
+    from scalecurve.execute import Outcome
     from scalecurve.runs import RunDirectory
     from scalecurve.study import Study
 
@@ -62,6 +65,7 @@ def run(
     budget: Budget = None,
     allow_code: AllowCode = False,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Run a study, or continue it where it stopped; prints the report's path."""
     given = {
@@ -83,7 +87,7 @@ def run(
     asked = study_of(study, {field: value for field, value in given.items() if value})
     where = {"workers": workers, "on": on, "jobs": jobs, "sbatch": sbatch, "mirror": mirror}
     goal = goal_of(until, confidence, budget)
-    execute_study(asked, out, quiet, retry_failed=retry_failed, until=goal, allow_code=allow_code, **where)
+    execute_study(asked, out, quiet, as_json, retry_failed=retry_failed, until=goal, allow_code=allow_code, **where)
 
 
 def study_of(path: Path | None, given: dict[str, Any]) -> Study:
@@ -126,22 +130,42 @@ def goal_of(until: str, confidence: float, budget: int | None) -> Goal | None:
     return Goal(confidence, budget)
 
 
-def execute_study(study: Study, out: Path | None, quiet: bool, **how: Any) -> None:
+def execute_study(study: Study, out: Path | None, quiet: bool, as_json: bool, **how: Any) -> None:
     """Run (``how`` goes to ``run_study``), print what came of it, and exit with 1 when something is missing."""
+    from scalecurve.cli import _print
     from scalecurve.cli._interrupt import prompt_interrupt
-    from scalecurve.cli._print import duration
     from scalecurve.cli._progress import progress
 
     with prompt_interrupt(), progress(quiet) as watcher:
         from scalecurve.pipeline import run_study
 
         directory, outcome = run_study(study, out, watcher=watcher, **how)
+    if as_json:
+        print(_print.as_json(_record(directory, outcome)))
+    else:
+        _show(directory, outcome)
+    if not outcome.complete:
+        raise typer.Exit(1)
+
+
+def _record(run: RunDirectory, outcome: Outcome) -> dict[str, Any]:
+    """What ``--json`` prints: where the run is, whether it is whole, the counts, and what ``--until`` came to."""
+    from scalecurve.adaptive.settle import read_until
+
+    cells = [{"cell": cell, "reason": reason} for cell, reason in outcome.failed_cells]
+    record = {"run": run.path, "report": run.report, "complete": outcome.complete}
+    return record | asdict(outcome) | {"failed_cells": cells, "until": read_until(run) or None}
+
+
+def _show(run: RunDirectory, outcome: Outcome) -> None:
+    from scalecurve.cli._print import duration
+
     print(f"{outcome.cells} cells; {outcome.computed} answers computed in {duration(outcome.seconds)}")
-    if how.get("until"):
-        print(_decided(directory))
+    if run.until.exists():
+        print(_decided(run))
     if outcome.unextracted:
         share = f"{outcome.unextracted} of {outcome.texts} generated texts ({outcome.unextracted / outcome.texts:.0%})"
-        print(f"no answer was found in {share}; see `scalecurve scores extraction {directory.path}`")
+        print(f"no answer was found in {share}; see `scalecurve scores extraction {run.path}`")
     if not outcome.complete:
         print(f"missing: {len(outcome.failed_cells)} cells failed, {outcome.failed_examples} examples have no answer")
         for key, reason in outcome.failed_cells[:5]:
@@ -149,9 +173,7 @@ def execute_study(study: Study, out: Path | None, quiet: bool, **how: Any) -> No
         if not outcome.failed_cells:
             print(f"  first reason: {outcome.first_error}")
         print("  the same command tries failed cells again, and with --retry-failed failed examples too")
-    print(f"report: {directory.report}")
-    if not outcome.complete:
-        raise typer.Exit(1)
+    print(f"report: {run.report}")
 
 
 def _decided(run: RunDirectory) -> str:

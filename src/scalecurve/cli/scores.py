@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scalecurve.cli._app import group
+from scalecurve.cli._print import Json
 
 scores = group("scores", "BIG-bench's score files and aggregates.")
 
@@ -46,36 +47,46 @@ def benchmark(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
     strategy: Annotated[str, typer.Option(help="The strategy whose scores to take.")] = "direct",
     keywords: Annotated[bool, typer.Option("--keywords", help="Every keyword too.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Mean normalised preferred scores (0: low, 100: high) over the run's BIG-bench tasks and BIG-bench Lite."""
-    from scalecurve.cli._print import number, table
+    from scalecurve.cli import _print
     from scalecurve.runs import open_run
     from scalecurve.runs.score_files import benchmark_scores
 
-    rows = []
-    for (family, rung, shots), found in benchmark_scores(open_run(run), strategy).items():
-        for one in found if keywords else found[:2]:
-            rows.append((family, rung, str(shots), one.name, number(one.score), str(one.tasks), str(len(one.missing))))
-    print(table(("family", "rung", "shots", "over", "score", "tasks", "missing"), rows, right=(2, 4, 5, 6)))
+    found = benchmark_scores(open_run(run), strategy)
+    shown = [
+        (family, rung, one) for (family, rung, _), scores in found.items() for one in scores[: None if keywords else 2]
+    ]
+    if as_json:
+        names = ("name", "shots", "score", "tasks", "missing")
+        own = [
+            {"family": family, "rung": rung} | {name: getattr(one, name) for name in names}
+            for family, rung, one in shown
+        ]
+        print(_print.as_json(own))
+        return
+    rows = [
+        (family, rung, str(one.shots), one.name, _print.number(one.score), str(one.tasks), str(len(one.missing)))
+        for family, rung, one in shown
+    ]
+    print(_print.table(("family", "rung", "shots", "over", "score", "tasks", "missing"), rows, right=(2, 4, 5, 6)))
 
 
 @scores.command()
 def extraction(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
     every: Annotated[bool, typer.Option("--all", help="Cells where every answer was found, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """In how many generated texts no answer was found, and how many were cut short, cell by cell."""
-    from dataclasses import asdict
-
-    from scalecurve.cli._print import as_json as to_json
-    from scalecurve.cli._print import table
+    from scalecurve.cli import _print
     from scalecurve.runs import open_run
     from scalecurve.runs.extraction import extraction_of
 
-    found = [cell for cell in extraction_of(open_run(run)) if every or as_json or cell.unextracted or cell.unfinished]
+    found = [cell for cell in extraction_of(open_run(run)) if every or cell.unextracted or cell.unfinished]
     if as_json:
-        print(to_json([asdict(cell) for cell in found]))
+        print(_print.as_json(found))
         return
     rows = [
         (
@@ -89,14 +100,20 @@ def extraction(
         )
         for cell in found
     ]
-    print(table(("task", "strategy", "model", "texts", "no answer", "share", "cut short"), rows, right=(3, 4, 5, 6)))
+    print(
+        _print.table(
+            ("task", "strategy", "model", "texts", "no answer", "share", "cut short"), rows, right=(3, 4, 5, 6)
+        )
+    )
     print("An answer that was not found counts as wrong. Cut short: the text reached its limit of tokens.")
 
 
 @scores.command()
-def human(task: Annotated[str, typer.Argument(help="BIG-bench task; all of them when not given.")] = "") -> None:
+def human(
+    task: Annotated[str, typer.Argument(help="BIG-bench task; all of them when not given.")] = "", as_json: Json = False
+) -> None:
     """Show what people scored on BIG-bench tasks: the average and the best rater."""
-    from scalecurve.cli._print import number, table
+    from scalecurve.cli import _print
     from scalecurve.nouns import UserError
     from scalecurve.tasks.human import human_baselines
     from scalecurve.tasks.sources import suggest
@@ -105,9 +122,13 @@ def human(task: Annotated[str, typer.Argument(help="BIG-bench task; all of them 
     if task and task not in found:
         raise UserError(f"no human baseline of {task!r}{suggest(task, found)}")
     rows = [
-        (name, metric, number(one.average.get(metric)), number(one.best.get(metric)))
+        (name, metric, one.average.get(metric), one.best.get(metric))
         for name, one in found.items()
         for metric in sorted({*one.average, *one.best})
         if not task or name == task
     ]
-    print(table(("task", "metric", "average rater", "best rater"), rows, right=(2, 3)))
+    if as_json:
+        print(_print.as_json([dict(zip(("task", "metric", "average", "best"), row, strict=True)) for row in rows]))
+        return
+    shown = [(name, metric, _print.number(average), _print.number(best)) for name, metric, average, best in rows]
+    print(_print.table(("task", "metric", "average rater", "best rater"), shown, right=(2, 3)))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 from scalecurve.cli.run import Out, Quiet, Retry, Workers, execute_study
 
 
@@ -17,6 +18,7 @@ def study(
     retry_failed: Retry = False,
     workers: Workers = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Run the embedded study of the laboratory's ladder; prints the report's path."""
     from importlib.resources import files
@@ -26,4 +28,4 @@ def study(
 
     path = Path(str(files("scalecurve.lab").joinpath("study.toml")))
     chosen = study_of(path, {"limit": limit} if limit else {})
-    execute_study(chosen, out, quiet, retry_failed=retry_failed, workers=workers)
+    execute_study(chosen, out, quiet, as_json, retry_failed=retry_failed, workers=workers)

@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scalecurve.cli._print import Json
 from scalecurve.cli.tasks import tasks
+
+if TYPE_CHECKING:
+    from scalecurve.prompts.check import Checked
 
 
 @tasks.command()
@@ -44,8 +48,10 @@ def check(
     what: Annotated[str, typer.Argument(help="bigbench.")],
     mode: Annotated[str, typer.Option(help="faithful or corrected.")] = "faithful",
     sample: Annotated[int, typer.Option(min=1, help="Examples of each leaf to build requests for.")] = 5,
+    as_json: Json = False,
 ) -> None:
     """Load every leaf of the installed BIG-bench and build its 0- and 3-shot requests for a sample."""
+    from scalecurve.cli import _print
     from scalecurve.nouns import UserError
     from scalecurve.prompts.check import check_bigbench
     from scalecurve.tasks.reader import MODES
@@ -56,17 +62,24 @@ def check(
     began = time.monotonic()
     with _shown() as progress:
         found = check_bigbench(mode=mode, sample=sample, progress=progress)
+    if as_json:
+        print(_print.as_json(found))
+    else:
+        _show(found, time.monotonic() - began)
+    if found.failures:
+        raise typer.Exit(1)
+
+
+def _show(found: Checked, seconds: float) -> None:
     print(f"leaves    {found.leaves:>9,}")
     print(f"examples  {found.examples:>9,} ({found.distinct:,} distinct)")
     print(f"prompts   {found.prompts:>9,} (0 and 3 shots, {found.characters:,} characters)")
     print(f"failures  {len(found.failures):>9,}")
     for flag, count in sorted(found.flags.items()):
         print(f"  {flag}: {count} leaves")
-    print(f"{time.monotonic() - began:.0f} s")
+    print(f"{seconds:.0f} s")
     for line in found.failures:
         print(line, file=sys.stderr)
-    if found.failures:
-        raise typer.Exit(1)
 
 
 def _only_bigbench(what: str) -> None:

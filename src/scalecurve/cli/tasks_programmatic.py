@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scalecurve.cli._print import Json
 from scalecurve.cli.tasks import tasks
 
 if TYPE_CHECKING:
@@ -29,20 +30,22 @@ def program(
     memory: Annotated[float, typer.Option(min=0.5, help="GiB a task may use.")] = 4.0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of one generation.")] = 64,
     out: Annotated[Path | None, typer.Option(help="Write score files into this directory.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Run programmatic BIG-bench tasks, each in a process without network, with limits of time and memory."""
-    from scalecurve.cli._print import table
+    from scalecurve.cli import _print
     from scalecurve.models import open_model, resolve_rung
     from scalecurve.tasks.programmatic import Limits, program_names, run_program
 
     wanted = program_names() if every else names or []
     if not wanted:
-        print("\n".join(program_names()))
+        known = program_names()
+        print(_print.as_json([{"task": name} for name in known]) if as_json else "\n".join(known))
         return
     limits = Limits(seconds=timeout, memory=int(memory * 2**30), max_tokens=max_tokens)
     rung = resolve_rung(model)
     opened = open_model(rung) if allow_code else None
-    rows, failed = [], 0
+    outcomes: list[ProgramOutcome] = []
     for name in wanted:
         found = run_program(
             name,
@@ -52,13 +55,17 @@ def program(
             limits=limits,
             model={"model_family": rung.backend, "model_name": rung.name},
         )
-        failed += not found.scores
+        outcomes.append(found)
         print(f"{name}: {found.reason or f'{len(found.scores)} scores'} ({found.seconds:.0f} s)", file=sys.stderr)
-        rows += _rows(found)
         if out is not None and found.scores:
             _write(out, found, model)
-    print(table(("task", "part", "metric", "score", "low", "high"), rows, right=(3, 4, 5)))
-    print(f"{len(wanted) - failed} of {len(wanted)} tasks have scores")
+    failed = sum(not found.scores for found in outcomes)
+    if as_json:
+        print(_print.as_json(outcomes))
+    else:
+        rows = [row for found in outcomes for row in _rows(found)]
+        print(_print.table(("task", "part", "metric", "score", "low", "high"), rows, right=(3, 4, 5)))
+        print(f"{len(wanted) - failed} of {len(wanted)} tasks have scores")
     if failed:
         raise typer.Exit(1)
 

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
     from scalecurve.nouns import Step, Trace
@@ -48,7 +49,7 @@ def ask(
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest text.")] = 256,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
-    as_json: Annotated[bool, typer.Option("--json", help="The whole trace as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Answer a question; every step is told on standard error as it is done, the answer on standard output."""
     from dataclasses import asdict
@@ -138,27 +139,42 @@ def fit(
     fast: Fast = "direct",
     slow: Slow = "chain_of_thought",
     metric: Metric = None,
+    as_json: Json = False,
 ) -> None:
     """Fit what decides when to think, for every rung of a run, and keep it in a file."""
-    from scalecurve.cli._print import number, table
+    from scalecurve.cli import _print
     from scalecurve.runs import open_run
     from scalecurve.thinking import fit_run, read_run_pairs, replay, save_controllers
 
     directory = open_run(run)
     made = fit_run(directory, kind=kind, fast=fast, slow=slow, metric=metric, tokens=tokens, larger=larger,
                    false_refusal=false_refusal)  # fmt: skip
-    rows = []
+    names = ("fast", "slow", "controller", "slow_share", "tokens")
+    rows: list[dict[str, Any]] = []
     for rung, controller in made.rungs.items():
         pairs = read_run_pairs(directory, rung, fast, slow, metric)
         found, gate = replay(controller, pairs, replicates=2), made.gate(rung)
-        refused = ["", ""] if gate is None else [number(gate.false_refusal, 2), number(gate.recall, 2)]
         each = (pairs.fast.mean(), pairs.slow.mean(), found.accuracy.value, found.deferred, found.share.value)
-        rows.append([rung, str(len(pairs)), *(number(float(value)) for value in each), *refused])
+        values = dict(zip(names, map(float, each), strict=True))
+        refused = {name: None if gate is None else getattr(gate, name) for name in ("false_refusal", "recall")}
+        rows.append({"rung": rung, "items": len(pairs), **values, **refused})
     save_controllers(made, out)
+    if as_json:
+        print(_print.as_json(rows))
+        return
     headers = ("rung", "items", "fast", "slow", "controller", "slow share", "tokens", "gate refuses", "and rightly")
-    print(table(headers, rows, right=range(1, len(headers))))
+    shown = [_fit_line(row, made.gate(row["rung"]) is not None) for row in rows]
+    print(_print.table(headers, shown, right=range(1, len(headers))))
     print(f"on the items it was fitted on, hence flattering; `scalecurve think evaluate {run}` holds half of them out")
     print(out)
+
+
+def _fit_line(row: dict[str, Any], gated: bool) -> list[str]:
+    from scalecurve.cli._print import number
+
+    refused = [number(row[name], 2) if gated else "" for name in ("false_refusal", "recall")]
+    scores = [number(row[name]) for name in ("fast", "slow", "controller", "slow_share", "tokens")]
+    return [row["rung"], str(row["items"]), *scores, *refused]
 
 
 @think.command()
@@ -171,9 +187,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the halves and the bootstrap.")] = 0,
     chart: Annotated[Path | None, typer.Option(help="Also draw the fronts: a .svg, .png or .pdf file.")] = None,
     lang: Annotated[str, typer.Option(help="Language of the chart: en or zh.")] = "en",
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, every interval included.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Accuracy against tokens on a held-out half: controllers, baselines, larger rungs, the oracle; over scale."""
+    import sys
     from dataclasses import asdict
 
     from scalecurve.cli import _print
@@ -182,7 +199,7 @@ def evaluate(
 
     found = evaluate_run(open_run(run), fast=fast, slow=slow, metric=metric, rungs=rung or (), seed=seed)
     if as_json:
-        print(_print.as_json([asdict(report) for report in found]))
+        print(_print.as_json(found))
     else:
         for report in found:
             print(_report(report))
@@ -191,7 +208,8 @@ def evaluate(
         from scalecurve.report.figures import save
         from scalecurve.report.fronts import draw_fronts
 
-        print(save(draw_fronts([asdict(report) for report in found], lang), chart))
+        drawn = save(draw_fronts([asdict(report) for report in found], lang), chart)
+        print(drawn, file=sys.stderr if as_json else sys.stdout)
 
 
 def _report(report: RungReport) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._print import Json
 
 
 @app.command()
@@ -16,7 +17,7 @@ def verdicts(
     task: Annotated[str | None, typer.Option(help="Only tasks that contain this text.")] = None,
     metric: Annotated[str | None, typer.Option(help="This metric; each task's preferred one when not given.")] = None,
     axis: Annotated[str | None, typer.Option(help="Judge anew on this axis of scale.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with every number.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show the verdict on every curve: flat, smooth, emergent, inverse, …"""
     import polars as pl

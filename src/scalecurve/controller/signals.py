@@ -15,8 +15,6 @@ from scalecurve.nouns import Answer
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.str_]
-LONGEST_ANSWER = 40
-"""Characters of an answer that tell answers apart; what is longer is no category."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalecurve.controller.fitted import plain_numbers
-from scalecurve.controller.policies import Policy, Threshold, policy_from_json
+from scalecurve.controller.policies import Policy, policy_from_json
 from scalecurve.controller.signals import Floats, Signals
 from scalecurve.nouns import UserError
 
@@ -160,11 +160,6 @@ def load_controllers(path: str | Path) -> Controllers:
 def _gate(data: Mapping[str, Any]) -> Gate:
     rates = {name: float("nan") if data[name] is None else float(data[name]) for name in ("false_refusal", "recall")}
     return Gate(float(data["value"]), str(data["dismissal"]), n=int(data["n"]), **rates)
-
-
-def only_threshold(least: float) -> Controller:
-    """The controller that thinks slowly below a confidence."""
-    return Controller(Threshold(least))
 
 
 def _plain(value: Any) -> Any:

@@ -56,8 +56,7 @@ def aggregate_leaves(name: str, leaves: Sequence[TaskScore]) -> TaskScore:
     leaves prefer it, a single leaf's own, and else the normalised aggregate. A row of the aggregate itself among
     several leaves is left out. ``normalized_aggregate_score`` is missing when a leaf's preferred score is.
     """
-    if len(leaves) > 1:
-        leaves = [leaf for leaf in leaves if leaf.name != name]
+    leaves = [leaf for leaf in leaves if leaf.name != name] or leaves
     metrics = dict.fromkeys(metric for leaf in leaves for metric in leaf.scores if metric != AGGREGATE)
     scores = {metric: _mean([leaf.scores[metric] for leaf in leaves if metric in leaf.scores]) for metric in metrics}
     parts = [leaf.normalised for leaf in leaves]

@@ -122,7 +122,7 @@ def option_probability(task: Task, example: Example, answer: Answer) -> float | 
 def correct_logprob(task: Task, example: Example, answer: Answer) -> float | None:
     """Log of the summed probability of the correct options, absolute (nats)."""
     values = absolute(example, answer)
-    return None if values is None else _logsum(values[_correct(example)].tolist())
+    return None if values is None else log_sum(values[_correct(example)].tolist())
 
 
 @metric("wrong_logprob", -10.0, 0.0, needs=OPTIONS, bounded=False, higher_is_better=False)
@@ -130,7 +130,7 @@ def wrong_logprob(task: Task, example: Example, answer: Answer) -> float | None:
     """Log of the summed probability of the wrong options, absolute (nats); none where every option is correct."""
     values = absolute(example, answer)
     wrong = [not correct for correct in _correct(example)] if values is not None else []
-    return _logsum(values[wrong].tolist()) if values is not None and any(wrong) else None
+    return log_sum(values[wrong].tolist()) if values is not None and any(wrong) else None
 
 
 @metric("brier", 0.0, 2.0, needs=OPTIONS, higher_is_better=False)
@@ -161,7 +161,8 @@ def weighted_log_probabilities(task: Task, example: Example, answer: Answer) -> 
     return float((scores[scores != 0] * values[scores != 0]).sum())
 
 
-def _logsum(values: Sequence[float]) -> float:
+def log_sum(values: Sequence[float]) -> float:
+    """log Σ exp; −∞ of nothing but −∞. ``ValueError`` without a value."""
     top = max(values)
     return top if math.isinf(top) else top + math.log(math.fsum(math.exp(value - top) for value in values))
 

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from scalecurve.metrics.choice import absolute, correct_logprob, wrong_logprob
+from scalecurve.metrics.choice import absolute, correct_logprob, log_sum, wrong_logprob
 from scalecurve.metrics.registry import OPTIONS, TARGETS, TEXT, metric
 from scalecurve.metrics.text import target_logprob
 from scalecurve.nouns import Answer, Example, Task
@@ -19,7 +19,7 @@ from scalecurve.nouns import Answer, Example, Task
 # ── From log-probabilities ───────────────────────────────────────────────────────────────────────────────────
 def classification_loss(class_logprobs: Sequence[float], answer: int) -> float:
     """−log p(correct class), the log-probabilities (summed, nats) normalised over the classes."""
-    return _log_sum(class_logprobs) - class_logprobs[answer]
+    return log_sum(class_logprobs) - class_logprobs[answer]
 
 
 def log_odds(class_logprobs: Sequence[float], answer: int) -> float:
@@ -44,17 +44,12 @@ def sequence_loss(completion_logprob: float) -> float:
     return -completion_logprob
 
 
-def _log_sum(values: Sequence[float]) -> float:
-    top = max(values)
-    return top if math.isinf(top) else top + math.log(math.fsum(math.exp(value - top) for value in values))
-
-
 # ── Of answers ───────────────────────────────────────────────────────────────────────────────────────────────
 @metric("classification_loss", 0.0, math.inf, needs=OPTIONS, higher_is_better=False)
 def _classification_loss(task: Task, example: Example, answer: Answer) -> float | None:
     """−log of the probability of the right options among the options (nats)."""
     values, right = absolute(example, answer), correct_logprob(task, example, answer)
-    return None if values is None or right is None else _log_sum(values.tolist()) - right
+    return None if values is None or right is None else log_sum(values.tolist()) - right
 
 
 @metric("log_odds", -math.inf, math.inf, needs=OPTIONS, bounded=False)
@@ -68,7 +63,7 @@ def _log_odds(task: Task, example: Example, answer: Answer) -> float | None:
 def class_coverage(task: Task, example: Example, answer: Answer) -> float | None:
     """Probability that the model writes any of the options at all; low values make the others mean little."""
     values = absolute(example, answer)
-    return None if values is None else min(1.0, math.exp(_log_sum(values.tolist())))
+    return None if values is None else min(1.0, math.exp(log_sum(values.tolist())))
 
 
 @metric("sequence_loss", 0.0, math.inf, needs=TARGETS, bounded=False, higher_is_better=False)

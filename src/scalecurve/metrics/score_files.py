@@ -7,9 +7,9 @@ themselves hold 0–1 for those, 0–100 for BLEU, ROUGE and the normalised aggr
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -92,7 +92,7 @@ def read_score_file(path: Path) -> ScoreFile:
     """Read a score file (or a ``full-log_…`` file, without its queries). Non-finite scores are left out."""
     try:
         data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a readable score file ({error})") from None
     scores, task, model = (data.get(key) if isinstance(data, dict) else None for key in ("scores", "task", "model"))
     if not isinstance(scores, list) or not isinstance(task, dict) or not isinstance(model, dict):
@@ -135,8 +135,8 @@ def _score(path: Path, at: int, record: Any) -> TaskScore:
         if not isinstance(record.get(key), kind):
             _fail(path, f"scores[{at}].{key}", f"must be {'text' if kind is str else 'a whole number'}")
     for key in ("low_score", "high_score"):
-        if not isinstance(record.get(key), int | float):
-            _fail(path, f"scores[{at}].{key}", "must be a number")
+        if _number(record.get(key)) is None:
+            _fail(path, f"scores[{at}].{key}", "must be a finite number")
     values = {name: _number(value) for name, value in record["score_dict"].items()}
     return TaskScore(
         name=record["subtask_description"],
@@ -149,7 +149,7 @@ def _score(path: Path, at: int, record: Any) -> TaskScore:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    return float(value) if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
 
 
 def _fail(path: Path, where: str, problem: str) -> NoReturn:

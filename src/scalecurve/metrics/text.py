@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from scalecurve.metrics.choice import absolute
+from scalecurve.metrics.choice import absolute, log_sum
 from scalecurve.metrics.registry import TARGETS, TEXT, Corpus, metric
 from scalecurve.nouns import Answer, Example, Task
 from scalecurve.tasks.postprocess import case_insensitive_match, disregarding, exact_match
@@ -161,10 +161,7 @@ def target_logprob(task: Task, example: Example, answer: Answer) -> float | None
 def log_likelihood(task: Task, example: Example, answer: Answer) -> float | None:
     """Log of the summed probability of all targets (nats)."""
     values = _log_probs(answer)
-    if values is None:
-        return None
-    top = max(values)
-    return top if math.isinf(top) else top + math.log(math.fsum(math.exp(value - top) for value in values))
+    return None if values is None else log_sum(values)
 
 
 @metric("log_likelihood_per_word", -10.0, 0.0, needs=TARGETS, bounded=False)

@@ -154,7 +154,8 @@ class EndpointModel:
         if not reply.choices[0].text.startswith(whole) or not starts or starts[0] > 0 or starts[-1] == 0:
             raise Refused(
                 f"{self.name}: the server does not tell log-probabilities of the prompt (echo with logprobs on "
-                "/completions), so options cannot be scored; vLLM and llama-cpp-python's server do"
+                "/completions), so options cannot be scored; vLLM and llama-cpp-python's server do. With options = "
+                "{ chat = true } answers are written instead"
             )
         logprobs = list(told.token_logprobs or ())
         tops = list(told.top_logprobs or ())

@@ -17,6 +17,8 @@ from scalecurve.nouns import Output, Request, UserError
 
 ANSWERABLE, UNANSWERABLE, UNDERSPECIFIED, UNKNOWABLE = "answerable", "unanswerable", "underspecified", "unknowable"
 LABELS = (ANSWERABLE, UNANSWERABLE, UNDERSPECIFIED, UNKNOWABLE)
+ABSTAINED = "abstained"
+"""The flag of an answer that was not given."""
 
 INTRODUCTION = """Each question gets a verdict.
 answerable: it makes sense and can be answered.

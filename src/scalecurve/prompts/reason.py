@@ -14,12 +14,11 @@ from scalecurve.controller import Controller, Gate, Signals, said, signals_of
 from scalecurve.controller.signals import afterthoughts_of, confidence_of
 from scalecurve.controller.stored import KEEP, LARGER, SLOW
 from scalecurve.nouns import Answer, Request, Step
-from scalecurve.prompts.gate import UNANSWERABLE, dismissal_request, gate_label, gate_margin, gate_request
+from scalecurve.prompts.gate import ABSTAINED, UNANSWERABLE, dismissal_request, gate_label, gate_margin, gate_request
 from scalecurve.prompts.render import build_prompt
 from scalecurve.prompts.strategy import Asking, Question, get_strategy
 
 Note = Callable[[Step], None]
-ABSTAINED = "abstained"
 REFUSED, UNSURE, TO_LARGER = "dual:unanswerable", "dual:unsure", "dual:larger"
 
 
@@ -76,7 +75,7 @@ def reason(question: Question, mind: Mind, note: Note, given: Answer | None = No
         flags=(*flags, *answer.flags, how),
     )
     least = 0.0 if mind.controller is None else mind.controller.abstain_below
-    return answer if sure is None or sure >= least or how == TO_LARGER else _withheld(answer)
+    return answer if sure is None or sure >= least or how == TO_LARGER else withheld(answer)
 
 
 def family_of(question: Question) -> str:
@@ -134,6 +133,7 @@ def _step(stage: str, who: str, answer: Answer, sure: float | None, why: str) ->
     return Step(stage, who, said(answer), sure, answer.prompt_tokens, answer.generated_tokens, why)
 
 
-def _withheld(answer: Answer) -> Answer:
+def withheld(answer: Answer) -> Answer:
+    """No answer in place of one that is not sure enough."""
     return Answer(answer.example_id, answer.prompt, text="", prompt_tokens=answer.prompt_tokens,
                   generated_tokens=answer.generated_tokens, flags=(*answer.flags, ABSTAINED, UNSURE))  # fmt: skip

@@ -86,10 +86,10 @@ def _equals(examples: Sequence[Example]) -> dict[int, tuple[int, ...]]:
     marked = [(at, example.metadata["same_as"]) for at, example in enumerate(examples) if "same_as" in example.metadata]
     if not marked:
         return {}
-    first = {example.id: at for at, example in enumerate(examples)}
-    groups: dict[int, list[int]] = {}
-    for at, same in marked:
-        groups.setdefault(first[same], [first[same]]).append(at)
+    place = {example.id: at for at, example in enumerate(examples)}
+    groups: dict[str, list[int]] = {}
+    for at, same in marked:  # the first of them is missing where only some of a task's examples are asked
+        groups.setdefault(same, [place[same]] if same in place else []).append(at)
     return {at: tuple(group) for group in groups.values() for at in group}
 
 

@@ -116,6 +116,8 @@ def _load(path: str, source: str, function: str) -> Strategy:
         tree = ast.parse(source, path)
     except SyntaxError as error:
         raise UserError(f"{path}:{error.lineno}: not valid Python: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:  # a NUL character; nested too deeply
+        raise UserError(f"{path}: not valid Python: {_line(error) or 'nested too deeply'}") from None
     defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     module = ModuleType(f"scalecurve_own_{sha256(f'{path}|{source}'.encode()).hexdigest()[:16]}")
     module.__file__ = path

@@ -120,16 +120,16 @@ def _hash(task: str, ids: pl.Series) -> str:
 # ── For the choice of a rung ─────────────────────────────────────────────────────────────────────────────────
 def measured(frame: pl.DataFrame, ability: str, family: str, rungs: Sequence[str]) -> list[Ability]:
     """What is known of ``rungs`` on the tasks that ``ability`` names (in full or by their beginning), asked without
-    shots as queries ask. Several tasks are pooled; cost is tokens times parameters, which is work.
+    shots as queries ask. Several tasks are pooled; cost is tokens times parameters, which is work. A model that stands
+    alone was perhaps measured as part of its family: it is known by its name, where one family only has it.
     """
     import polars as pl
 
     found = frame.filter(
-        (pl.col("task") == ability) | pl.col("task").str.starts_with(f"{ability.rstrip(':')}:"),
-        pl.col("family") == family,
-        pl.col("model").is_in(list(rungs)),
-        pl.col("shots") == 0,
+        pl.col("task").is_in(tasks_of(frame, ability)), pl.col("model").is_in(list(rungs)), pl.col("shots") == 0
     )
+    if len(rungs) > 1 or found["family"].n_unique() > 1:
+        found = found.filter(pl.col("family") == family)
     abilities = []
     for (model, strategy), own in found.group_by(["model", "strategy"], maintain_order=True):
         n = int(own["n"].sum())
@@ -140,6 +140,11 @@ def measured(frame: pl.DataFrame, ability: str, family: str, rungs: Sequence[str
         chance = float((own["chance"].fill_null(0.0) * weight).sum())
         abilities.append(Ability(str(model), str(strategy), int(own["correct"].sum()), n, chance, cost, lower))
     return abilities
+
+
+def tasks_of(frame: pl.DataFrame, ability: str) -> list[str]:
+    """The measured tasks that ``ability`` names, in full or by their beginning."""
+    return [t for t in tasks_measured(frame) if t == ability or t.startswith(f"{ability.rstrip(':')}:")]
 
 
 def tasks_measured(frame: pl.DataFrame) -> list[str]:

@@ -12,7 +12,7 @@ from scalecurve.prompts import Question, get_strategy
 from scalecurve.prompts.gate import ANSWERABLE, gate_label, gate_margin
 from scalecurve.prompts.typed import respond, type_of
 from scalecurve.query.calls import Cell, Tuple, cell_of
-from scalecurve.query.cascade import Targets, run_cascade
+from scalecurve.query.cascade import SAMPLE, Targets, run_cascade
 from scalecurve.query.choose import Choice, Chooser
 from scalecurve.query.cost import (
     STEP_TOKENS,
@@ -68,7 +68,7 @@ class Asker:
         if choice is None:
             abstained = Cell(status="abstained", reason="no rung passes min_accuracy")
             shape.cells.update(dict.fromkeys(new, abstained))
-        elif _cascades(shape, choice):
+        elif _cascades(shape, choice) and len(new) > SAMPLE:
             self._cascade(shape, choice, new)
         else:
             self._fill(shape, choice, new)
@@ -203,7 +203,7 @@ class Asker:
         if choice is None or not rows:
             return Estimate(0, 0, 0, 0.0, True)
         found = self._estimate(shape, choice, rows)
-        if not _cascades(shape, choice):
+        if not _cascades(shape, choice) or len(rows) <= SAMPLE:
             return found
         proxy = self._estimate(shape, _as_proxy(choice), rows)
         return replace(

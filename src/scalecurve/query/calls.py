@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scalecurve.nouns import Answer, Example, Postprocess, Rendering, Task, UserError
-from scalecurve.prompts import Query, Question
+from scalecurve.prompts import Query, Question, Shot
 from scalecurve.query.values import TEXT, YES_NO, Kind, enumeration, kind_of, option_value, read_value, says_unknown
 from scalecurve.tasks.postprocess import FIRST_LINE
 
@@ -64,11 +64,13 @@ class Asked:
     """What a call asks, but for what differs from row to row: ``fixed`` has None where a row's argument goes.
 
     ``kind`` is the type of the answer. The ``cell`` function is a knowledge table's: its one argument is the key.
+    ``shots`` are keys and their cells, asked and answered before the question.
     """
 
     function: str
     kind: Kind
     fixed: tuple[str | None, ...]
+    shots: tuple[tuple[str, str], ...] = ()
 
     @property
     def holes(self) -> int:
@@ -114,9 +116,9 @@ def asked(function: str, arguments: Sequence[Any]) -> Asked:
     return Asked(function, kind, _texts([arguments[0], what]))
 
 
-def asked_of_key(question: str, hole: str, kind: Kind) -> Asked:
-    """What a cell of a knowledge table asks: ``question`` with the key in place of ``hole``."""
-    return Asked("cell", kind, (question.replace(HOLE, "").replace(hole, HOLE), None))
+def asked_of_key(question: str, hole: str, kind: Kind, shots: Sequence[tuple[str, str]] = ()) -> Asked:
+    """What a cell of a knowledge table asks: ``question`` with the key in place of ``hole``, after ``shots``."""
+    return Asked("cell", kind, (question.replace(HOLE, "").replace(hole, HOLE), None), tuple(shots))
 
 
 def _kind(function: str, given: Any) -> Kind:
@@ -143,20 +145,23 @@ def filled(question: str, texts: Sequence[str]) -> str:
 def question_of(what: Asked, values: Sequence[str], settings: Mapping[str, Any], *, scored: bool = True) -> Question:
     """The question that strategies ask. ``scored``: the model can score options; if not, they are shown and written."""
     kind, scored = what.kind, bool(what.kind.options) and scored
-    shown = bool(kind.options) and (what.function == "ai_classify" or not scored)
     free = what.function == "ai_complete"
-    example = Example("", what.text(values), options=kind.options)
+    asked_for = "" if scored or not kind.options else f"\nAnswer only with one of: {', '.join(kind.options)}."
+    example = Example("", what.text(values) + asked_for, options=kind.options)
     task = Task(
         "query",
         (example,),
         metrics=(),
         preferred_metric="",
-        rendering=_BARE if free else Rendering(append_choices=shown),
+        rendering=_BARE if free else Rendering(append_choices=scored and what.function == "ai_classify"),
         postprocess=Postprocess() if free else Postprocess(regex=FIRST_LINE),
-        max_tokens=kind.max_tokens,
+        max_tokens=max(len(o.encode()) for o in kind.options) + 2 if kind.options else kind.max_tokens,
     )
     typed = {} if kind.options else {"answer_type": kind.extraction}
-    return Question(task, Query(example), frozenset(("options",) if scored else ("text",)), {**typed, **settings})
+    shots = tuple(Shot(Example("", what.text((key,)), options=kind.options), answer) for key, answer in what.shots)
+    return Question(
+        task, Query(example, shots), frozenset(("options",) if scored else ("text",)), {**typed, **settings}
+    )
 
 
 # ── From the model ───────────────────────────────────────────────────────────────────────────────────────────

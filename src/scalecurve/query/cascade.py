@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+SAMPLE = 300
+"""Items that the oracle labels first; where there are no more, it labels all of them and no proxy is needed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -89,7 +92,7 @@ def run_cascade(
     oracle: Callable[[Sequence[int]], Sequence[bool]],
     targets: Targets,
     *,
-    sample: int = 300,
+    sample: int = SAMPLE,
     seed: int = 0,
 ) -> Cascade:
     """Label every item: by thresholds on its proxy score where they are sure, else by ``oracle``.

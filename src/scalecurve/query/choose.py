@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.nouns import Ladder, Rung, UserError
-from scalecurve.query.abilities import STEPS, measured, tasks_measured
+from scalecurve.query.abilities import STEPS, measured, tasks_measured, tasks_of
 from scalecurve.query.ladder import Ability, choose, wilson_lower
 from scalecurve.query.models import Models
 from scalecurve.query.statement import Value
@@ -110,7 +110,9 @@ class Chooser:
                 raise UserError(f"query: min_accuracy needs USING ability 'task', a measured task like this; {known}")
             return []
         found = measured(self.abilities, ability, ladder.family, [rung.name for rung in ladder.rungs])
-        if not found and (options.ability or options.min_accuracy is not None):
+        # A name that fits no task is rather a slip of the pen than a task not measured yet.
+        unknown = bool(tasks) and not tasks_of(self.abilities, ability)
+        if not found and (unknown or options.min_accuracy is not None):
             raise UserError(
                 f"query: ability {ability!r} of {ladder.family} is not measured without shots in the runs; "
                 f"measured: {', '.join(tasks[:8]) or 'nothing'}"
@@ -167,12 +169,12 @@ class Chooser:
         return Choice(rung, strategy, why, "", int(found.group(1)) if found else 0, lower)
 
     def _with_proxy(self, choice: Choice, ladder: Ladder, known: list[Ability]) -> Choice:
-        """The choice as oracle, with the cheapest rung that is surely better than chance as proxy."""
+        """The choice as oracle; as proxy the cheapest rung surely better than chance, or the next smaller one."""
         at = [rung.name for rung in ladder.rungs].index(choice.rung.name)
         smaller = ladder.rungs[:at]
         if not smaller:
             raise UserError(f"query: recall and precision need a rung smaller than {choice.rung.name} as proxy; "
                             "give a ladder with --model or USING model")  # fmt: skip
         sure = {a.rung for a in known if a.strategy == "direct" and wilson_lower(a.correct, a.n) > a.chance}
-        proxy = next((rung for rung in smaller if rung.name in sure), smaller[0])
+        proxy = next((rung for rung in smaller if rung.name in sure), smaller[-1])
         return replace(choice, proxy=proxy)

@@ -80,7 +80,7 @@ def bound(shape: Shape, choice: Choice, model: CachedModel, row: Tuple) -> Bound
     """The most that ``row`` can cost, without a cascade."""
     question = row_question(shape, model, row)
     scored = "options" in question.wants
-    prompt = model.count_tokens(build_prompt(question.task, question.query.example)) + MARGIN
+    prompt = model.count_tokens(build_prompt(question.task, question.query.example, question.query.shots)) + MARGIN
     direct = Bound(1, prompt + (0 if scored else question.max_tokens))
     chain = Bound(1, prompt + STEP_TOKENS)
     second = Bound(1, prompt + STEP_TOKENS + 2 * ANSWER_TOKENS)

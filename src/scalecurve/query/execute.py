@@ -51,10 +51,13 @@ def execute(run: Run, query: Query) -> Any:
 
 def _stop_clocks(run: Run, root: Node) -> None:
     """One time for the whole query, which the plan looks at more than once."""
-    for node in list(root.walk()):
-        if function_name(node) in CLOCKS:
-            ((value, kind),) = run.rows(exp.Select(expressions=[text(node.copy()), exp.func("typeof", node.copy())]))
-            node.replace(exp.cast(exp.Literal.string(value), kind, dialect="duckdb"))
+    clocks = [node for node in root.walk() if function_name(node) in CLOCKS]
+    if not clocks:
+        return
+    read = [each for node in clocks for each in (text(node.copy()), exp.func("typeof", node.copy()))]
+    (told,) = run.rows(exp.Select(expressions=read))
+    for node, value, kind in zip(clocks, told[::2], told[1::2], strict=True):
+        node.replace(exp.cast(exp.Literal.string(value), kind, dialect="duckdb"))
 
 
 def _name_columns(root: Node) -> None:

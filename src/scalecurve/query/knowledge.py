@@ -65,7 +65,9 @@ def _bound(run: Run, select: Node, node: Node, options: Options) -> Bound:
     bound = Bound(node, table, node.alias or node.name, options, {})
     for column in _used(run, select, bound):
         kind = column_kind(column)
-        asked = asked_of_key(column.question or _question(table, column), f"{{{table.key.name}}}", kind)
+        asked = asked_of_key(
+            column.question or _question(table, column), f"{{{table.key.name}}}", kind, _shots(table, column)
+        )
         bound.shapes[column.name] = run.shape_of(asked, options, f"{bound.alias}.{column.name}")
     return bound
 
@@ -78,6 +80,12 @@ def column_kind(column: Column) -> Kind:
 def _question(table: KnowledgeTable, column: Column) -> str:
     """How a cell is asked for by default."""
     return f"What is the {column.name.replace('_', ' ')} of {{{table.key.name}}}?"
+
+
+def _shots(table: KnowledgeTable, column: Column) -> list[tuple[str, str]]:
+    """The examples that say something of ``column``: their keys and its cells."""
+    key, at = table.columns.index(table.key), table.columns.index(column)
+    return [(str(row[key]), str(row[at])) for row in table.examples if row[at] is not None]
 
 
 def _used(run: Run, select: Node, bound: Bound) -> list[Column]:
@@ -109,14 +117,19 @@ def _conditions(select: Node, bound: Bound) -> list[Node]:
     """Conditions that every row of the result satisfies in which the table takes part."""
     where = select.args.get("where")
     found = conjuncts(where.this) if where is not None else []
+    key = bound.table.key.name
+    before = select.args["from_"].this is bound.node  # the table stands before the join that is looked at
     for join in select.args.get("joins") or ():
         joined = join.this is bound.node
         side = str(join.side).upper()
         if side in ("", "LEFT") and (joined or not side):
             found += conjuncts(join.args.get("on"))
-        key = bound.table.key.name
-        if joined and any(each.name.lower() == key.lower() for each in join.args.get("using") or ()):
-            found.append(exp.EQ(this=exp.column(key, bound.alias), expression=exp.column(key, "__others")))
+        using = any(each.name.lower() == key.lower() for each in join.args.get("using") or ())
+        if using and joined and side in ("", "LEFT"):
+            found.append(exp.EQ(this=exp.column(key, bound.alias), expression=exp.column(key)))
+        elif using and before and side in ("", "RIGHT"):
+            found.append(exp.EQ(this=exp.column(key, bound.alias), expression=exp.column(key, join.alias_or_name)))
+        before = before or joined
     return found
 
 

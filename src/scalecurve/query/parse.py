@@ -21,6 +21,7 @@ _SHARES = frozenset("min_confidence min_accuracy recall precision delta".split()
 _TABLE_FUNCTIONS = frozenset("unnest range generate_series explode generateseries".split())
 _FORBIDDEN_FUNCTIONS = frozenset("getenv current_setting query query_table glob".split())
 _NAME = re.compile(r"\w+")
+_COMMENTS = re.compile(r"\A(\s+|--[^\n]*\n|/\*.*?\*/)+", re.S)  # before the first word
 _EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s+", re.I)
 _OWN_NAMES = "__"  # names that begin so are the planner's
 
@@ -29,7 +30,8 @@ def parse(text: str) -> Query | KnowledgeTable:
     """The statement in ``text``; a UserError of one line if it is none, too large, or asks for more than reading."""
     if len(text) > MOST_CHARACTERS:
         raise UserError(f"query: {len(text)} characters; at most {MOST_CHARACTERS} are read")
-    if re.match(r"\s*create\b", text, re.I):
+    text = _COMMENTS.sub("", text)
+    if re.match(r"create\b", text, re.I):
         return _knowledge_table(text)
     prefix = _EXPLAIN.match(text)
     explain = "" if prefix is None else "analyze" if prefix.group(1) else "plan"
@@ -37,6 +39,21 @@ def parse(text: str) -> Query | KnowledgeTable:
     root = tree(text)
     _refuse_unsafe(root)
     return _query(root, explain, parameters)
+
+
+def split(text: str) -> list[str]:
+    """The statements of ``text``, which ``;`` separates; a ``;`` in quotes or comments separates nothing."""
+    from sqlglot.dialects.duckdb import DuckDB
+    from sqlglot.errors import SqlglotError
+
+    if len(text) > MOST_CHARACTERS:
+        raise UserError(f"query: {len(text)} characters; at most {MOST_CHARACTERS} are read")
+    try:
+        ends = [token.start for token in DuckDB().tokenize(text) if token.token_type.name == "SEMICOLON"]
+    except SqlglotError:
+        raise UserError("query: a quote is not closed") from None
+    parts = [text[begin:end] for begin, end in zip([0, *(at + 1 for at in ends)], [*ends, None], strict=True)]
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _numbered(text: str) -> tuple[str, int]:

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from scalecurve.nouns import UserError
 from scalecurve.query.statement import Column, KnowledgeTable
+from scalecurve.query.values import YES_NO, enumeration, kind_of, read_value
 
 TYPES = ("VARCHAR", "TEXT", "INT", "INTEGER", "BIGINT", "DOUBLE", "FLOAT", "BOOLEAN", "DATE", "JSON", "ENUM")
-_FORM = "write CREATE KNOWLEDGE TABLE name (column TYPE KEY, column TYPE 'question with {column}', …) USING ability '…'"
+_FORM = (
+    "write CREATE KNOWLEDGE TABLE name (column TYPE KEY, column TYPE 'question with {column}', …) "
+    "[EXAMPLES ('key', 'value', …), …] [USING ability 'task']"
+)
 
 Tokens = list[tuple[str, str]]  # (kind, text); a text in quotes has the kind STRING
 
@@ -31,7 +35,11 @@ def knowledge_table(tokens: Sequence[tuple[str, str]]) -> KnowledgeTable:
         raise UserError(f"query: {_FORM}")
     columns = tuple(_column(part) for part in _split(left[5:end]))
     _check(name, columns)
-    return KnowledgeTable(name, columns, _ability(left[end + 1 :]))
+    rest = left[end + 1 :]
+    using = next(
+        (at for at, token in enumerate(rest) if token[0] != "STRING" and token[1].lower() == "using"), len(rest)
+    )
+    return KnowledgeTable(name, columns, _ability(rest[using:]), _examples(name, columns, rest[:using]))
 
 
 def _split(tokens: Tokens) -> list[Tokens]:
@@ -91,6 +99,40 @@ def _ability(tokens: Tokens) -> str:
     if len(tokens) != 3 or [text.lower() for _, text in tokens[:2]] != ["using", "ability"] or tokens[2][0] != "STRING":
         raise UserError("query: after a knowledge table's columns write nothing, or USING ability 'task'")
     return tokens[2][1]
+
+
+def _examples(name: str, columns: tuple[Column, ...], tokens: Tokens) -> tuple[tuple[str | None, ...], ...]:
+    """``EXAMPLES ('Spain', 'Madrid'), …``: a value for every column, NULL where an example says nothing of one."""
+    if not tokens:
+        return ()
+    if tokens[0][0] == "STRING" or tokens[0][1].lower() != "examples":
+        raise UserError(f"query: {_FORM}")
+    rows = []
+    for part in _split(tokens[1:]):
+        if len(part) < 2 or (part[0][1], part[-1][1]) != ("(", ")"):
+            raise UserError(f"query: knowledge table {name}: write EXAMPLES ('key', 'value', …), …")
+        values = _split(part[1:-1])
+        if len(values) != len(columns):
+            raise UserError(
+                f"query: knowledge table {name}: an example has {len(values)} value{'s' * (len(values) != 1)} "
+                f"for {len(columns)} columns"
+            )
+        rows.append(tuple(_value(name, column, value) for column, value in zip(columns, values, strict=True)))
+    return tuple(rows)
+
+
+def _value(name: str, column: Column, tokens: Tokens) -> str | None:
+    """An example's value as the text that a model would have to answer."""
+    said = "".join(text for _, text in tokens)
+    if tokens and tokens[0][0] != "STRING" and said.lower() == "null":
+        if column.key:
+            raise UserError(f"query: knowledge table {name}: an example's {column.name} is its key and cannot be NULL")
+        return None
+    kind = enumeration(column.options) if column.type == "ENUM" else kind_of(column.type)
+    text = {"true": YES_NO[0], "false": YES_NO[1]}.get(said.lower(), said) if column.type == "BOOLEAN" else said
+    if not tokens or read_value(text, kind) is None:
+        raise UserError(f"query: knowledge table {name}: {_short(said)!r} is no {column.type} for {column.name}")
+    return text
 
 
 def _short(text: str) -> str:

@@ -31,10 +31,11 @@ MOST_LABEL = 100
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a query may take: seconds of each SQL statement, rows of the result, and answers a call may need."""
+    """What a query may take: seconds of each SQL statement, rows and bytes of the result, answers a call may need."""
 
     seconds: float = 60.0
     rows: int = 5_000_000
+    bytes: int = 1_000_000_000
     calls: int = 1_000_000
 
 
@@ -90,15 +91,16 @@ class Run:
         import pyarrow as pa
 
         sql, used = self._bound(statement)
-        batches, rows = [], 0
-        with self._timed():
-            reader = self.connection.sql(sql, params=used or None).to_arrow_reader(10_000)
+        batches, rows, size = [], 0, 0
+        with self._timed(), self.connection.sql(sql, params=used or None).to_arrow_reader(10_000) as reader:
             for batch in reader:
                 batches.append(batch)
-                rows += batch.num_rows
+                rows, size = rows + batch.num_rows, size + batch.nbytes
                 if rows > self.limits.rows:
                     raise UserError(f"query: more than {self.limits.rows} rows; add a LIMIT")
-        return pa.Table.from_batches(batches, schema=reader.schema)
+                if size > self.limits.bytes:
+                    raise UserError(f"query: more than {self.limits.bytes} bytes of result; select less, or LIMIT it")
+            return pa.Table.from_batches(batches, schema=reader.schema)
 
     def create(self, query: Node | str) -> str:
         """A new temporary table with the rows of ``query``; its name."""

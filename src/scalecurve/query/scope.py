@@ -338,7 +338,7 @@ class Scope:
 
     def _groups(self, having: Sequence[Node]) -> Source:
         group = self.select.args.get("group")
-        if group is not None and any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets")):
+        if group is not None and has(group, lambda n: isinstance(n, exp.Rollup | exp.Cube | exp.GroupingSets)):
             raise UserError("query: ROLLUP, CUBE and GROUPING SETS cannot stand beside an ai_ function of a group; "
                             "group in a CTE before")  # fmt: skip
         if group is not None:

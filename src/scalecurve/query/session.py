@@ -130,6 +130,17 @@ class Session:
             if run is not None:
                 run.close()
 
+    def tables(self) -> dict[str, list[str]]:
+        """The columns of every attached table."""
+        rows = self.connection.execute(
+            "SELECT table_catalog, table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = 'main' AND table_name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY ordinal_position"
+        ).fetchall()
+        found: dict[str, list[str]] = {}
+        for catalog, table, column in rows:
+            found.setdefault(table if catalog == "memory" else f"{catalog}.{table}", []).append(column)
+        return found
+
     def close(self) -> None:
         """Close the database and the models that were opened here."""
         self.models.close()

@@ -64,11 +64,13 @@ class KnowledgeTable:
     """``CREATE KNOWLEDGE TABLE``: a name and columns, exactly one of them the key.
 
     ``ability`` names the tasks (or the beginning of their names) whose scores say how well a model knows this table.
+    ``examples`` are rows the user knows, shown to the model before each question: a text for every column, or None.
     """
 
     name: str
     columns: tuple[Column, ...]
     ability: str = ""
+    examples: tuple[tuple[str | None, ...], ...] = ()
 
     @property
     def key(self) -> Column:

@@ -23,7 +23,9 @@ _INTEGER = r"-?(0|[1-9][0-9]{0,2}(,[0-9]{3})+|[1-9][0-9]{0,18})"
 _NUMBER = rf"{_INTEGER}(\.[0-9]{{1,12}})?"
 _DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _ONE_LINE_OF_JSON = 'start: / ?/ value\nvalue: %json {"x-guidance": {"whitespace_flexible": false}}'
-_AFTER = r"([ ;:!?)\n][^\n]*\n?|\.([ \n][^\n]*\n?)?)?"  # what a model may say once the value is complete
+_LINE = r"start: / ?[^\s][^\n]*\n?/"  # not empty: many a chat model would first break the line
+_SAID = r"[ ;:!?)\n]+([^0-9 ;:!?)\n][^\n]*\n?)?"
+_AFTER = rf"({_SAID}|\.({_SAID})?)?"  # what a model may say once the value is complete; no further digit at once
 _ENUM = re.compile(r"\s*ENUM\s*\((.*)\)\s*", re.I | re.S)
 _MEMBER = re.compile(r"\s*(?:'((?:[^']|'')*)'|([^',]+?))\s*(?:,|\Z)")
 _BITS = {"INTEGER": 31, "BIGINT": 63}
@@ -76,7 +78,7 @@ _KINDS = {
     "BOOLEAN": Kind("BOOLEAN", "BOOLEAN", YES_NO, extraction="yes_no"),
     "DATE": Kind("DATE", "DATE", (), _line(_DAY)),
     "JSON": Kind("JSON", "VARCHAR", (), _ONE_LINE_OF_JSON, max_tokens=128),
-    "VARCHAR": Kind("VARCHAR", "VARCHAR", max_tokens=32),
+    "VARCHAR": Kind("VARCHAR", "VARCHAR", (), _LINE, max_tokens=32),
 }
 TEXT = Kind("TEXT", "VARCHAR", stop=(), max_tokens=64)
 """Free text, as the model writes it."""
@@ -132,9 +134,12 @@ def _json(text: str) -> str | None:
 
 
 def _option(text: str, kind: Kind) -> Any:
-    bare = text.rstrip(".!").strip().lower()
-    found = next((option for option in kind.options if option.strip().lower() == bare), None)
-    return option_value(found, kind) if found is not None else None
+    """The longest option that ``text`` is, or says before a comma or full stop ("Yes, it is.", but not "No idea")."""
+    said = text.lower()
+    for option in sorted(kind.options, key=len, reverse=True):
+        if re.match(rf"{re.escape(option.strip().lower())}\s*([,.;:!]|\Z)", said):
+            return option_value(option, kind)
+    return None
 
 
 def option_value(option: str, kind: Kind) -> Any:

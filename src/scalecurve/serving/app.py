@@ -178,7 +178,7 @@ async def _body(request: Request, most: int) -> Any:
         raise Fault(400, "content-type: send application/json")
     told = request.headers.get("content-length", "0")
     too_large = Fault(413, f"the body is larger than {most} bytes", code="request_too_large")
-    if told.isdigit() and int(told) > most:
+    if told.isdecimal() and int(told) > most:
         raise too_large
     data = bytearray()
     async for piece in request.stream():

@@ -76,12 +76,12 @@ def serve(
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)
     except (OSError, OverflowError) as error:
+        listener.close()
         raise UserError(f"--port: {host}:{port} cannot be used ({error}); give another or 0") from None
     return listener

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from scalecurve.tasks.jsonfile import read_json
-from scalecurve.tasks.reader import build_task, subtask_files
+from scalecurve.tasks.reader import build_task, read_object, subtask_files, task_name
 
 
 def build_index(
@@ -35,7 +34,7 @@ def build_index(
         def index(path: Path, parent: str, data: Any = None) -> dict[str, Any]:
             key = key_of(path)
             if key not in known:
-                known[key] = _record(root, path, read_json(path) if data is None else data, parent)
+                known[key] = _record(root, path, read_object(path) if data is None else data, parent)
                 record.write(json.dumps([key, known[key]]) + "\n")
                 record.flush()
             return known[key]
@@ -43,11 +42,11 @@ def build_index(
         for at, path in enumerate(files):
             if key_of(path) in known:
                 leaves.append(index(path, ""))
-            elif "examples" in (head := read_json(path)):
+            elif "examples" in (head := read_object(path)):
                 leaves.append(index(path, "", head))
             else:
                 containers += 1
-                parent = str(head["name"]).encode("ascii", errors="replace").decode()
+                parent = task_name(path, head)
                 leaves += [index(file, parent) for file in subtask_files(path)]
             progress("index", at + 1, len(files))
     return leaves, containers

@@ -72,7 +72,11 @@ def verify(progress: Progress = lambda what, done, total: None) -> list[str]:
     path = cache_dir() / MANIFEST
     if not path.is_file():
         raise UserError(f"BIG-bench is not installed in {cache_dir()}; run: scalecurve tasks install bigbench")
-    files, wrong = json.loads(path.read_text("utf-8"))["files"], []
+    try:
+        files: Mapping[str, tuple[int, str]] = dict(json.loads(path.read_text("utf-8"))["files"])
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: damaged; run scalecurve tasks install bigbench again") from None
+    wrong = []
     for at, (name, (size, digest)) in enumerate(files.items()):
         file = cache_dir() / TASKS / name
         if not file.is_file() or file.stat().st_size != size or _digest(file) != digest:

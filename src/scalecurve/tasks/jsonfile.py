@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,8 +26,8 @@ def read_text(path: Path) -> str:
         raise UserError(
             f"{path}: line {line}: not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8"
         ) from None
-    except (OSError, EOFError) as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror if isinstance(error, OSError) else error})") from None
+    except (OSError, EOFError, zlib.error) as error:  # gzip says only by its message what is wrong with a file
+        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
 def read_json(path: Path) -> Any:
@@ -41,7 +43,20 @@ def read_json(path: Path) -> Any:
         )
     except RecursionError:
         message = f"{path}: nested too deeply to be a task file"
+    except ValueError as error:  # a whole number of thousands of digits
+        message = f"{path}: {str(error).partition(';')[0]}; shorten it"
     raise UserError(message)
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """(line number, value) of every line of ``path`` that is not blank; a line ends at "\\n" and nowhere else."""
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as error:
+                reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).partition(";")[0]
+                raise UserError(f"{path}: line {number}: not valid JSON ({reason}); mend it there") from None
 
 
 def fail(path: Path, where: tuple[str | int, ...], problem: str) -> NoReturn:

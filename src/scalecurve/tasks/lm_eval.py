@@ -221,7 +221,7 @@ class _Reading:
         text = doc[value] if value in self.columns and value in doc else value
         if text is value and isinstance(value, str):
             text = self._render(value, doc, field, at)
-            if text.isdigit() and self.config.get("doc_to_choice") is not None:
+            if text.isdecimal() and self.config.get("doc_to_choice") is not None:
                 text = int(text)
         if isinstance(text, int) and not isinstance(text, bool):
             self.config.fail(field, "gives a number: choices inside the context are not supported; give the text")
@@ -237,12 +237,12 @@ class _Reading:
         if value in self.columns and value in doc:
             return doc[value]
         text = self._render(value, doc, field, at)
-        if text.isdigit() and self.config.get("doc_to_choice") is not None:
+        if text.isdecimal() and self.config.get("doc_to_choice") is not None:
             return int(text)
         if len(text) >= 2 and text[0] == "[" and text[-1] == "]":
             try:
                 return ast.literal_eval(text)
-            except (SyntaxError, ValueError):
+            except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
                 return text
         return text
 
@@ -256,7 +256,7 @@ class _Reading:
             text = self._render(value, doc, field, at)
             try:
                 value = ast.literal_eval(text)
-            except (SyntaxError, ValueError):
+            except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
                 self.config.fail(field, f"gives {text[:60]!r} for document {at}; it must be a list of texts")
         if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
             self.config.fail(field, f"gives {value!r} for document {at}; it must be a list of texts")
@@ -274,7 +274,7 @@ class _Reading:
 
         try:
             return _compiled(template).render(**doc)
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        except (TemplateError, re.error, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             reason = " ".join(str(error).split())[:160]
             raise UserError(f"{self.config.path}: {field}: document {at}: {reason}") from None
 

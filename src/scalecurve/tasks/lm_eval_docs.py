@@ -48,7 +48,7 @@ def data_files(where: str, kind: Any, kwargs: Any, folder: Path) -> dict[str, li
 def _paths(where: str, value: Any, folder: Path) -> list[Path]:
     found: list[Path] = []
     for one in value if isinstance(value, list) else [value]:
-        if not isinstance(one, str):
+        if not isinstance(one, str) or not one:
             raise UserError(f"{where}: must be paths")
         if "://" in one:
             raise UserError(f"{where}: {one}: is not a local file; download it and give its path")

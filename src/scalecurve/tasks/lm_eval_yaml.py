@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scalecurve.nouns import UserError
-from scalecurve.tasks.postprocess import FILTERS
+from scalecurve.tasks.postprocess import FILTERS, not_a_regex
 
 OUTPUT_TYPES = ("multiple_choice", "loglikelihood", "generate_until")
 METRICS: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +38,10 @@ _FEWSHOT = frozenset(
     "sampler split samples doc_to_text doc_to_target doc_to_choice gen_prefix fewshot_delimiter "
     "target_delimiter".split()
 )
+_TEXTS = (
+    "training_split validation_split test_split fewshot_split doc_to_text description target_delimiter "
+    "fewshot_delimiter gen_prefix"
+).split()
 _FILTER_SETTINGS: Mapping[str, frozenset[str]] = {
     "regex": frozenset({"regex_pattern", "group_select", "fallback"}),
     "map": frozenset({"mapping_dict", "default_value"}),
@@ -119,7 +123,7 @@ def _load(path: Path) -> dict[str, Any]:
             values = yaml.load(file, Loader=Loader)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give the path of a task's YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none, not UTF-8
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: must hold the fields of a task")
@@ -137,6 +141,8 @@ def _check_fields(config: Config) -> None:
         if field not in _READ | _WITHOUT_EFFECT | _CODE | {"doc_to_image", "doc_to_audio", "use_prompt"}:
             config.fail(str(field), "is not supported; leave it out")
         _no_code(config, str(field), value)
+    for field in _TEXTS:
+        _check_text(config, field, config.get(field))
     if config.get("repeats", 1) != 1:
         config.fail("repeats", "is not supported; ask once (1)")
     for field in ("doc_to_text", "doc_to_target", "dataset_path"):
@@ -151,6 +157,11 @@ def _check_fields(config: Config) -> None:
         config.fail("num_fewshot", "must be a whole number of 0 or more")
 
 
+def _check_text(config: Config, field: str, value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        config.fail(field, f"{value!r} is not a text; put it into quotes")
+
+
 def _no_code(config: Config, field: str, value: Any) -> None:
     if isinstance(value, Code):
         config.fail(field, f"!function {value.spec} is code, which is not run; use a template or a column's name")
@@ -162,9 +173,11 @@ def _check_fewshot(config: Config) -> None:
     given = config.get("fewshot_config", {})
     if not isinstance(given, dict):
         config.fail("fewshot_config", "must be a table of fields")
-    for key in given:
+    for key, value in given.items():
         if key not in _FEWSHOT:
             config.fail(f"fewshot_config.{key}", "is not supported; leave it out")
+        if key in (*_TEXTS, "split"):
+            _check_text(config, f"fewshot_config.{key}", value)
     if config.fewshot("sampler", "default") not in ("default", "first_n"):
         config.fail("fewshot_config.sampler", f"{given['sampler']!r} is not supported; default and first_n are")
     samples = config.fewshot("samples")
@@ -200,6 +213,10 @@ def _check_metric(config: Config, entry: Mapping[str, Any]) -> None:
     for key, value in entry.items():
         if key not in allowed or (key == "hf_evaluate" and value):
             config.fail(f"metric_list.{name}.{key}", "is not supported; leave it out")
+    patterns = entry.get("regexes_to_ignore") or []
+    wrong = [one for one in patterns if not_a_regex(one)] if isinstance(patterns, list) else [patterns]
+    if wrong:
+        config.fail(f"metric_list.{name}.regexes_to_ignore", f"{wrong[0]!r} is no list of regular expressions")
     wanted = _AGGREGATIONS.get(name, "mean")
     if entry.get("aggregation", wanted) != wanted:
         config.fail(f"metric_list.{name}.aggregation", f"{entry['aggregation']} is not supported; {wanted} is")
@@ -208,12 +225,17 @@ def _check_metric(config: Config, entry: Mapping[str, Any]) -> None:
 # ── Generation ───────────────────────────────────────────────────────────────────────────────────────────────
 def generation(config: Config) -> tuple[tuple[str, ...], int]:
     """(strings that end a generation, most tokens); the harness's defaults where the file has none."""
-    given = dict(config.get("generation_kwargs", {}))
+    given = config.get("generation_kwargs", {})
+    if not isinstance(given, dict):
+        config.fail("generation_kwargs", "must be a table of settings")
+    given = dict(given)
     until = given.pop("until", [config.get("fewshot_delimiter", "\n\n")])
     lengths = [given.pop(name, None) for name in _LENGTHS]
     length = next((one for one in lengths if one is not None), DEFAULT_LENGTH)
     sampled = given.pop("do_sample", None)
-    temperature = float(given.pop("temperature", 0.0))
+    temperature = given.pop("temperature", 0.0)
+    if not isinstance(temperature, int | float):
+        config.fail("generation_kwargs.temperature", f"{temperature!r} is not a number; decode greedily (0)")
     if sampled or (sampled is None and temperature > 0):
         config.fail("generation_kwargs.do_sample", "is not supported; decode greedily (do_sample: false)")
     if given:
@@ -238,8 +260,6 @@ def filter_list(config: Config) -> dict[str, list[Mapping[str, Any]]]:
 
 
 def _check_filters(config: Config, name: str, pipeline: list[Mapping[str, Any]]) -> None:
-    from scalecurve.tasks.postprocess import compile_regex
-
     for step in pipeline:
         function = step.get("function") if isinstance(step, dict) else None
         if function not in FILTERS:
@@ -249,6 +269,11 @@ def _check_filters(config: Config, name: str, pipeline: list[Mapping[str, Any]])
         for key in step:
             if key != "function" and key not in _FILTER_SETTINGS.get(str(function), ()):
                 config.fail(f"filter_list.{name}.{key}", f"is not a setting of {function}; leave it out")
-        problem = compile_regex(step.get("regex_pattern", ""))
-        if "not a regular expression" in problem:
+        problem = not_a_regex(step.get("regex_pattern", ""))
+        if problem:
             config.fail(f"filter_list.{name}.regex_pattern", problem)
+        group, mapping = step.get("group_select", 0), step.get("mapping_dict", {})
+        if not isinstance(group, int):
+            config.fail(f"filter_list.{name}.group_select", f"{group!r} is not a whole number")
+        if not isinstance(mapping, dict) or not all(isinstance(key, str) for key in mapping):
+            config.fail(f"filter_list.{name}.mapping_dict", "must map texts to texts; put them into quotes")

@@ -45,13 +45,21 @@ def postprocess(text: str, rules: Postprocess, max_length: int = 0) -> str:
     return text
 
 
-def compile_regex(regex: str) -> str:
-    """What is wrong with ``regex`` as an output regex, or "" where nothing is."""
+def not_a_regex(regex: Any) -> str:
+    """Why ``regex`` is no regular expression, or "" where it is one."""
+    if not isinstance(regex, str):
+        return "not a regular expression (it must be text)"
     try:
-        groups = re.compile(regex).groups
-    except re.error as error:
+        re.compile(regex)
+    except (re.error, OverflowError, RecursionError) as error:
         return f"not a regular expression ({error})"
-    return "has several groups; write (?:…) for all but one" if groups > 1 else ""
+    return ""
+
+
+def not_an_output_regex(regex: str) -> str:
+    """Why ``regex`` cannot be an output regex, or "" where it can."""
+    several = "has several groups; write (?:…) for all but one"
+    return not_a_regex(regex) or (several if re.compile(regex).groups > 1 else "")
 
 
 # ── lm-evaluation-harness ────────────────────────────────────────────────────────────────────────────────────
@@ -80,7 +88,10 @@ def _found(text: str, one: Mapping[str, Any]) -> str:
     matches = _compiled(one.get("regex_pattern", r"#### (\-?[0-9\.\,]+)")).findall(text)
     if not matches:
         return fallback
-    match = matches[one.get("group_select", 0)]
+    at = one.get("group_select", 0)
+    if not -len(matches) <= at < len(matches):  # the harness stops with an IndexError
+        return fallback
+    match = matches[at]
     if isinstance(match, tuple):
         match = next((group for group in match if group), fallback)
     return str(match).strip()

@@ -59,6 +59,8 @@ def read_probes(declared: Mapping[str, Mapping[str, object] | str], where: str =
     """
     probes = []
     for name, value in declared.items():
+        if not isinstance(value, str | Mapping):
+            raise UserError(f"{where}.{name}: must be a pattern (text) or a table with a pattern or a subtask")
         fields = {"pattern": value} if isinstance(value, str) else dict(value)
         pattern, subtask = str(fields.get("pattern", "")), str(fields.get("subtask", ""))
         if bool(pattern) == bool(subtask) or set(fields) - {"pattern", "subtask", "chance"}:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from scalecurve.nouns import Example, Postprocess, Rendering, Task
 from scalecurve.tasks.jsonfile import fail, read_json
-from scalecurve.tasks.postprocess import DEFAULT_REGEX, compile_regex
+from scalecurve.tasks.postprocess import DEFAULT_REGEX, not_an_output_regex
 from scalecurve.tasks.probes import read_probes
 from scalecurve.tasks.repairs import inspect_and_repair
 
@@ -43,7 +43,7 @@ _TEXT_KEYS: Mapping[str, str] = {
     "choice_prefix": "choice_prefix",
 }
 _TOLD = ("answerable", "gate_text", "pair")  # members of an example that determine prompts or scores of a gate
-_READ = frozenset({"input", "target", "target_scores", "rationale", "id"})
+_READ = frozenset({"input", "target", "target_scores", "rationale", "id", "same_as"})  # same_as is ours to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,14 @@ class _Leaf:
 
 def read_task(path: Path, *, mode: str = "faithful", source: str = "") -> tuple[Task, ...]:
     """The leaves of the task file ``path``: itself, or those in its subdirectories, sorted by path."""
-    data = _read_object(path)
+    data = read_object(path)
     if "examples" in data:
         return (build_task(path, data, mode=mode, source=source),)
     files = subtask_files(path)
     if not files:
         fail(path, (), 'has neither "examples" nor subdirectories with a task.json; add one of them')
-    parent = _task_name(path, data)
-    tasks = tuple(build_task(file, _read_object(file), parent=parent, mode=mode, source=source) for file in files)
+    parent = task_name(path, data)
+    tasks = tuple(build_task(file, read_object(file), parent=parent, mode=mode, source=source) for file in files)
     names = [task.name for task in tasks]
     twice = next((file for file, name in zip(files, names, strict=True) if names.count(name) > 1), None)
     if twice:
@@ -86,7 +86,7 @@ def subtask_files(path: Path) -> list[Path]:
 def build_task(path: Path, data: Mapping[str, Any], *, parent: str = "", mode: str, source: str) -> Task:
     """One leaf from its parsed file. ``UserError`` names the file, line and field of what is wrong."""
     leaf = _Leaf(path, data, parent, mode, source)
-    name = _task_name(path, data)
+    name = task_name(path, data)
     metrics, preferred = _metrics(leaf)
     needs_options = bool(CHOICE_METRICS.intersection(metrics))
     examples, dropped = _examples(leaf, needs_options)
@@ -132,14 +132,15 @@ def fingerprint(task: Task) -> str:
 
 
 # ── The head of the file ─────────────────────────────────────────────────────────────────────────────────────
-def _read_object(path: Path) -> Mapping[str, Any]:
+def read_object(path: Path) -> Mapping[str, Any]:
+    """The JSON object in the task file ``path``."""
     data = read_json(path)
     if not isinstance(data, dict):
         fail(path, (), "a task file must hold a JSON object")
     return data
 
 
-def _task_name(path: Path, data: Mapping[str, Any]) -> str:
+def task_name(path: Path, data: Mapping[str, Any]) -> str:
     """The name, with ``?`` for what is not ASCII, as the reference has it."""
     name = data.get("name")
     if not isinstance(name, str) or not name:
@@ -173,7 +174,7 @@ def _postprocess(leaf: _Leaf) -> Postprocess:
         if value is not None and not isinstance(value, str):
             leaf.fail(key, problem="must be text")
     if regex:
-        problem = compile_regex(regex)
+        problem = not_an_output_regex(regex)
         if problem:
             leaf.fail("output_regex", problem=problem)
     return Postprocess(DEFAULT_REGEX if regex is None and stop is None else regex, stop)
@@ -276,7 +277,7 @@ def _scores(leaf: _Leaf, where: tuple[str | int, ...], raw: Mapping[str, Any]) -
     if not isinstance(scores, dict) or not scores:
         leaf.fail(*where, "target_scores", problem="must map at least one option to its score")
     for option, score in scores.items():
-        if not isinstance(score, int | float) or not math.isfinite(score):
+        if not isinstance(score, int | float) or not abs(score) <= sys.float_info.max:
             leaf.fail(*where, "target_scores", option, problem="a score must be a finite number")
     return {option: float(score) for option, score in scores.items()}
 

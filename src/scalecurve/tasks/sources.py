@@ -43,7 +43,8 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
     ``bbh:DIRECTORY/NAME`` BIG-Bench Hard; ``inverse:KIND`` or ``inverse:FILE.csv`` traps for large models;
     ``emoji:films`` the parts of BIG-bench's emoji_movie;
     ``twins:COUNT`` or ``twins:FILE`` answerable and unanswerable word problems;
-    ``answerability:NAME`` BIG-bench tasks told what can be answered; else the path of a ``task.json`` or its directory.
+    ``answerability:NAME`` BIG-bench tasks told what can be answered; ``lm-eval:FILE.yaml`` tasks of
+    lm-evaluation-harness; else the path of a ``task.json`` or its directory.
     """
     if mode not in MODES:
         raise UserError(f"mode: unknown mode {mode!r}; use {' or '.join(MODES)}")

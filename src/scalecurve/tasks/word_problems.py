@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.nouns import UserError
-from scalecurve.tasks.jsonfile import fail, read_json, read_text
+from scalecurve.tasks.jsonfile import fail, read_json, read_json_lines
 
 NUMBER = re.compile(r"(?<![\w$£€.,/:+-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w%/:]|[.,]\d)")
 """A number that stands alone: no price, share, date, fraction or part of a name."""
@@ -158,11 +157,14 @@ def read_problems(path: Path) -> list[Problem]:
     """
     if not path.is_file():
         raise UserError(f"twins:{path}: no such file; give a JSON or JSON Lines file of word problems, or a number")
-    lines = path.suffix in (".jsonl", ".ndjson")
-    raws = _json_lines(path) if lines else read_json(path)
-    if not isinstance(raws, list) or not raws:
+    if path.suffix in (".jsonl", ".ndjson"):
+        placed = [(f"line {number}", raw) for number, raw in read_json_lines(path)]
+    else:
+        raws = read_json(path)
+        placed = [(f"problem {at}", raw) for at, raw in enumerate(raws, 1)] if isinstance(raws, list) else []
+    if not placed:
         fail(path, (), "must be a list of at least one word problem")
-    found = [_problem(path, at, raw, lines) for at, raw in enumerate(raws)]
+    found = [_problem(path, place, at, raw) for at, (place, raw) in enumerate(placed)]
     ids = [one.id for one in found]
     if len(set(ids)) < len(ids):
         twice = next(name for at, name in enumerate(ids) if name in ids[:at])
@@ -170,20 +172,9 @@ def read_problems(path: Path) -> list[Problem]:
     return found
 
 
-def _json_lines(path: Path) -> list[Any]:
-    found = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        if line.strip():
-            try:
-                found.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise UserError(f"{path}: line {number}: not valid JSON ({error.msg}); mend it there") from None
-    return found
-
-
-def _problem(path: Path, at: int, raw: Any, lines: bool) -> Problem:
+def _problem(path: Path, place: str, at: int, raw: Any) -> Problem:
     def wrong(what: str) -> UserError:
-        return UserError(f"{path}: {'line' if lines else 'problem'} {at + 1}: {what}")
+        return UserError(f"{path}: {place}: {what}")
 
     if not isinstance(raw, Mapping):
         raise wrong("a word problem must be a JSON object")

@@ -137,6 +137,9 @@ def _stored(record: Mapping[str, str], *, chain: bool) -> Answer:
 def _records(file: Path) -> list[dict[str, str]]:
     try:
         found: list[dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))["outputs"]
+        for one in found:
+            if not all(isinstance(one[name], str) for name in ("input", "target", "prediction")):
+                raise TypeError
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file}: is no file of outputs ({type(error).__name__}); restore it") from None
     return found

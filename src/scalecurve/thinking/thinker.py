@@ -18,7 +18,7 @@ from scalecurve.controller import Controller, Controllers, load_controllers, sai
 from scalecurve.models import Model, open_model, resolve_rung
 from scalecurve.nouns import Answer, Example, Postprocess, Rendering, Rung, Step, Task, Trace, UserError
 from scalecurve.prompts import Query, Question, Shot
-from scalecurve.prompts.reason import REFUSED, TO_LARGER, UNSURE, Mind, reason, settle
+from scalecurve.prompts.reason import REFUSED, TO_LARGER, UNSURE, Mind, reason, settle, withheld
 from scalecurve.tasks.postprocess import FIRST_LINE
 
 MAX_TOKENS = 256
@@ -204,7 +204,7 @@ class Thinker:
         pending.done(_trace(pending, answer, who, self._minds[who]))
 
     def _between(self, pending: _Pending, answer: Answer) -> tuple[Answer, str]:
-        """The smaller rung's answer, or the larger one's fast answer: which stays."""
+        """The smaller rung's answer or the larger one's fast answer, whichever stays; neither where that is unsure."""
         assert pending.before is not None
         before = signals_of([pending.before], [pending.inquiry.family], [pending.inquiry.text])
         controller = self._minds[pending.asker].controller
@@ -212,7 +212,9 @@ class Thinker:
         step = Step("settle", pending.asker, said(kept), sure, why=why)
         pending.steps.append(step)
         pending.hear(step)
-        return kept, pending.asker if kept is pending.before else pending.rung
+        who = pending.asker if kept is pending.before else pending.rung
+        unsure = controller is not None and sure is not None and sure < controller.abstain_below
+        return (withheld(kept) if unsure else kept), who
 
 
 def _mind(

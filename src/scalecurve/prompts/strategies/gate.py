@@ -8,6 +8,7 @@ from typing import Any
 
 from scalecurve.nouns import Answer, Output, Request, UserError
 from scalecurve.prompts.gate import (
+    ABSTAINED,
     ANSWERABLE,
     DEFAULT_SHOTS,
     LABELS,
@@ -22,8 +23,6 @@ from scalecurve.prompts.render import build_prompt
 from scalecurve.prompts.scoring import accounting
 from scalecurve.prompts.strategy import Asking, Question, Strategy, before, strategy
 from scalecurve.prompts.typed import setting
-
-ABSTAINED = "abstained"
 
 
 @strategy("gate")

@@ -34,6 +34,9 @@ class Pair:
     control: Item
 
 
+Draw = Callable[[random.Random], Pair]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """``about`` says what the trap is, ``control`` what stands in its place."""
@@ -41,7 +44,7 @@ class Kind:
     name: str
     about: str
     control: str
-    draw: Callable[[random.Random], Pair]
+    draw: Draw
 
 
 PATIENCE = 500  # draws in a row that bring nothing new, after which a kind is taken to have no more
@@ -49,12 +52,10 @@ PATIENCE = 500  # draws in a row that bring nothing new, after which a kind is t
 _KINDS: dict[str, Kind] = {}
 
 
-def kind(
-    name: str, about: str, control: str
-) -> Callable[[Callable[[random.Random], Pair]], Callable[[random.Random], Pair]]:
+def kind(name: str, about: str, control: str) -> Callable[[Draw], Draw]:
     """Register a function that draws one pair as the kind ``name``."""
 
-    def register(draw: Callable[[random.Random], Pair]) -> Callable[[random.Random], Pair]:
+    def register(draw: Draw) -> Draw:
         _KINDS[name] = Kind(name, about, control, draw)
         return draw
 

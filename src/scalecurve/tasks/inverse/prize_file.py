@@ -15,7 +15,6 @@ from __future__ import annotations
 import ast
 import csv
 import io
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scalecurve.nouns import Example, Postprocess, Rendering, Task, UserError
-from scalecurve.tasks.jsonfile import read_text
+from scalecurve.tasks.jsonfile import read_json_lines, read_text
 from scalecurve.tasks.reader import blind_grade, fingerprint
 
 PLAIN = Rendering(input_prefix="", output_prefix="", separator="\n\n", append_choices=False)
@@ -94,13 +93,13 @@ def _format(path: Path, form: str, fields: Mapping[str, Any]) -> str:
 
 
 def _rows(path: Path) -> Iterator[Row]:
-    text = read_text(path)
     if path.suffix.lower() == ".jsonl":
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                yield Row(path, f"line {number}", _object(path, number, line))
+        for number, value in read_json_lines(path):
+            if not isinstance(value, dict):
+                raise UserError(f"{path}: line {number}: not a JSON object; write one object a line")
+            yield Row(path, f"line {number}", value)
         return
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         for number, record in enumerate(reader, start=1):
             if None in record or None in record.values():
@@ -108,16 +107,6 @@ def _rows(path: Path) -> Iterator[Row]:
             yield Row(path, f"row {number}", {name: value for name, value in record.items() if name})
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: not valid CSV ({error}); mend it there") from None
-
-
-def _object(path: Path, number: int, line: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(line)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: line {number}: not a JSON object; write one object a line")
-    return value
 
 
 # ── One function a format ────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +182,7 @@ def _classes(row: Row) -> tuple[str, ...]:
     if isinstance(value, str):
         try:
             value = ast.literal_eval(value)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             row.fail("classes", f"{value[:60]!r} is not a list of texts such as [' Yes', ' No']")
     classes = tuple(value) if isinstance(value, list | tuple) else ()
     texts = len(classes) > 1 and all(isinstance(one, str) and one for one in classes)

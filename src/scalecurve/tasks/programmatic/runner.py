@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -99,12 +100,16 @@ def run_program(
             timer.cancel()
             _end(child)
             child.wait()
+            _close(child)
         log.seek(0)
         said = log.read()[-20_000:].decode("utf-8", errors="replace")
     reason = f"stopped after {limits.seconds:.0f} s" if late.is_set() else final.get("reason", "")
     if not reason and final.get("op") != "done":
         reason = _died(child.returncode)
-    scores = tuple(ProgramScore(**score) for score in final.get("scores", ()))
+    try:
+        scores = tuple(ProgramScore(**score) for score in final.get("scores", ()))
+    except TypeError:  # its own code wrote to our pipe
+        scores, reason = (), reason or "reported scores that cannot be read"
     seconds = time.monotonic() - began
     return ProgramOutcome(name, () if reason else scores, reason, seconds, requests, final.get("isolation", ""), said)
 
@@ -152,32 +157,36 @@ def _converse(
     if child.stdin is None or child.stdout is None:
         raise RuntimeError("the child process has no pipes")
     asked, message = 0, orders
-    try:
-        while True:
+    while True:
+        try:
             child.stdin.write(json.dumps(message).encode() + b"\n")
             child.stdin.flush()
             line = child.stdout.readline(_LINE)
             request = json.loads(line) if line.endswith(b"\n") else {}
-            if request.get("op") not in ("generate", "score"):
+            if not isinstance(request, dict) or request.get("op") not in ("generate", "score"):
                 return request if isinstance(request, dict) else {}, asked
-            asked += len(request["inputs"])
-            if asked > limits.requests:
-                return {"op": "failed", "reason": f"asked more than {limits.requests} prompts"}, asked
-            message = _reply(request, answer, limits)
-    except (BrokenPipeError, ValueError, KeyError, TypeError):
-        return {}, asked
+            requests = _requests(request, limits)
+        except (BrokenPipeError, ValueError, KeyError, TypeError):  # gone, or its own code wrote to our pipe
+            return {}, asked
+        asked += len(requests)
+        if asked > limits.requests:
+            return {"op": "failed", "reason": f"asked more than {limits.requests} prompts"}, asked
+        message = _reply(answer(requests), scored=request["op"] == "score")
 
 
-def _reply(request: Mapping[str, Any], answer: Answering, limits: Limits) -> dict[str, Any]:
-    if request["op"] == "generate":
-        longest = request["max_length"]
+def _requests(message: Mapping[str, Any], limits: Limits) -> list[Request]:
+    """What the child asks. ``KeyError``, ``TypeError`` or ``ValueError`` where it is no message of ours."""
+    if message["op"] == "generate":
+        longest = message["max_length"]
         tokens = min(limits.max_tokens, longest) if longest > 0 else limits.max_tokens
-        outputs = answer([Request(text, max_tokens=tokens) for text in request["inputs"]])
-        values: list[Any] = [output.texts[0] if output.texts else "" for output in outputs]
-    else:
-        pairs = list(zip(request["inputs"], request["targets"], strict=True))
-        outputs = answer([Request(text, options=tuple(options)) for text, options in pairs])
-        values = [list(output.logprobs) for output in outputs]
+        return [Request(text, max_tokens=tokens) for text in message["inputs"]]
+    pairs = zip(message["inputs"], message["targets"], strict=True)
+    return [Request(text, options=tuple(options)) for text, options in pairs]
+
+
+def _reply(outputs: Sequence[Output], *, scored: bool) -> dict[str, Any]:
+    """The log-probabilities of each question's options, or the first text of each generation."""
+    values = [list(one.logprobs) if scored else (one.texts[0] if one.texts else "") for one in outputs]
     error = next((output.error for output in outputs if output.error), "")
     return {"error": error} if error else {"value": values}
 
@@ -193,6 +202,13 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def _close(child: subprocess.Popen[bytes]) -> None:
+    for pipe in (child.stdin, child.stdout):
+        if pipe:
+            with suppress(BrokenPipeError):  # what was not yet written to it is lost with it
+                pipe.close()
 
 
 def _died(code: int | None) -> str:
