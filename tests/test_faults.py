@@ -7,6 +7,7 @@ A killed driver, Ctrl-C and two runs on one directory are in ``test_resume.py``,
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
@@ -198,6 +200,32 @@ def test_a_study_of_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
     run.study.write_text(run.study.read_text().replace("name =", "telepathy = true\nname =", 1))
     with pytest.raises(UserError, match=r"study\.toml:\d+: telepathy: unknown field"):
         run_study(study(), run.path)
+
+
+# ── Time ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_clock_that_jumps_changes_nothing(
+    unharmed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between 1970 and 2096 at every look, while a run goes on and in the times of its files."""
+    jumps = itertools.cycle([4e9, 0.0, 1.7e9])
+
+    class Clock:
+        @staticmethod
+        def now(zone: tzinfo) -> datetime:
+            return datetime.fromtimestamp(next(jumps), zone)
+
+    monkeypatch.setattr("scalecurve.execute.datetime", Clock)
+    monkeypatch.setattr(time, "time", lambda: next(jumps))
+    run, _ = run_study(study(), tmp_path / "run")
+    for path in [*run.path.rglob("*")]:
+        stamp = next(jumps)
+        os.utime(path, (stamp, stamp))
+    next(run.outputs.glob("*large*title*/part-00001-*")).unlink()
+    _, outcome = run_study(study(), run.path)
+    assert outcome.computed == 4, "what is missing and no more"
+    assert outcome.seconds >= 0
+    assert all(cell["seconds"] >= 0 for cell in run.read_manifest()["cells"])
+    assert results(run) == unharmed
 
 
 # ── Signals ──────────────────────────────────────────────────────────────────────────────────────────────────
