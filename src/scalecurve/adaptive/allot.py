@@ -6,7 +6,7 @@ Nothing here knows of models or files: a real run and a replay of stored scores 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ Floats = NDArray[np.float64]
 FIRST = 24  # examples of every rung before anything is concluded
 GROWTH, LARGE_GROWTH = 0.25, 1.0  # a rung that is asked more is asked so much again, at least one part
 NEAR = 0.5  # rungs whose examples are worth at least half as much as the best ones are asked in the same round
-CHECKS = 3  # a curve that seems decided is looked at again with so many fresh draws
+CHECKS = 3  # a curve that seems decided is looked at again with so many fresh sets of draws
+DOUBTFUL = 0.75  # no curve is settled at a lower probability, however sure the others are
 
 
 @dataclass(slots=True)
@@ -55,32 +56,50 @@ def next_round(curves: Sequence[OpenCurve], confidence: float, seed: int = 0) ->
     One array (rungs,) a curve: what was asked already where nothing more is wanted.
     """
     level = flat_level(curves)
+    looks = {
+        number: outlook(each.curve, each.seen, each.total, flat_level=level, seed=seed + number)
+        for number, each in enumerate(curves)
+        if each.decided is None and not each.whole and (each.asked > 0).all()
+    }
+    _settle(curves, looks, confidence, level, seed)
     wanted = []
     for number, each in enumerate(curves):
         asked = each.asked
-        if each.decided is not None or each.whole:
-            wanted.append(asked)
+        if number in looks and each.decided is None:
+            wanted.append(_more(each, looks[number]))
         elif (asked == 0).any():
             wanted.append(np.maximum(asked, _rounded(np.full(len(asked), FIRST), each)))
         else:
-            look = outlook(each.curve, each.seen, each.total, flat_level=level, seed=seed + number)
-            each.decided = confirmed(each, look, confidence, level, seed + number)
-            wanted.append(_more(each, look) if each.decided is None else asked)
+            wanted.append(asked)
     return wanted
 
 
-def confirmed(each: OpenCurve, look: Outlook, confidence: float, level: float, seed: int) -> Outlook | None:
-    """The outlook that settles a curve, None while it stays open.
+def _settle(curves: Sequence[OpenCurve], looks: dict[int, Outlook], confidence: float, level: float, seed: int) -> None:
+    """Settle the surest of the open curves, as many as leave ``confidence`` to the settled ones on average.
 
-    A share of agreeing sets that has crossed the line may owe it to the luck of the draws; it is looked at again with
-    more of them.
+    The expected share of settled verdicts that asking the rest would change is then at most 1 − ``confidence``, an
+    average over verdicts as a false discovery rate is one over discoveries.
     """
-    if look.probability < confidence:
-        return None
+    settled = [each.decided.probability for each in curves if each.decided is not None]
+
+    def fits(look: Outlook) -> bool:
+        return look.probability >= DOUBTFUL and float(np.mean([*settled, look.probability])) >= confidence
+
+    for number, look in sorted(looks.items(), key=lambda item: -item[1].probability):
+        if not fits(look):
+            break
+        sure = _again(curves[number], look, level, seed + number)
+        if fits(sure):
+            curves[number].decided = sure
+            settled.append(sure.probability)
+
+
+def _again(each: OpenCurve, look: Outlook, level: float, seed: int) -> Outlook:
+    """A second look: a share of agreeing sets that has crossed the line may owe it to the luck of the draws."""
     seeds = [seed + 7919 * (check + 1) for check in range(CHECKS)]
-    again = [outlook(each.curve, each.seen, each.total, flat_level=level, seed=fresh) for fresh in seeds]
-    probability = float(np.mean([found.probability * (found.shape == look.shape) for found in again]))
-    return Outlook(look.shape, probability, look.weights) if probability >= confidence else None
+    found = [outlook(each.curve, each.seen, each.total, flat_level=level, seed=fresh) for fresh in seeds]
+    probability = float(np.mean([one.probability * (one.shape == look.shape) for one in found]))
+    return replace(look, probability=probability)
 
 
 def flat_level(curves: Sequence[OpenCurve]) -> float:
