@@ -111,7 +111,7 @@ def test_nothing_more_is_wanted_of_a_decided_curve() -> None:
 
 def test_examples_go_to_the_rung_that_keeps_the_verdict_open() -> None:
     """Whether the last rung stands out is the only question; the others were asked in full."""
-    scores = items([0.2] * 6 + [0.31], 1000, 4)
+    scores = items([0.2] * 6 + [0.31], 1000, 3)
     seen = [scores[:900, rung] for rung in range(6)] + [scores[:50, 6]]
     open_ = OpenCurve(curve(), 1000, 25, np.ones(7), seen)
     (wanted,) = next_round([open_], 0.95)

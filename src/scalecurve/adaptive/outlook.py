@@ -5,9 +5,10 @@ The scores not yet seen are drawn from a posterior and the completed sets are ju
 of that shape. A posterior does not mind when one looks or stops: drawn from its prior, curves that are settled at
 probability p have that verdict in a share p of cases, whatever rule said when to stop.
 
-The prior says that neighbouring rungs may be equally able: the ladder falls into blocks of one accuracy each, every cut
-as likely as not, every accuracy under Jeffreys' prior (a product partition model; Barry & Hartigan 1992). Without it,
-seven rungs at chance would count as seven unrelated abilities that happen to be alike, which takes long to believe.
+The prior says that neighbouring rungs may be equally able: the ladder falls into blocks of one accuracy each, any
+number of blocks as likely as any other, likewise all cuts into that number, and every accuracy under Jeffreys' prior (a
+product partition model; Barry & Hartigan 1992). Without it, seven rungs at chance would count as seven unrelated
+abilities that happen to be alike, which takes long to believe.
 """
 
 from __future__ import annotations
@@ -89,21 +90,29 @@ def _spread(scores: Floats) -> float:
 
 # ── The posterior ────────────────────────────────────────────────────────────────────────────────────────────
 def complete(seen: Sequence[Floats], total: int, draws: int, rng: np.random.Generator) -> Floats:
-    """(draws, rungs) means of all ``total`` examples, the unseen ones drawn given the seen."""
+    """(draws, rungs) means of all ``total`` examples, the unseen ones drawn given the seen.
+
+    What is hard for one rung is often hard for its neighbours, so that their unseen scores go together as the seen
+    ones do: binomial numbers of right answers, joined by a Gaussian copula.
+    """
+    from scipy.special import ndtr
+    from scipy.stats import binom
+
     right, wrong = _counts(seen)
     abilities = np.empty((draws, len(seen)))
     for draw, cuts in enumerate(_partitions(right, wrong, draws, rng)):
         for low, high in pairwise(cuts):
             abilities[draw, low:high] = rng.beta(right[low:high].sum() + PRIOR, wrong[low:high].sum() + PRIOR)
     done = np.empty_like(abilities)
+    luck = rng.standard_normal(abilities.shape) @ np.linalg.cholesky(_correlation(seen)).T
     for rung, scores in enumerate(seen):
         left = total - len(scores)
         if left <= 0:
             done[:, rung] = scores.mean()
         elif _is_binary(scores):
-            done[:, rung] = (scores.sum() + rng.binomial(left, abilities[:, rung])) / total
+            done[:, rung] = (scores.sum() + binom.ppf(ndtr(luck[:, rung]), left, abilities[:, rung])) / total
         else:
-            unseen = abilities[:, rung] + _spread(scores) / np.sqrt(left) * rng.standard_normal(draws)
+            unseen = abilities[:, rung] + _spread(scores) / np.sqrt(left) * luck[:, rung]
             done[:, rung] = (scores.sum() + left * np.clip(unseen, 0.0, 1.0)) / total
     return done
 
@@ -126,22 +135,23 @@ def _counts(seen: Sequence[Floats]) -> tuple[Floats, Floats]:
 
 def _partitions(right: Floats, wrong: Floats, draws: int, rng: np.random.Generator) -> list[list[int]]:
     """``draws`` partitions of the ladder into blocks (their bounds), each as likely as the answers make it."""
-    from scipy.special import betaln
+    from scipy.special import betaln, binom
 
     rungs = len(right)
     r, w = np.concatenate([[0.0], np.cumsum(right)]), np.concatenate([[0.0], np.cumsum(wrong)])
     block = np.full((rungs + 1, rungs + 1), -np.inf)  # log evidence of one accuracy for rungs low:high
     low, high = np.triu_indices(rungs + 1, 1)
     block[low, high] = betaln(r[high] - r[low] + PRIOR, w[high] - w[low] + PRIOR) - betaln(PRIOR, PRIOR)
-    before = np.full(rungs + 1, -np.inf)  # of all partitions of the rungs before, every cut as likely as not
-    before[0] = 0.0
-    for end in range(1, rungs + 1):
-        before[end] = np.logaddexp.reduce(before[:end] + block[:end, end])
+    before = np.full((rungs + 1, rungs + 1), -np.inf)  # [k, end]: of the rungs before end in k blocks, all ways
+    before[0, 0] = 0.0
+    for k in range(1, rungs + 1):
+        before[k] = np.logaddexp.reduce(before[k - 1][:, None] + block, axis=0)
+    numbers = before[1:, rungs] - np.log(binom(rungs - 1, np.arange(rungs)))
     found = []
-    for _ in range(draws):
+    for k in 1 + (numbers + rng.gumbel(size=(draws, rungs))).argmax(axis=1):
         cuts = [rungs]
-        while cuts[-1]:
-            logs = before[: cuts[-1]] + block[: cuts[-1], cuts[-1]]
+        for left in range(k - 1, -1, -1):
+            logs = before[left, : cuts[-1]] + block[: cuts[-1], cuts[-1]]
             cuts.append(int((logs + rng.gumbel(size=len(logs))).argmax()))
         found.append(cuts[::-1])
     return found
@@ -149,15 +159,21 @@ def _partitions(right: Floats, wrong: Floats, draws: int, rng: np.random.Generat
 
 def _noise(seen: Sequence[Floats], total: int, rng: np.random.Generator) -> Floats:
     """(copies, rungs) how bootstrap copies of a curve over all examples scatter about it; items are shared by rungs."""
-    common = min(map(len, seen))
     spread = np.array([_spread(scores) for scores in seen]) / np.sqrt(total)
+    together = rng.standard_normal((COPIES, len(seen))) @ np.linalg.cholesky(_correlation(seen)).T
+    return np.asarray(together * spread)
+
+
+def _correlation(seen: Sequence[Floats]) -> Floats:
+    """(rungs, rungs) of the scores of examples that all rungs were asked, drawn towards none where these are few."""
+    common = min(map(len, seen))
     table = np.column_stack([scores[:common] for scores in seen])
     table = table - table.mean(axis=0)
     norms = np.sqrt((table**2).sum(axis=0))
     norms[norms == 0] = 1.0
     correlation = (table / norms).T @ (table / norms) * (common / (common + 10.0))
     np.fill_diagonal(correlation, 1.0)
-    return np.asarray(rng.standard_normal((COPIES, len(seen))) @ np.linalg.cholesky(correlation).T * spread)
+    return np.asarray(correlation)
 
 
 def _blame(agree: NDArray[np.bool_], completed: Floats) -> Floats:

@@ -21,6 +21,7 @@ def plan(
     workers: Annotated[int | None, typer.Option(min=1, help="Models run at the same time.")] = None,
     pilot: Annotated[float, typer.Option(help="Seconds to try the models; 0: count only, tell no time.")] = 30.0,
     prices: Annotated[Path | None, typer.Option(help="Prices (TOML) by the hour or by the token.")] = None,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="As for run.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -34,7 +35,7 @@ def plan(
     from scalecurve.plan import make_plan
 
     chosen = load_prices(prices) if prices else ()
-    made = make_plan(study_of(study, {"limit": limit} if limit else {}))
+    made = make_plan(study_of(study, {"limit": limit} if limit else {}), allow_code=allow_code)
     at_a_time = workers or default_workers(rung for _, rung in made.rungs())
 
     def note(text: str) -> None:
