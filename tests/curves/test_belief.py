@@ -113,3 +113,98 @@ def test_wilson_golden() -> None:
     assert wilson(80, 100)[0] == pytest.approx(0.711171, abs=1e-6)
     assert wilson(18, 20)[0] == pytest.approx(0.698966, abs=1e-6)
     assert wilson(0, 10)[0] == 0
+
+
+# ── One rung by hand ─────────────────────────────────────────────────────────────────────────────────────────
+def answers(arm: str, *items: tuple, rung="small", **changes) -> list[dict]:
+    """Outputs of ``arm``: (chosen option, flags) an item."""
+    return [output(rung, arm, k, chosen, flags) | changes for k, (chosen, *flags) in enumerate(items)]
+
+
+def effects_of(*outputs: list[dict], scales=SCALES, **options) -> list[dict]:
+    table = pl.DataFrame([row for rows in outputs for row in rows])
+    key = ["family", "task", "rung", "strategy", "shots", "seed", "example_id"]
+    best = [None if row["error"] else max(zip(row["option_logprobs"], OPTIONS, strict=True))[1] for row in
+            table.iter_rows(named=True)]  # fmt: skip
+    value = pl.Series([None if one is None else float(one == "a") for one in best], dtype=pl.Float64)
+    scores = table.select(key).with_columns(value=value, metric=pl.lit("multiple_choice_grade"))
+    other = scores.with_columns(metric=pl.lit("brier"), value=pl.lit(0.3))
+    return belief_effects(pl.concat([scores, other]), table, scales, task="t", replicates=100, **options)
+
+
+def test_every_number_of_a_row() -> None:
+    (row,) = effects_of(
+        answers("none", ("a",), ("b",), ("d",), ("a",)),
+        answers("wrong", ("b", "stated:b"), ("b", "stated:b"), ("b", "x", "stated:b"), ("a", "stated:b")),
+    )
+    assert {name: row[name] for name in ("arm", "rung", "x", "n", "none", "score", "change", "items", "flips")} == {
+        "arm": "wrong", "rung": "small", "x": 1e6, "n": 4, "none": 0.5, "score": 0.25, "change": -0.25, "items": 3,
+        "flips": 2,
+    }  # fmt: skip
+    assert (row["flip_rate"], row["drift"], row["leaks"]) == (pytest.approx(2 / 3), None, None)
+    assert (row["tokens_in"], row["tokens_out"]) == (30, 0)
+    assert row["resistance"] == 0.5
+    assert 0 <= row["resistance_lo"] <= 0.5 <= row["resistance_hi"] <= 1
+    assert row["shift"] == pytest.approx((2 * math.log(7) + 0 + 0) / 4)
+
+
+def test_leaks_of_the_models_own_statements_are_counted() -> None:
+    none = answers("none", ("a",), ("b",), ("d",))
+    own = answers("own", ("a", "stated:a", "leak"), ("b", "stated:b"), ("a", "stated:a", "leak"))
+    other = answers("own", ("a", "stated:a", "leak"), ("b",), ("d",), rung="large")
+    rows = effects_of(none, own, answers("none", ("a",), ("b",), ("d",), rung="large"), other)
+    assert [(row["arm"], row["rung"], row["leaks"]) for row in rows] == [("own", "small", 2), ("own", "large", 1)]
+    assert [row["items"] for row in rows] == [1, 0]
+    assert (rows[1]["flips"], rows[1]["flip_rate"], rows[1]["flip_lo"]) == (0, None, None)
+
+
+def test_families_are_told_apart() -> None:
+    mine = [answers("none", ("a",), ("b",)), answers("wrong", ("b", "stated:b"), ("b", "stated:b"))]
+    others = [[row | {"family": "g"} for row in answers(arm, ("d",), ("d",))] for arm in ("none", "wrong")]
+    assert effects_of(*mine, *others, family="f") == effects_of(*mine)
+    with pytest.raises(UserError, match="several families"):
+        effects_of(*mine, *others)
+    elsewhere = [[row | {"shots": 2} for row in answers("none", ("a",), ("b",))]]
+    assert effects_of(*mine, *elsewhere) == effects_of(*mine)
+
+
+def test_rungs_follow_their_axis() -> None:
+    both = [answers(arm, ("a",), ("b",), rung=rung) for arm in ("none", "irrelevant") for rung in SCALES]
+    assert [row["rung"] for row in effects_of(*both)] == ["small", "large"]
+    losses = {"small": 2.0, "large": 3.0}
+    assert [row["rung"] for row in effects_of(*both, scales=losses, axis="loss")] == ["large", "small"]
+
+
+def test_a_rung_without_shifts_leaves_the_band_undefined() -> None:
+    none = [answers("none", ("a",), ("b",), rung=rung) for rung in SCALES]
+    small = answers("wrong", ("b", "stated:b"), ("b", "stated:b"))
+    large = answers("wrong", ("b",), ("b",), rung="large")
+    assert [row["shift"] for row in effects_of(*none, small, large)] == [None, None]
+    foreign = answers("wrong", ("b", "stated:z"), ("b", "stated:b"), rung="large")
+    rows = effects_of(*none, small, foreign)
+    assert [row["shift"] for row in rows] == pytest.approx([math.log(7) / 2, 0])  # an option there never was
+    assert [row["items"] for row in rows] == [1, 1]
+
+
+def test_answers_that_say_nothing_do_not_count() -> None:
+    """Scored they may be, but nothing was chosen: all options impossible, or none scored."""
+    none = answers("none", ("a",), ("b",), ("d",), ("d",))
+    wrong = answers("wrong", ("b", "stated:b"), ("b", "stated:b"), ("b", "stated:b"), ("b", "stated:b"))
+    wrong[0]["option_logprobs"] = [-math.inf] * 4
+    none[2]["option_logprobs"] = []
+    table = pl.DataFrame(none + wrong)
+    key = ["family", "task", "rung", "strategy", "shots", "seed", "example_id"]
+    scores = table.select(key).with_columns(value=pl.lit(0.5), metric=pl.lit("multiple_choice_grade"))
+    (row,) = belief_effects(scores, table, SCALES, task="t", replicates=50)
+    assert (row["n"], row["items"], row["flips"]) == (4, 1, 1)
+    assert row["shift"] == pytest.approx((0 + math.log(7)) / 2)
+
+
+def test_the_same_seed_gives_the_same_intervals() -> None:
+    scores, outputs = run({"small": 0.5, "large": 0.1}, {"small": 0.4, "large": 0.9})
+    one, again, other = (
+        belief_effects(scores, outputs, SCALES, task="t", replicates=60, seed=seed)[2] for seed in (1, 1, 2)
+    )
+    assert one == again
+    for name in ("lo", "resistance_lo", "shift_lo"):
+        assert one[name] != other[name]

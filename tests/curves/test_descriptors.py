@@ -73,3 +73,34 @@ def test_noise_p_values_tell_a_ramp_from_noise():
     p = [noise_p_values(rng.normal(0.25, 0.014, 8), [0.014] * 8)[1] for _ in range(400)]
     assert np.mean(np.array(p) < 0.1) == pytest.approx(0.1, abs=0.04)
     assert all(math.isnan(value) for value in noise_p_values([0.5] * 5, [0.01] * 5))
+
+
+def test_p_values_count_the_curve_itself_and_never_reach_zero():
+    p_l, p_b = noise_p_values(np.linspace(0, 1, 12), [0.01] * 12)
+    assert p_l == 1 / 2001  # noise never climbs in equal steps
+    assert noise_p_values([0, 0, 0, 0, 1, 1, 1, 1], [0.01] * 8)[1] == 1 / 2001  # B is infinite
+    assert noise_p_values([0.2, 0.4], [0.01] * 2) == (1, 1)  # any two points have |L| = |B| = 1
+    assert all(math.isnan(value) for value in noise_p_values([0.2], [0.01]))
+    assert p_b > p_l
+
+
+def test_p_values_know_which_points_are_sure():
+    y, se = [0.25, 0.25, 0.26, 0.25, 0.45], [0.01, 0.01, 0.01, 0.01, 0.2]
+    noise = np.random.default_rng(7).standard_normal((4000, 5))
+    for errors in (se, [0.01] * 5, [0.0] * 5):  # errors of nothing are taken as equal
+        scale = np.array(errors if max(errors) else [1.0] * 5)
+        reach = np.abs([(linearity(row), breakthroughness(row)) for row in noise * scale])
+        expected = (reach >= np.abs([linearity(y), breakthroughness(y)])).mean(axis=0)
+        assert noise_p_values(y, errors) == pytest.approx(expected, abs=0.025)
+
+
+def test_a_null_is_drawn_anew_for_another_seed_and_the_same_for_the_same():
+    assert len(noise_null(6)[0]) == 2000
+    assert len(noise_null(6, 50)[1]) == 50
+    one, again, other = (noise_null(6, 60, seed)[0].tolist() for seed in (1, 1, 2))
+    assert one == again != other
+
+
+def test_no_warning_is_given_of_an_infinite_breakthrough():
+    with np.errstate(divide="raise"):
+        assert breakthroughness([0, 0, 0, 0, 1]) == INF

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalecurve.curves import benjamini_hochberg, chance_level, flatness, holm, standard_error
+from scalecurve.curves.errors import wilson
 
 
 def test_standard_error_of_proportions():
@@ -42,3 +43,45 @@ def test_corrections_never_lower_a_p_value_and_keep_order(p):
         assert ((adjusted >= raw - 1e-12) & (adjusted <= 1)).all()
         assert (np.diff(adjusted[np.argsort(raw, kind="stable")]) >= -1e-12).all()
     assert (benjamini_hochberg(raw) <= holm(raw) + 1e-12).all()
+
+
+@pytest.mark.parametrize(
+    ("y", "n", "stated", "bounded", "se"),
+    [
+        (0.5, 100, 0.001, True, 0.01),  # n items resolve no better
+        (0.5, 1, None, True, 1.0),
+        (0.5, 1, 0.3, True, 1.0),
+        (0.5, 100, 0.0, True, 0.05),
+        (0.5, 100, math.nan, True, 0.05),
+        (0.5, 0, 0.2, True, 0.2),  # no items told
+        (0.5, 0, None, True, math.nan),
+        (-3.0, 50, 0.0, False, math.nan),
+        (-3.0, 50, math.inf, False, math.nan),
+        (-3.0, 50, 0.001, False, 0.001),
+    ],
+)
+def test_what_is_known_of_an_error(y, n, stated, bounded, se):
+    assert standard_error(y, n, stated, bounded=bounded) == pytest.approx(se, nan_ok=True)
+
+
+def test_wilson_at_the_ends():
+    assert wilson(0, 1) == pytest.approx((0, 0.793451), abs=1e-6)
+    assert wilson(1, 1) == pytest.approx((0.206549, 1), abs=1e-6)
+    assert wilson(10, 10)[1] == 1
+    assert wilson(0, 10)[0] == 0
+    assert wilson(80, 100)[1] == pytest.approx(0.866633, abs=1e-6)
+    for successes, n in ((0, 0), (3, 2), (-1, 2)):
+        with pytest.raises(ValueError, match=f"not {successes}, {n}"):
+            wilson(successes, n)
+
+
+def test_what_is_not_known_stays_unknown_and_counts_for_nothing():
+    for adjust in (benjamini_hochberg, holm):
+        with_hole = adjust([0.04, math.nan, 0.01])
+        assert math.isnan(with_hole[1])
+        assert with_hole[[0, 2]] == pytest.approx(adjust([0.04, 0.01]))
+
+
+def test_equal_p_values_are_adjusted_alike():
+    assert holm([0.01, 0.01, 0.01]) == pytest.approx([0.03] * 3)
+    assert benjamini_hochberg([0.01, 0.01, 0.04]) == pytest.approx([0.015, 0.015, 0.04])

@@ -24,7 +24,9 @@ def scores(task: str, levels, metric="multiple_choice_grade", seed=1) -> pl.Data
     return pl.concat(frames)
 
 
-CURVES = pl.DataFrame({"family": "f", "rung": list(SCALES), "params_non_embedding": list(SCALES.values())})
+CURVES = pl.DataFrame(
+    {"family": ["f"] * len(SCALES), "rung": list(SCALES), "params_non_embedding": list(SCALES.values())}
+)
 RISING, FALLING = [0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95], [0.5, 0.5, 0.45, 0.4, 0.3, 0.2, 0.1]
 
 
@@ -93,3 +95,67 @@ def test_equal_scores_leave_an_error_of_one_item() -> None:
     curves = gap_curves(gap_scores(same, "trap", "control", "multiple_choice_grade"), CURVES, "")
     assert curves["y"].to_list() == [0.0] * 7
     assert curves["se"].to_list() == pytest.approx([1 / N] * 7)
+
+
+def test_gaps_by_hand() -> None:
+    """Columns, the order of the items, and what else the scores hold."""
+    key = {"family": "f", "rung": "r0", "strategy": "direct", "shots": 0, "seed": 0}
+    values = {"trap": {"2": 0.0, "1": 1.0, "3": 1.0}, "control": {"1": 0.25, "2": 1.0}, "else": {"1": 9.0}}
+    table = pl.DataFrame(
+        [
+            {"task": task, "metric": metric, "example_id": item, "value": value * sign} | key
+            for task, items in values.items()
+            for metric, sign in (("acc", 1.0), ("log_odds", -1.0), ("brier", 0.0))
+            for item, value in items.items()
+        ]
+    )
+    graded = gap_scores(table, "trap", "control", "acc")
+    assert graded.columns == table.columns
+    assert [tuple(row) for row in graded.select("metric", "example_id", "value", "task").iter_rows()] == [
+        ("gap:acc", "2", -1.0, "trap"),
+        ("gap:acc", "1", 0.75, "trap"),
+        ("log_odds_shift", "2", 1.0, "trap"),
+        ("log_odds_shift", "1", -0.75, "trap"),
+        ("absolute_log_odds_shift", "2", 1.0, "trap"),
+        ("absolute_log_odds_shift", "1", 0.75, "trap"),
+    ]
+    curves = gap_curves(graded, CURVES, "gap:acc")
+    assert curves.select("metric", "y", "n").rows() == [
+        ("gap:acc", -0.125, 2), ("log_odds_shift", 0.125, 2), ("absolute_log_odds_shift", 0.875, 2),
+    ]  # fmt: skip
+    assert curves["se"].to_list() == pytest.approx([1.75 / 2, 1.75 / 2, 0.5])  # of two, at least one in two
+    assert curves["preferred"].to_list() == [True, False, False]
+    assert curves["higher_is_better"].to_list() == [True, True, False]
+    assert curves.schema["chance"] == curves.schema["ceiling"] == pl.Float64
+    assert curves["ceiling"].is_null().all()
+    loss = graded.filter(pl.col("metric") == "gap:acc").with_columns(metric=pl.lit("gap:brier"))
+    assert gap_curves(loss, CURVES, "")["higher_is_better"].to_list() == [False]
+
+
+def test_the_table_is_of_one_strategy_and_family_and_follows_its_axis() -> None:
+    both = pl.concat([scores("trap", FALLING), scores("control", RISING)])
+    plain = gap_table(both, SCALES, "trap", "control", metric="multiple_choice_grade")
+    noise = both.with_columns(strategy=pl.lit("other"), value=1 - pl.col("value"))
+    more = pl.concat([both, noise])
+    assert gap_table(more, SCALES, "trap", "control", metric="multiple_choice_grade").equals(plain)
+    turned = gap_table(more, SCALES, "trap", "control", metric="multiple_choice_grade", strategy="other")
+    assert turned["gap"].to_list() == pytest.approx((-plain["gap"]).to_list())
+    families = pl.concat([both, both.with_columns(family=pl.lit("g"))])
+    with pytest.raises(UserError, match="several families"):
+        gap_table(families, SCALES, "trap", "control", metric="multiple_choice_grade")
+    assert gap_table(families, SCALES, "trap", "control", metric="multiple_choice_grade", family="g").equals(plain)
+    losses = {rung: 5.0 - i / 10 for i, rung in enumerate(SCALES)}
+    down = gap_table(both, losses, "trap", "control", metric="multiple_choice_grade", axis="loss")
+    assert (down["rung"].to_list(), down["x"][0]) == (list(SCALES), 5.0)
+    one, other = (gap_table(both, SCALES, "trap", "control", metric="multiple_choice_grade", seed=s) for s in (1, 2))
+    assert one["lo"].to_list() != other["lo"].to_list()
+    shots = both.with_columns(shots=pl.lit(3))
+    assert gap_table(shots, SCALES, "trap", "control", metric="multiple_choice_grade", shots=3).equals(plain)
+
+
+def test_lower_is_better_turns_both_harm_and_gain() -> None:
+    both = pl.concat([scores("trap", FALLING), scores("control", RISING)]).with_columns(metric=pl.lit("brier"))
+    assert gap_table(both, SCALES, "trap", "control", metric="brier")["effect"].to_list()[-3:] == ["gain"] * 3
+    assert gap_table(both, SCALES, "control", "trap", metric="brier")["effect"].to_list()[-3:] == ["harm"] * 3
+    unknown = both.with_columns(metric=pl.lit("of one's own"))
+    assert gap_table(unknown, SCALES, "trap", "control", metric="of one's own")["effect"].to_list()[-1] == "harm"

@@ -114,3 +114,67 @@ def test_where_an_ability_appears(y, chance, at):
 
 def test_a_loss_appears_below_chance():
     assert appears_at([0.7, 0.69, 0.5, 0.3], [0.01] * 4, [200] * 4, 0.693, higher_is_better=False) == 2
+
+
+def test_scores_of_probes_by_hand():
+    table = pl.concat([outputs([(1, 1, 1)])[:2], outputs([(0, 0, 0)])[:1]]).with_columns(
+        error=pl.Series(["", "away", ""]), extra=pl.lit("x")
+    )
+    subtask = Probe("half", subtask="lab:t:half")
+    found = probe_scores(table, (*PROBES[:2], subtask))
+    assert found.columns == ["family", "rung", "task", "strategy", "shots", "seed", "example_id", "metric", "value"]
+    assert found.select("example_id", "metric", "value").rows() == [
+        ("0", "probe:a number", 1.0), ("1", "probe:a number", None), ("0", "probe:a number", 0.0),
+        ("0", "probe:last digit", 1.0), ("1", "probe:last digit", None), ("0", "probe:last digit", 0.0),
+    ]  # fmt: skip
+    assert probe_scores(table.drop("error"), PROBES[:1])["value"].to_list() == [1.0, 1.0, 0.0]
+    nothing = probe_scores(table, (subtask,))
+    assert (nothing.height, nothing.schema) == (0, found.schema)
+    untargeted = table.with_columns(targets=pl.lit(None, pl.List(pl.String)))
+    assert probe_scores(untargeted, PROBES[2:])["value"].to_list() == [0.0, None, 0.0]
+
+
+def test_curves_of_probes_by_hand():
+    probes = (Probe("a number", pattern=r"\d", chance=0.1), PROBES[1], Probe("half", subtask="a:b:half"))
+    own = SCALES.with_columns(
+        task=pl.lit("a:b:half"), strategy=pl.lit("direct"), shots=0, metric=pl.lit("acc"), y=0.5, se=0.01, n=100,
+        chance=0.5, ceiling=0.9, higher_is_better=True,
+    )  # fmt: skip
+    unpreferred = own.with_columns(metric=pl.lit("brier"), preferred=pl.lit(False))
+    curves = probe_curves(probe_scores(outputs(SKILLS), probes), pl.concat([own, unpreferred]), probes)
+    by_metric = {m: curves.filter(pl.col("metric") == f"probe:{m}").row(0, named=True) for m in
+                 ("a number", "last digit", "half")}  # fmt: skip
+    assert {m: (row["task"], row["chance"], row["ceiling"]) for m, row in by_metric.items()} == {
+        "a number": ("t", 0.1, 1.0), "last digit": ("t", 0.0, 1.0), "half": ("a:b", 0.5, 0.9),
+    }  # fmt: skip
+    assert curves.height == 3 * 8
+    assert curves["higher_is_better"].all()
+    assert not curves["preferred"].any()
+    with pytest.raises(UserError) as refused:
+        probe_curves(probe_scores(outputs(SKILLS), ()), own, (Probe("gone", subtask="a:b:gone"),))
+    assert str(refused.value) == "probe gone: subtask 'a:b:gone' has no curve in this run"
+
+
+def test_a_ladder_is_sorted_within_each_task_and_unreached_probes_are_last():
+    rows = [
+        ("u", "probe:x", 1e6),
+        ("t", "probe:y", None),
+        ("t", "probe:z", 1e8),
+        ("t", "acc", 1e5),
+        ("t", "probe:w", 1e7),
+    ]
+    key = {"family": "f", "strategy": "direct", "shots": 0}
+    steps = ladder(pl.DataFrame([key | {"task": t, "metric": m, "threshold": x} for t, m, x in rows]))
+    assert steps["probe"].to_list() == ["w", "z", "y", "x"]
+    assert steps["threshold"].to_list() == [1e7, 1e8, None, 1e6]
+    assert "place" not in steps.columns
+    families = [key | {"family": f, "shots": s, "task": "t", "metric": "probe:x", "threshold": 1.0} for f, s in
+                (("g", 0), ("f", 2), ("f", 0))]  # fmt: skip
+    assert ladder(pl.DataFrame(families)).select("family", "shots").rows() == [("f", 0), ("f", 2), ("g", 0)]
+
+
+def test_three_standard_errors_above_chance_and_no_less():
+    assert appears_at([0.2799], [0.01], [200], 0.25) is None
+    assert appears_at([0.2801], [0.01], [200], 0.25) == 0
+    assert appears_at([0.9], [None], [1], 0.0) is None  # one item proves nothing
+    assert appears_at([0.2, 0.2], [0.01, 0.01], [200, 200], 0.25, higher_is_better=False) == 0

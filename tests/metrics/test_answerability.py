@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalecurve.metrics import aggregate, score
-from scalecurve.metrics.answerability import dismisses
+from scalecurve.metrics.answerability import abstained, answerable, dismisses, margin
 from scalecurve.metrics.ranking import auroc, placements, risk_coverage
 from scalecurve.nouns import Answer, Example, Task
 
@@ -145,3 +145,88 @@ def test_rates(example: Example, answer: Answer, values: tuple[float | None, ...
 )
 def test_what_is_a_refusal_in_words(text: str, response: str | None, refusal: bool) -> None:
     assert dismisses(text, response) is refusal
+
+
+@pytest.mark.parametrize(
+    ("text", "response", "refusal"),
+    [
+        ("x", "UNDETERMINED", True),
+        ("x", "(indeterminate)", True),
+        ("x", "unknowable, I think", False),
+        ("The answer is not given.", None, True),
+        ("The answer is undefined.", None, True),
+        ("That could not be answered", None, True),
+        ("That can not be known", None, True),
+        ("It couldn’t be solved", None, True),
+        ("We do not have sufficient data", None, True),
+        ("There is not enough information", None, True),
+        ("I can't tell", None, True),
+        ("I don’t know", None, True),
+        ("IMPOSSIBLE TO SAY", None, True),
+        ("I know", None, False),
+        ("enough information", None, False),
+        ("unknown", None, False),  # without a response only whole phrases count
+        ("x", "", False),
+        ("I do not know", "", True),
+    ],
+)
+def test_more_refusals_in_words(text: str, response: str | None, refusal: bool) -> None:
+    assert dismisses(text, response) is refusal
+
+
+def test_what_an_example_and_a_gate_say() -> None:
+    assert [answerable(one) for one in (YES, NO, UNTOLD)] == [True, False, None]
+    assert answerable(Example("x", "", metadata={"answerable": "yes"})) is None
+    assert margin(REFUSED) == -1.0
+    assert math.isnan(margin(said("x")))
+    assert abstained(Answer("x", "")) is None
+    assert abstained(LET_THROUGH) is False
+    assert abstained(REFUSED) is True
+    assert abstained(said("I do not know")) is True
+    assert abstained(Answer("x", "", text="2", flags=("abstained",))) is True
+    assert abstained(Answer("x", "", flags=("margin:1.0",))) is None
+
+
+def test_the_auroc_leaves_out_what_is_not_told_or_has_no_margin() -> None:
+    told = [*examples(True, False, True, False), UNTOLD, YES]
+    answers = [*margins(2.0, 1.0, 0.0, -1.0, 9.0), Answer("y", "")]
+    value, se, n = aggregate(TASK, "gate_auroc", told, answers)
+    assert (value, n) == (0.75, 4)
+    assert se is not None
+    assert aggregate(TASK, "gate_auroc", told[1:4:2], answers[1:4:2]) == (None, None, 0)
+
+
+def test_twins_by_hand() -> None:
+    """Each unanswerable twin against all sound ones of its pair; others have no twin."""
+    told = examples(True, True, False, False, False, pairs=("a", "a", "a", "a", "b"))
+    value, _, n = aggregate(TASK, "twin_accuracy", told, margins(2.0, 0.0, 1.0, 0.0, -9.0))
+    assert (value, n) == (pytest.approx((0.5 + 0.75) / 2), 2)
+    unpaired = examples(True, False)
+    assert aggregate(TASK, "twin_accuracy", unpaired, margins(1.0, 0.0)) == (None, None, 0)
+    half = examples(True, False, pairs=("a", "a"))
+    assert aggregate(TASK, "twin_accuracy", half, [Answer("0", ""), *margins(0.0)]) == (None, None, 0)
+    assert aggregate(TASK, "twin_accuracy", half, [*margins(0.0), Answer("1", "")]) == (None, None, 0)
+
+
+def test_twins_are_drawn_by_pairs() -> None:
+    pairs = tuple(str(at // 2) for at in range(40))
+    value, se, n = aggregate(
+        TASK, "twin_accuracy", examples(*(True, False) * 20, pairs=pairs),
+        margins(*[v for at in range(20) for v in ((1.0, 0.0) if at % 2 else (0.0, 1.0))]), replicates=4000,
+    )  # fmt: skip
+    assert (value, n) == (0.5, 20)
+    assert se == pytest.approx(0.5 / 20**0.5, rel=0.1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3).map(float), st.booleans()), min_size=1, max_size=12))
+def test_risk_and_coverage_are_the_mean_over_orders_of_equals(items: list[tuple[float, bool]]) -> None:
+    confidence, right = np.array([c for c, _ in items]), np.array([float(r) for _, r in items])
+    coverage, accuracy, area = risk_coverage(confidence, right)
+    n = len(items)
+    assert coverage == pytest.approx((np.arange(n) + 1) / n)
+    expected = []
+    for level in sorted(set(confidence.tolist()), reverse=True):
+        same = right[confidence == level]
+        expected += [same.mean()] * len(same)
+    assert accuracy == pytest.approx(np.cumsum(expected) / (np.arange(n) + 1))
+    assert area == pytest.approx(1 - accuracy.mean())

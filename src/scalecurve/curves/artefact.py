@@ -137,6 +137,8 @@ def examine(curve: Curve, companion: Curve, copies: Floats | None = None, outlie
 
 def _link_explains(score: Evidence, y: Floats, companion: Floats, setting: rules.Setting) -> bool:
     """Whether y = g(companion), logistic, fitted without the largest model, predicts it within two standard errors."""
+    from scipy.special import expit
+
     low = setting.chance or 0.0
     high = setting.ceiling if setting.ceiling is not None else 1.0
     centre, width = companion[:-1].mean(), companion[:-1].std()
@@ -146,14 +148,14 @@ def _link_explains(score: Evidence, y: Floats, companion: Floats, setting: rules
     beta = np.zeros(2)
     basis = np.column_stack([np.ones_like(t), t])
     for _ in range(60):  # Levenberg–Marquardt on two parameters
-        g = 1 / (1 + np.exp(-np.clip(basis @ beta, -30, 30)))
+        g = expit(basis @ beta)
         residual = (y - (low + (high - low) * g))[:-1] / setting.se[:-1]
         slope = ((high - low) * g * (1 - g))[:-1, None] * basis[:-1] / setting.se[:-1, None]
         step = np.linalg.solve(slope.T @ slope + 1e-3 * np.diag(np.diag(slope.T @ slope) + 1e-6), slope.T @ residual)
         beta = beta + np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-6:
             break
-    predicted = low + (high - low) / (1 + np.exp(-np.clip(basis[-1] @ beta, -30, 30)))
+    predicted = low + (high - low) * expit(basis[-1] @ beta)
     return bool(abs(predicted - y[-1]) <= 2 * setting.se[-1])
 
 

@@ -7,6 +7,7 @@ Both describe a curve; neither detects emergence: eight points of noise reach |B
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -23,9 +24,9 @@ def linearity(y: Sequence[float | None] | Floats, f: float = 1.0, *, zero_on_con
     """
     points = _present(y)
     if len(points) < 2:
-        return float("nan")
+        return math.nan
     if points.min() == points.max():
-        return 0.0 if zero_on_constant else float("nan")
+        return 0.0 if zero_on_constant else math.nan
     return float(_linearity(points[None], f)[0])
 
 
@@ -36,9 +37,9 @@ def breakthroughness(y: Sequence[float | None] | Floats, *, zero_on_constant: bo
     """
     points = _present(y)
     if len(points) < 2:
-        return float("nan")
+        return math.nan
     if points.min() == points.max():
-        return 0.0 if zero_on_constant else float("nan")
+        return 0.0 if zero_on_constant else math.nan
     return float(_breakthroughness(points[None])[0])
 
 
@@ -49,7 +50,7 @@ def noise_p_values(y: Sequence[float] | Floats, se: Sequence[float] | Floats, se
     """
     points, errors = np.asarray(y, float), np.asarray(se, float)
     if len(points) < 2 or points.min() == points.max():
-        return float("nan"), float("nan")
+        return math.nan, math.nan
     top = errors.max()
     relative = tuple(np.round(errors / top, 2).tolist()) if top > 0 else (1.0,) * len(points)
     null_l, null_b = _noise_null(relative, seed)

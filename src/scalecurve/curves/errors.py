@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import fsum, isfinite, sqrt
+from math import fsum, isfinite, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,12 @@ def standard_error(y: float, n: int, stated: float | None = None, *, bounded: bo
     With no stated error, that of a proportion, √(max(y(1−y), 1/n)/n). A stated error is kept, but at least 1/n for a
     score on 0–1: a sample without variation does not make the score certain. NaN when nothing is known.
     """
-    known = stated is not None and isfinite(stated) and stated > 0
+    known = float(stated) if stated is not None and isfinite(stated) and stated > 0 else None
     if not bounded or n <= 0:
-        return float(stated) if known and stated is not None else float("nan")
-    if known and stated is not None:
-        return max(float(stated), 1.0 / n)
-    return sqrt(max(y * (1.0 - y), 1.0 / n) / n)
+        return nan if known is None else known
+    if known is None:
+        return sqrt(max(y * (1.0 - y), 1.0 / n) / n)
+    return max(known, 1.0 / n)
 
 
 def wilson(successes: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:

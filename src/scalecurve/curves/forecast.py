@@ -6,7 +6,7 @@ the past errors of the family at hand: every known size is foretold from those b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -153,15 +153,11 @@ def panels(frame: pl.DataFrame, axis: str) -> list[Panel]:
 
 def predict(panel: Panel, curve: Curve, x: float, past: Past | None = None) -> Forecast:
     """The score of ``curve`` at scale ``x`` from its points at smaller scales only."""
-    known, position = panel.known(curve, x), coordinate(curve.axis, x)
     sign = 1.0 if curve.higher_is_better else -1.0
-    found = {name: value for name, m in METHODS.items() if (value := m(known, position)) is not None}
-    ahead = components(panel, curve, x)
-    if ahead is not None:
-        found[COMPONENTS] = min(max(ahead, known.low), known.high)
+    known, position, found = _foretold(panel, curve, x, METHODS)
     memory = (past or Past(panel)).up_to(curve.x[-1])
     members = [name for name in PRIOR_MSE if name in found]
-    weights = _weights(members, memory, known)
+    weights = _weights(members, memory)
     combined = sum(weights[name] * found[name] for name in members)
     sd = _deviation(known, position, found, weights, combined) * memory.width
     by_method = {name: sign * value for name, value in (found | {COMBINED: combined}).items()}
@@ -202,20 +198,23 @@ class Past:
         return Memory({name: (sum(e), len(e)) for name, e in squares.items()}, WIDTH * float(width) ** 0.5)
 
     def _foretell(self, curve: Curve, index: int) -> dict[str, float]:
-        known, position = self._panel.known(curve, curve.x[index]), coordinate(curve.axis, curve.x[index])
         truth = curve.y[index] * (1.0 if curve.higher_is_better else -1.0)
-        found = {
-            name: value
-            for name in PRIOR_MSE
-            if name in METHODS and (value := METHODS[name](known, position)) is not None
-        }
-        ahead = components(self._panel, curve, curve.x[index])
-        if ahead is not None:
-            found[COMPONENTS] = min(max(ahead, known.low), known.high)
-        weights = _weights(list(found), Memory({}, 1.0), known)
+        members = [name for name in PRIOR_MSE if name in METHODS]
+        known, position, found = _foretold(self._panel, curve, curve.x[index], members)
+        weights = _weights(list(found), Memory({}, 1.0))
         combined = sum(weights[name] * value for name, value in found.items())
         z = (truth - combined) / _deviation(known, position, found, weights, combined)
         return {name: value - truth for name, value in found.items()} | {"z": float(z)}
+
+
+def _foretold(panel: Panel, curve: Curve, x: float, methods: Iterable[str]) -> tuple[Known, float, dict[str, float]]:
+    """(what is known below ``x``, where it lies, what each of ``methods`` and the components say of it)."""
+    known, position = panel.known(curve, x), coordinate(curve.axis, x)
+    found = {name: value for name in methods if (value := METHODS[name](known, position)) is not None}
+    ahead = components(panel, curve, x)
+    if ahead is not None:
+        found[COMPONENTS] = min(max(ahead, known.low), known.high)
+    return known, position, found
 
 
 def components(panel: Panel, curve: Curve, x: float, count: int = 2) -> float | None:
@@ -275,7 +274,7 @@ def _other_rows(panel: Panel, columns: Sequence[Curve], x: float) -> list[Floats
     return found
 
 
-def _weights(members: Sequence[str], memory: Memory, known: Known) -> dict[str, float]:
+def _weights(members: Sequence[str], memory: Memory) -> dict[str, float]:
     """Inverse mean squared past error, the simulations counting as ``PRIOR_STRENGTH`` errors."""
     inverse = {}
     for name in members:

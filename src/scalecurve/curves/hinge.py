@@ -82,7 +82,7 @@ def onset(y: Floats, x: Floats, se: Floats) -> Floats:
     ramps = ramps - constant[:, None] * (constant @ ramps)
     ramps /= np.linalg.norm(ramps, axis=0)
     along = np.maximum((y * weights) @ ramps, 0.0) ** 2
-    likelihood = np.exp(np.maximum((along - along.max(axis=1, keepdims=True)) / 2, -700.0))
+    likelihood = np.exp((along - along.max(axis=1, keepdims=True)) / 2)
     result: Floats = likelihood @ begins / likelihood.sum(axis=1)
     return result
 

@@ -108,7 +108,8 @@ def consider(
     noise = f"chi² {chi2:.1f}, p {p_flat:.2g}", p_flat >= flat_level
     reasons = explain.reasons(curve, shape, sublabel, noise, outlier, edge, kept.y / kept.unit, kept.floor)
 
-    onset = kept.onset(kept.y[None])[0] if rising and rules.leaves_chance(kept.y[None], kept.setting)[0] else None
+    leaves = rising and rules.leaves_chance(kept.y[None], kept.setting)[0]
+    onset = float(kept.onset(kept.y[None])[0]) if leaves else None
     confidence, interval = None, None
     if replicates:
         flags += ["unpaired"] * (items is None)

@@ -31,10 +31,6 @@ class Known:
     high: float = 1.0
     drivers: Floats | None = None
 
-    def first(self, count: int) -> Known:
-        drivers = None if self.drivers is None else self.drivers[:, :count]
-        return Known(self.x[:count], self.y[:count], self.se[:count], self.chance, self.low, self.high, drivers)
-
 
 Method = Callable[[Known, float], float | None]
 METHODS: dict[str, Method] = {}
@@ -86,11 +82,12 @@ def theil_sen(known: Known, x: float) -> float:
 @method("logit line")
 def logit_line(known: Known, x: float) -> float | None:
     """Least squares on the logit of the chance-corrected score, clipped to .01–.99."""
+    from scipy.special import expit, logit
+
     if known.chance is None or not 0 <= known.chance < 1 or known.high != 1:
         return None
     share = np.clip((known.y - known.chance) / (1 - known.chance), 0.01, 0.99)
-    logit = _line(known.x, np.log(share / (1 - share)), x)
-    return known.chance + (1 - known.chance) / (1 + float(np.exp(-logit)))
+    return known.chance + (1 - known.chance) * float(expit(_line(known.x, logit(share), x)))
 
 
 @method("power law")
@@ -100,7 +97,7 @@ def power_law(known: Known, x: float) -> float | None:
         return None
     t = known.x - known.x[-1]
     rates = np.geomspace(0.1, 4.0, 16)
-    basis = np.concatenate([-np.exp(-rates[:, None] * np.append(t, x - known.x[-1])[None, :])])
+    basis = -np.exp(-rates[:, None] * np.append(t, x - known.x[-1]))
     prediction, _ = _averaged(known, basis[:, :-1], basis[:, -1])
     return _clip(prediction, known)
 
@@ -163,14 +160,16 @@ def noise_of(known: Known) -> Floats:
 
 def sigmoid_average(known: Known, x: float) -> tuple[float, float] | None:
     """(mean, standard deviation) at ``x`` over all S-curves, weighted by likelihood; None under 3 points."""
+    from scipy.special import expit
+
     if len(known.x) < 3:
         return None
     span = float(known.x[-1] - known.x[0])
     t = (np.append(known.x, x) - known.x[-1]) / span
     middles = np.linspace(-1.2, 1.5, 28)
     widths = np.array([0.04, 0.08, 0.15, 0.3, 0.6])
-    place = (t[None, None, :] - middles[:, None, None]) / widths[None, :, None]
-    basis = (1 / (1 + np.exp(-np.clip(place, -40, 40)))).reshape(-1, len(t))
+    place = (t - middles[:, None, None]) / widths[:, None]
+    basis = expit(place).reshape(-1, len(t))
     return _averaged(known, basis[:, :-1], basis[:, -1])
 
 

@@ -98,7 +98,7 @@ def item_tables(scores: pl.DataFrame) -> ItemTables:
         scores = scores.group_by([*KEY, "rung", "example_id"], maintain_order=True).agg(*means)
     tables: ItemTables = {}
     lists = scores.group_by([*KEY, "rung"], maintain_order=True).agg(
-        "example_id", pl.col("value").fill_null(float("nan")), *more
+        "example_id", pl.col("value").fill_null(np.nan), *more
     )
     for number, (*key, rung) in enumerate(lists.select(*KEY, "rung").iter_rows()):
         own = {name: lists[name][number] for name in ("example_id", "value", *more)}
@@ -133,7 +133,7 @@ def _items_of(curve: Curve, tables: ItemTables) -> tuple[Floats | None, list[obj
 
 def _p_flat(curve: Curve) -> float:
     usable = len(curve.y) >= 2 and all(np.isfinite(se) and se > 0 for se in curve.se)
-    return flatness(curve.y, curve.se)[1] if usable else float("nan")
+    return flatness(curve.y, curve.se)[1] if usable else np.nan
 
 
 def _row(curve: Curve, verdict: Verdict, adjusted: float, seed: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,17 +32,13 @@ def constraint(grammar: str, encoder: Encoder) -> Constraint:
     """The constraint of a new text by ``grammar`` (Lark). ``ValueError`` in one line where it is no grammar."""
     from llguidance import LLMatcher
 
-    wrong = _fault(grammar)
-    if wrong:
-        raise ValueError(f"grammar: {wrong}")
-    return Constraint(LLMatcher(_tokenizer(encoder), LLMatcher.grammar_from_lark(grammar)))
-
-
-@lru_cache(maxsize=64)
-def _fault(grammar: str) -> str:
-    from llguidance import LLMatcher
-
-    return " ".join(str(LLMatcher.validate_grammar(LLMatcher.grammar_from_lark(grammar))).split())[:200]
+    if grammar not in encoder.grammars:  # read once: a copy costs a tenth of it
+        lark = LLMatcher.grammar_from_lark(grammar)
+        wrong = " ".join(str(LLMatcher.validate_grammar(lark)).split())[:200]
+        if wrong:
+            raise ValueError(f"grammar: {wrong}")
+        encoder.grammars[grammar] = LLMatcher(_tokenizer(encoder), lark)
+    return Constraint(encoder.grammars[grammar].deep_copy())
 
 
 def _tokenizer(encoder: Encoder) -> Any:

@@ -138,9 +138,7 @@ class Runner:
         drafts: dict[int, list[Draft]] = {}
         flags: dict[int, tuple[str, ...]] = {}
         for index, request, pair in zip(indices, requests, self.encoder.prompts(requests), strict=True):
-            if pair.error:
-                on_output(index, Output(error=pair.error))
-            elif request.max_tokens < 1:
+            if request.max_tokens < 1:
                 nothing = ((),) * request.samples
                 on_output(index, Output(texts=("",) * request.samples, text_logprobs=nothing, flags=pair.flags))
             else:

@@ -47,6 +47,7 @@ class Encoder:
         ends = (tokenizer.eos_token_id,)
         self.ends = frozenset(int(end) for end in ends if end is not None)
         self.guide: Any = None  # the tokenizer as grammars need it, made when one is asked for
+        self.grammars: dict[str, Any] = {}  # grammars that texts were held to, as read for this tokenizer
 
     def ids(self, texts: Sequence[str], *, special: bool = True) -> list[list[int]]:
         """Token ids of each text; with ``special``, the special tokens that begin a sequence."""
