@@ -36,7 +36,7 @@ tasks = [
 """
 MODEL = '{{ name = "mock-{0}", backend = "mock", location = "mock", params_non_embedding = {0} }},'
 
-OBJECT = {"run", "study", "elicit", "think ask", "tasks check"}
+OBJECT = {"run", "study", "plan", "elicit", "think ask", "tasks check"}
 """Commands that do one thing and print one object; all others print an array of objects."""
 
 # ``study`` is missing: it runs the laboratory's models, and prints what ``run`` does by the same function.
