@@ -10,8 +10,8 @@ end with the same bytes.
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -53,13 +53,11 @@ def run(study: Path, out: Path, *options: str) -> tuple[float, float]:
     """Seconds of the command, and of its answering as it says itself."""
     shutil.rmtree(out, ignore_errors=True)
     began = time.perf_counter()
-    command = [SCRIPTS / "scalecurve", "run", study, "--out", out, "--quiet", *options]
+    command = [sys.executable, "-m", "scalecurve.cli", "run", study, "--out", out, "--quiet", "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
-    seconds = time.perf_counter() - began
-    minutes, rest = re.search(r"computed in (?:(\d+)m)?(\d+)s", done.stdout).groups()  # type: ignore[union-attr]
-    return seconds, 60 * int(minutes or 0) + int(rest)
+    return time.perf_counter() - began, float(json.loads(done.stdout)["seconds"])
 
 
 def results(out: Path) -> dict[str, bytes]:
@@ -87,7 +85,7 @@ def main() -> None:
                         taken[side].append(run(study, here, "--workers", str(given.cpus)))
                     else:
                         taken[side].append(run(study, far, "--on", f"ray://{address}"))
-                    print(f"{side}: {taken[side][-1][0]:.1f} s, answering {taken[side][-1][1]:.0f} s", flush=True)
+                    print(f"{side}: {taken[side][-1][0]:.1f} s, answering {taken[side][-1][1]:.1f} s", flush=True)
             same = results(here) == results(far)
         finally:
             os.killpg(node.pid, signal.SIGTERM)

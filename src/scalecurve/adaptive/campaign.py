@@ -30,7 +30,8 @@ PART = 25
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """``confidence`` that asking the rest would change no verdict; ``budget``: most tokens, in and out, all told."""
+    """``confidence``: the expected share of settled verdicts that asking the rest would leave as they are; ``budget``:
+    most tokens, in and out, all told."""
 
     confidence: float = 0.95
     budget: int | None = None

@@ -27,7 +27,7 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Slurm array tasks in all;
 Sbatch = Annotated[str, typer.Option(help='Options for sbatch, such as "--partition=gpu --time=2:00:00".')]
 Mirror = Annotated[str, typer.Option(help="Also keep the run under this URL, such as s3://bucket/run (fsspec).")]
 Until = Annotated[str, typer.Option(help="decided: ask only until every verdict is settled.")]
-Confidence = Annotated[float, typer.Option(help="Of --until: that asking the rest would change no verdict.")]
+Confidence = Annotated[float, typer.Option(help="Of --until: share of verdicts that stay when the rest is asked.")]
 Budget = Annotated[int | None, typer.Option(min=1, help="Of --until: most tokens, in and out, of all models.")]
 AllowCode = Annotated[bool, typer.Option("--allow-code", help="Run strategies that are Python code of your own.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
