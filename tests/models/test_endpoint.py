@@ -211,8 +211,8 @@ def test_a_reply_in_no_known_form_fails_its_request_only(server: Server, reply: 
 
 
 def test_a_key_is_kept_out_of_an_error_wherever_it_stands(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAR_KEY", "sk-" + "s" * 40)
-    model = EndpointModel(Rung("far", "endpoint", server.url, options={"api_key_env": "FAR_KEY"}))
+    monkeypatch.setenv("FAR_API_KEY", "sk-" + "s" * 40)
+    model = EndpointModel(Rung("far", "endpoint", server.url, options={"api_key_env": "FAR_API_KEY"}))
     for before in (0, 280, 299):
         assert "sk-s" not in model._clean("x" * before + " sk-" + "s" * 40)
 
