@@ -46,7 +46,7 @@ def strategies(incomplete: str) -> list[str]:
 
 def metrics(incomplete: str) -> list[str]:
     """Metrics by name."""
-    from scalecurve.metrics import all_metrics
+    from scalecurve.metrics.registry import all_metrics
 
     return _starting(incomplete, all_metrics())
 
