@@ -20,7 +20,14 @@ def main() -> None:
     Ends with 0: done; 1: done, but something is missing or a check failed; 2: the user's error; 3: a fault of
     scalecurve; 130: stopped by Ctrl-C.
     """
-    code = _outcome()
+    from scalecurve.cli._plain import PlainStream
+
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = PlainStream(sys.stdout), PlainStream(sys.stderr, returns=True)
+    try:
+        code = _outcome()
+    finally:
+        sys.stdout, sys.stderr = before
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output (head, less) has gone
@@ -45,8 +52,10 @@ def _outcome() -> int:
     except Exception as error:
         from scalecurve.nouns import UserError
 
-        if isinstance(error, UserError):
-            print(f"scalecurve: {error}", file=sys.stderr)
+        if isinstance(error, UserError | OSError):
+            from scalecurve.cli._plain import plain
+
+            print(f"scalecurve: {plain(_in_words(error))}", file=sys.stderr)
             return 2
         import traceback
 
@@ -54,3 +63,12 @@ def _outcome() -> int:
         print(BUG, file=sys.stderr)
         return 3
     return 0
+
+
+def _in_words(error: Exception) -> str:
+    """One line. An OSError is about a file that the user named, a disk or a network; it rarely says more than why."""
+    if isinstance(error, FileExistsError | NotADirectoryError) and error.filename:
+        return f"{error.filename}: is or lies in a file, where a directory is needed; give another path"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error).replace("\n", " ") or type(error).__name__

@@ -46,9 +46,9 @@ def strategies(incomplete: str) -> list[str]:
 
 def metrics(incomplete: str) -> list[str]:
     """Metrics by name."""
-    from scalecurve.metrics.registry import all_metrics
+    from scalecurve.metrics import METRICS
 
-    return _starting(incomplete, all_metrics())
+    return _starting(incomplete, METRICS)
 
 
 def _starting(incomplete: str, names: Iterable[str]) -> list[str]:

@@ -46,11 +46,11 @@ def elicit(
 
     from scalecurve.cli import _print
     from scalecurve.cli._interrupt import prompt_interrupt
-    from scalecurve.cli.run import study_of
+    from scalecurve.cli.run import stated, study_of
 
     given: dict[str, Any] = {"models": model, "tasks": task, "limit": limit, "device": device}
     given |= {"metrics": [metric] if metric else None, "seeds": None if seed is None else [seed]}
-    asked = study_of(study, {field: value for field, value in given.items() if value})
+    asked = study_of(study, stated(given))
     folder = out or Path("elicited") / asked.name
     with prompt_interrupt():
         from scalecurve.elicit import Budget

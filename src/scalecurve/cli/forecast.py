@@ -39,11 +39,16 @@ def forecast(
         return
     shown = found if methods else found.filter(pl.col("method") == "combined")
     headers = ("task", "strategy", "metric", "at", "method", "score", "80%", "95%", "weight")
-    print(_print.table(headers, [_line(row) for row in shown.iter_rows(named=True)], right=(3, 5)))
+    kept = None if methods else -1  # only the members of the combination have a weight
+    print(_print.table(headers[:kept], [_line(row)[:kept] for row in shown.iter_rows(named=True)], right=(3, 5)))
 
 
 def scale(text: str) -> float:
-    """A scale as written by people: ``70B``, ``410M``, ``1.5e24``, ``12000``. ``UserError`` for anything else."""
+    """A scale as written by people: ``70B``, ``410M``, ``1.5e24``, ``12000``. ``UserError`` for anything else.
+
+    >>> scale("70B"), scale("1.5e24")
+    (70000000000.0, 1.5e+24)
+    """
     from math import isfinite
 
     from scalecurve.nouns import UserError

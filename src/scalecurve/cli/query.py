@@ -90,28 +90,29 @@ def _selects(statement: str) -> bool:
 
 
 def _shell(session: Any) -> None:
-    from rich.console import Console
+    import sys
 
+    from scalecurve.cli._plain import console
     from scalecurve.query.shell import run_shell
 
-    run_shell(session, Console())
+    run_shell(session, console(sys.stdout))
 
 
 def _print(result: Result, as_csv: bool, as_json: bool) -> None:
     import sys
 
-    from rich.console import Console
-
+    from scalecurve.cli._plain import console, plain_json
     from scalecurve.query import show
 
     if result.table is None:
         return
     if as_json:
-        print(show.as_json(result), flush=True)
+        print(plain_json(show.as_json(result)), flush=True)
     elif as_csv:
         print(show.as_csv(result), end="", flush=True)
     else:  # a file or pipe gets whole lines, whatever the width of a terminal that is not there
-        show.show(result, Console() if sys.stdout.isatty() else Console(width=10_000, no_color=True))
+        how: dict[str, Any] = {} if sys.stdout.isatty() else {"width": 10_000, "no_color": True}
+        show.show(result, console(sys.stdout, **how))
 
 
 def _write(results: list[Result], out: Path) -> None:
@@ -132,17 +133,18 @@ def _progress(quiet: bool) -> Iterator[Any]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from scalecurve.cli._plain import console, plain
+
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar = Progress(*columns, console=console(sys.stderr), transient=True)
     task = bar.add_task("", total=None, visible=False)
 
     def show(what: str, done: int, total: int) -> None:
         if not bar.live.is_started:
             bar.start()
-        bar.update(task, description=what[:60], completed=done, total=total, visible=done < total)
+        bar.update(task, description=plain(what)[:60], completed=done, total=total, visible=done < total)
 
     try:
         yield show

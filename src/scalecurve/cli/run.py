@@ -76,8 +76,13 @@ def run(
         "cache": cache,
         "max_tokens_total": max_tokens_total,
     }
-    asked = study_of(study, {field: value for field, value in given.items() if value})
+    asked = study_of(study, stated(given))
     execute_study(asked, out, retry_failed, workers, quiet, allow_code, as_json)
+
+
+def stated(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given; 0 is one, an empty list (no option of its kind) is none."""
+    return {field: value for field, value in given.items() if value is not None and value != []}
 
 
 def study_of(path: Path | None, given: dict[str, Any]) -> Study:

@@ -29,10 +29,10 @@ def run(
     from importlib.resources import files
     from pathlib import Path
 
-    from scalecurve.cli.run import study_of
+    from scalecurve.cli.run import stated, study_of
 
     path = Path(str(files("scalecurve.lab").joinpath("study.toml")))
-    execute_study(study_of(path, {"limit": limit} if limit else {}), out, retry_failed, workers, quiet, as_json=as_json)
+    execute_study(study_of(path, stated({"limit": limit})), out, retry_failed, workers, quiet, as_json=as_json)
 
 
 @study.command()

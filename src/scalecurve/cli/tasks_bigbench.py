@@ -92,21 +92,22 @@ def _only_bigbench(what: str) -> None:
 @contextmanager
 def _shown() -> Iterator[Callable[[str, int, int], None]]:
     """Progress on standard error: a bar in a terminal, a line a stage elsewhere."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    from scalecurve.cli._plain import console
+
+    terminal = console(sys.stderr)
+    if not terminal.is_terminal:
         seen: set[str] = set()
 
         def say(what: str, done: int, total: int) -> None:
             if what not in seen:
                 seen.add(what)
-                console.print(f"{what} …", highlight=False)
+                terminal.print(f"{what} …", highlight=False)
 
         yield say
         return
-    with Progress(console=console, transient=True) as bars:
+    with Progress(console=terminal, transient=True) as bars:
         known = {}
 
         def move(what: str, done: int, total: int) -> None:

@@ -114,22 +114,29 @@ class _Teller:
     """Steps on standard error, a line each."""
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
+        import sys
 
-        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        from scalecurve.cli._plain import console
+
+        self._console = console(sys.stderr, highlight=False, quiet=quiet)
 
     def __call__(self, step: Step) -> None:
         from rich.text import Text
 
+        from scalecurve.cli._plain import plain
+
         sure = "" if step.confidence is None else f"{step.confidence:.2f}"
         spent = f"{step.generated_tokens} tokens" if step.generated_tokens else ""
         line = Text(f"{step.stage:<7}", style="bold cyan" if step.stage != "settle" else "bold green")
-        line.append(f"{step.who:<14} ", style="dim").append(f"{step.response!r:<18} " if step.response else " " * 19)
-        self._console.print(line.append(f"{sure:>5}  {spent:<11}").append(step.why, style="dim"), soft_wrap=True)
+        line.append(f"{plain(step.who):<14} ", style="dim")
+        line.append(f"{step.response!r:<18} " if step.response else " " * 19)
+        self._console.print(line.append(f"{sure:>5}  {spent:<11}").append(plain(step.why), style="dim"), soft_wrap=True)
 
     def end(self, trace: Trace) -> None:
+        from scalecurve.cli._plain import plain
+
         if trace.status != "ok":
-            self._console.print(f"no answer: {trace.error or trace.status}", style="bold red", markup=False)
+            self._console.print(f"no answer: {plain(trace.error or trace.status)}", style="bold red", markup=False)
         said = (
             f"{trace.generated_tokens} tokens written, {trace.slow_tokens} of them thinking; {trace.prompt_tokens} read"
         )

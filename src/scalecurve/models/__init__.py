@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 from scalecurve.models.backend import get_backend
-from scalecurve.models.ladders import list_ladders, load_ladder, resolve_rung
+from scalecurve.models.ladders import list_ladders, load_ladder, resolve_rung, sized
 from scalecurve.nouns import Output, Request, Rung, UserError
 
 __all__ = [
     "Model",
+    "check_rung",
     "constrains",
     "identity",
     "list_ladders",
@@ -23,6 +24,7 @@ __all__ = [
     "open_model",
     "resolve_rung",
     "scores",
+    "sized",
 ]
 
 SMALL = 30_000_000
@@ -51,6 +53,14 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Give back memory and connections."""
+
+
+def check_rung(rung: Rung) -> None:
+    """``UserError`` for what is known to be wrong before a model is opened: a server's address and options."""
+    if rung.backend == "endpoint":
+        from scalecurve.models.endpoint import options_of
+
+        options_of(rung)
 
 
 def constrains(model: Model) -> bool:

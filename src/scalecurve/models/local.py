@@ -104,7 +104,7 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     with _quiet(transformers):
         try:
             tokenizer, model = _load(transformers, source, getattr(torch, dtype))
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        except Exception as error:  # loaders fail in ways of their own; damaged safetensors, odd configurations
             raise UserError(f"{rung.name}: location: {rung.location} cannot be loaded: {_line(error)}") from None
     model.eval().requires_grad_(False)
     model.to(where)
