@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from scalecurve.cli._plain import plain_json
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with every number, for machines.")]
 
 
@@ -70,7 +72,7 @@ def duration(seconds: float) -> str:
 
 def as_json(value: Any) -> str:
     """Standard JSON, readable: dataclasses as objects, paths as text, NaN and infinities as null."""
-    return json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False)
+    return plain_json(json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False))
 
 
 def _plain(value: Any) -> Any:

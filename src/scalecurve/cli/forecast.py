@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._options import Axis, Metric, Run, TaskText
 from scalecurve.cli._print import Json
 
 
 @app.command()
 def forecast(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: Run,
     to: Annotated[list[str], typer.Option(help="Scale to foretell, such as 70B or 1e24; may be repeated.")],
-    task: Annotated[str | None, typer.Option(help="Only tasks that contain this text.")] = None,
-    metric: Annotated[str | None, typer.Option(help="This metric; each task's preferred one when not given.")] = None,
-    axis: Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")] = "params_non_embedding",
+    task: TaskText = None,
+    metric: Metric = None,
+    axis: Axis = "params_non_embedding",
     methods: Annotated[bool, typer.Option("--methods", help="Show every method, not only their combination.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -13,7 +13,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from scalecurve.exchange.readers.lm_eval_samples import old_samples, samples
-from scalecurve.exchange.shape import Asked, Found, Model, Point, Role, Samples, finite, higher_is_better, reader
+from scalecurve.exchange.shape import (
+    Asked,
+    Found,
+    Model,
+    Point,
+    Role,
+    Samples,
+    finite,
+    higher_is_better,
+    reader,
+    safe_name,
+)
 from scalecurve.exchange.sources import Source
 
 _NO_METRIC = ("alias", "name", "sample_len", "sample_count", "samples")
@@ -110,11 +121,6 @@ def _samples(source: Source, asked: Asked, task: str, better: Mapping[str, Any],
     old = source.beside(f"{task}_write_out_info.json")
     if old is not None:
         yield Samples(asked, old, old_samples(old))
-
-
-def safe_name(name: str) -> str:
-    """A name as the harness writes it where it names a file or folder."""
-    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)
 
 
 def named(metric: str, kind: str) -> str:
