@@ -182,8 +182,8 @@ def measure(tests: list[str], files: list[str], out: Path) -> None:
             for line, names in contexts.items()
         }
         lines[file][0] = [line for line, names in contexts.items() if "" in names]
-    own = ("scalecurve", "tests", "test_", "conftest", "__")
-    loaded = [name for name in sys.modules if not name.startswith(own)]
+    here = os.getcwd()  # what is imported from here a mutant may change
+    loaded = [name for name, one in sys.modules.items() if not str(getattr(one, "__file__", None)).startswith(here)]
     out.write_text(json.dumps({"seconds": watch.seconds, "lines": lines, "modules": loaded}))
 
 
@@ -367,7 +367,9 @@ def main() -> None:
             tests[mutant] = by_line.get(mutant.line, [])
         else:
             at_import.append(mutant)
-            tests[mutant] = sorted({test for found in by_line.values() for test in found}, key=seconds.__getitem__)
+            touching = {test for found in by_line.values() for test in found}
+            quick = {test for test in seconds if seconds[test] < 0.1}  # a declaration is read without running its lines
+            tests[mutant] = sorted(touching | quick, key=lambda test: (test not in touching, seconds[test]))  # noqa: B023
     print(f"{len(mutants)} of {total} mutants, {len(seconds)} tests of {sum(seconds.values()):.0f} s", flush=True)
     results = (options.out / "results.jsonl").open("w")
 
