@@ -12,14 +12,15 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "scalecurve"
 # Each room, and the rooms it may import (beside itself). A room is a package or a module directly in scalecurve.
 MAY_IMPORT = {
     "nouns": set(),
+    "strangers": set(),
     "study": {"nouns"},
-    "tasks": {"nouns"},
+    "tasks": {"nouns", "strangers"},
     "controller": {"nouns"},
     "prompts": {"nouns", "tasks", "controller"},
     "engine": {"nouns"},
     "models": {"nouns", "engine"},
     "metrics": {"nouns", "tasks"},
-    "runs": {"nouns", "tasks", "metrics", "study"},
+    "runs": {"nouns", "strangers", "tasks", "metrics", "study"},
     "plan": {"nouns", "study", "tasks", "prompts", "models", "metrics"},
     "asking": {"nouns", "prompts", "models"},
     "rung_run": {"nouns", "prompts", "models", "metrics", "runs", "plan", "asking"},
@@ -31,9 +32,10 @@ MAY_IMPORT = {
     "watch": {"nouns", "study", "models", "runs", "curves", "plan", "execute", "pipeline"},
     "lab": {"nouns"},
     "elicit": {"nouns", "study", "prompts", "models", "metrics", "runs", "curves", "plan", "asking"},
-    "exchange": {"nouns", "models", "metrics", "runs"},
+    "exchange": {"nouns", "strangers", "models", "metrics", "runs"},
     "thinking": {"nouns", "tasks", "controller", "prompts", "metrics", "models", "asking", "runs", "curves"},
     "serving": {"nouns", "tasks", "prompts", "asking", "thinking"},
+    "doctor": {"nouns", "models", "tasks"},
     "query": {"nouns", "tasks", "prompts", "models", "metrics", "curves", "asking", "runs"},
 }
 TORCH_ROOMS = {"models", "engine", "lab"}

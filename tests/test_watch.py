@@ -18,7 +18,7 @@ import pytest
 from scalecurve.execute import Silent
 from scalecurve.nouns import UserError
 from scalecurve.runs import RunDirectory
-from scalecurve.watch import ALERTS, STATE, Alert, Watch
+from scalecurve.watch import ALERTS, STATE, Alert, Watch, read_alerts
 
 WEIGHTS = Path(__file__).parents[1] / "src" / "scalecurve" / "lab" / "weights"
 STUDY = """
@@ -276,6 +276,15 @@ def _when(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> No
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     time.sleep(1.0)
+
+
+def test_alerts_are_read_back_whatever_is_in_a_name(tmp_path: Path) -> None:
+    """JSON may hold U+2028 as it is; only a line break ends an alert."""
+    alerts = [{"task": "a\u2028b"}, {"task": "c\x85d"}]
+    lines = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in alerts)
+    (tmp_path / "alerts.jsonl").write_text(lines, encoding="utf-8")
+    assert read_alerts(tmp_path / "alerts.jsonl") == alerts
+    assert read_alerts(tmp_path / "none.jsonl") == []
 
 
 def test_what_watching_refuses(training: Training, tmp_path: Path) -> None:

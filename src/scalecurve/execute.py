@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from scalecurve import __version__
-from scalecurve.models import SMALL
+from scalecurve.models import SMALL, sized
 from scalecurve.nouns import Rung
 from scalecurve.plan import Plan, cells_of
 from scalecurve.rung_run import CellRecord, Listener, RungRun, RungState, weight
@@ -129,9 +129,8 @@ class _Ledger:
         self.states = {}
         for family, rung in plan.rungs():
             known = rungs.get((family, rung.name), {})
-            own = {"family": family, **asdict(rung)}
-            for count in ("params_non_embedding", "params_total"):  # measured before, where the rung does not say
-                own[count] = own[count] or known.get(count)
+            counts = known.get("params_non_embedding"), known.get("params_total")  # measured before
+            own = {"family": family, **asdict(sized(rung, *counts))}
             record = {"fingerprint": "", "batch_tokens": None} | known | own
             cells = {
                 cell: CellRecord(cell, len(task.queries[arm]), seconds=seconds.get(cell.key, 0.0))

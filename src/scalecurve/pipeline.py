@@ -129,7 +129,7 @@ def _grade_probes(run: RunDirectory) -> None:
         if not probes:
             continue
         scores, curves = pl.read_parquet(run.scores), pl.read_parquet(run.curves)
-        answered = read_outputs(run).filter(pl.col("task") == ref).collect()
+        answered = read_outputs(run, ref).collect()
         graded = probe_scores(answered, probes)
         _add(run, scores, curves, graded, probe_curves(graded, curves, probes))
 

@@ -25,9 +25,13 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
-    """A leaf task, the questions of each arm it is asked in, and the metrics its answers get."""
+    """A leaf task, the questions of each arm it is asked in, and the metrics its answers get.
+
+    ``ref`` is its name in cells and tables, ``named`` the study's reference, which may name other leaves too.
+    """
 
     ref: str
+    named: str
     task: Task
     queries: Mapping[Arm, Sequence[Query]]
     metrics: tuple[str, ...]
@@ -134,6 +138,7 @@ def _plan_entry(study: Study, entry: TaskEntry, ways: Mapping[str, Way]) -> Iter
         }
         yield TaskPlan(
             ref=task_ref(task),
+            named=entry.ref,
             task=replace(task, max_tokens=entry.max_tokens or study.max_tokens or task.max_tokens),
             queries=_queries(task, arms, policy, entry.limit or study.limit),
             metrics=_metrics_for(study, entry, task),
@@ -226,12 +231,16 @@ def _has_options(task: Task) -> bool:
 # ── Models ───────────────────────────────────────────────────────────────────────────────────────────────────
 def _ladders(study: Study) -> tuple[Ladder, ...]:
     """The study's ladders. Models named singly form one ladder, the study's own, in ascending size."""
+    from scalecurve.models import check_rung
+
     ladders: list[Ladder] = []
     single: list[Rung] = []
     family = ""
     for at, entry in enumerate(study.models):
         with _at(f"{study.source}: models[{at}]"):
             found = _resolve(entry)
+            for rung in found.rungs if isinstance(found, Ladder) else (found,):
+                check_rung(rung)
             if isinstance(found, Ladder):
                 ladders.append(found)
                 continue

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from scalecurve.asking import drive, reason
 from scalecurve.metrics import needed
-from scalecurve.models import SMALL, Model, identity, open_model
+from scalecurve.models import SMALL, Model, identity, open_model, sized
 from scalecurve.nouns import Answer, Cell, Example, Rung, UserError
 from scalecurve.plan import Arm, Plan, TaskPlan, cells_of
 from scalecurve.prompts import Query, Question, determining
@@ -147,8 +147,7 @@ class RungRun:
             non_embedding, total = model.parameters()
             record["fingerprint"] = model.fingerprint
             record["batch_tokens"] = getattr(model, "batch_tokens", None)  # None where a model has no such thing
-            record["params_non_embedding"] = rung.params_non_embedding or non_embedding or None
-            record["params_total"] = rung.params_total or total or None
+            record |= asdict(sized(rung, non_embedding, total))
             changed()
             for task in self.plan.tasks:
                 listener.task(rung.name, task.ref, task.n_questions)

@@ -146,7 +146,7 @@ class Watch:
             now = [*told, rung]
             after = curves.filter(pl.col("rung").is_in(now)), scores.filter(pl.col("rung").is_in(now))
             old, new = self._judged(told, *before), self._judged(now, *after)
-            known = self._kept()
+            known = read_alerts(self.run.path / ALERTS)
             for alert in changes(rung, before[0], after[0], old, new):
                 if _name(asdict(alert)) not in {_name(one) for one in known}:
                     if on_alert:
@@ -177,9 +177,11 @@ class Watch:
     def _keep_told(self, rungs: Sequence[str]) -> None:
         write_bytes(self.run.path / STATE, json.dumps({"told": list(rungs)}, ensure_ascii=False).encode())
 
-    def _kept(self) -> list[dict[str, Any]]:
-        path = self.run.path / ALERTS
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+def read_alerts(path: Path) -> list[dict[str, Any]]:
+    """The alerts that were kept in the file ``path``, which need not be there."""
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    return [json.loads(line) for line in lines if line]
 
 
 def _name(alert: dict[str, Any]) -> tuple[Any, ...]:

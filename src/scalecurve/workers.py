@@ -64,7 +64,7 @@ def _hear(pipe: Connection, job: RungRun, process: BaseProcess, watcher: Watcher
     """Take in one message; whether there will be more."""
     try:
         kind, *content = pipe.recv()
-    except EOFError:
+    except (EOFError, OSError):  # OSError: it died in the middle of a message
         process.join()
         reason = RuntimeError(f"its process ended ({process.exitcode}); was there too little memory?")
         watcher.note(f"{job.rung.name}: {reason}")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -126,6 +127,9 @@ def test_report_and_rescore_print_the_path(call: Call, run: Path, tmp_path: Path
         (["run", "--model", "lab", "--task", "lab:addition", "--metric", "acuracy"], "metrics: unknown 'acuracy'"),
         (["run", "--model", "lab", "--task", "lab:addition", "--strategy", "drect"], "did you mean direct?"),
         (["run", "--model", "lab", "--task", "lab:addition", "--limit", "-1"], "limit"),
+        (["run", "--model", "lab", "--task", "lab:addition", "--limit", "0"], "limit: should be greater than"),
+        (["run", "--model", "lab", "--task", "lab:addition", "--max-tokens", "0"], "max_tokens: should be greater"),
+        (["study", "--limit", "0"], "limit: should be greater than"),
         (["run", "--model", "no/such/model", "--task", "lab:addition"], "no/such/model"),
         (["curves", "nowhere"], "nowhere: no such run directory"),
         (["verdicts", "nowhere"], "nowhere: no such run directory"),
@@ -155,7 +159,24 @@ def test_unknown_command_and_option(call: Call) -> None:
 def test_wrong_choice_of_curves_is_told(call: Call, run: Path) -> None:
     assert "it has brier" in call("curves", run, "--metric", "nothing").err
     assert "contains 'nothing'" in call("curves", run, "--task", "nothing").err
-    assert "axis 'training_flops': no point has it" in call("curves", run, "--axis", "training_flops").err
+    for axis in ("training_flops", "family"):
+        assert f"axis '{axis}': no point has it" in call("curves", run, "--axis", axis).err
+        assert f"axis '{axis}': no point has it" in call("verdicts", run, "--axis", axis).err
+
+
+def test_a_file_in_the_way_is_told_of_in_one_line(call: Call, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    inside = tmp_path / "file" / "inside"
+    for arguments in (
+        ["report", run, "--out", inside / "report.html"],
+        ["plot", run, "rebus", "--out", inside / "figure.svg"],
+        ["export", "parquet", run, "--out", inside],
+        ["run", "--model", "mock", "--task", "lab:rebus:title", "--limit", "1", "--out", inside],
+    ):
+        said = call(*arguments)
+        assert said.code == 2, arguments
+        assert re.fullmatch(rf"scalecurve: {tmp_path}/file.*: is or lies in a file, where .*\n", said.err), said.err
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_missing_models_end_in_one_and_say_what(call: Call, study: Path, tmp_path: Path) -> None:

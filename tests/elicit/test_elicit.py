@@ -23,6 +23,7 @@ from scalecurve.elicit.split import split
 from scalecurve.models.mock import MockModel
 from scalecurve.nouns import Example, Request, Rung, Task, UserError
 from scalecurve.pipeline import run_study
+from scalecurve.plan import make_plan
 from scalecurve.prompts.prompt import parse_prompt
 from scalecurve.runs import read_outputs
 from scalecurve.study import Study, load_study, parse_study
@@ -271,6 +272,32 @@ def test_the_found_prompt_runs_in_a_study_that_leaves_out_what_it_was_chosen_on(
     )
     of_held_out = scores.filter(pl.col("example_id").is_in([item.id for item in held_out[: result["n"]]]))
     assert of_held_out["value"].mean() == pytest.approx(result["common"]["score"])
+
+
+def test_the_study_that_is_written_names_each_part_of_a_reference(tmp_path: Path) -> None:
+    """Parts that have no reference of their own are asked together, each prompt leaving out what it was chosen on."""
+    for name in ("north", "south"):
+        folder = tmp_path / "both" / name
+        folder.mkdir(parents=True)
+        whole = json.loads(riddles(tmp_path, len(name) + ord(name[0])).read_text())
+        (folder / "task.json").write_text(json.dumps(whole | {"name": name}))
+    head = {"name": "both", "description": "Asks.", "keywords": ["a"], "metrics": ["multiple_choice_grade"]}
+    (tmp_path / "both" / "task.json").write_text(json.dumps(head))
+    for tasks, refs in (
+        (
+            ["twins:40:all:3"],
+            {f"twins:40:{kind}:3" for kind in ("deleted", "nonce", "impossible_unit", "false_premise")},
+        ),
+        ([str(tmp_path / "both")], {str(tmp_path / "both")}),
+        (["lab:rebus", str(tmp_path / "both" / "north")], {f"lab:rebus:{leaf}" for leaf in ("title", "is_film")}),
+    ):
+        asked = parse_study({"name": "s", "models": ["mock"], "tasks": tasks, "limit": 60, "mode": "corrected"})
+        out = tmp_path / f"out{len(list(tmp_path.iterdir()))}"
+        elicit(asked, out, space=SMALL)
+        again = load_study(out / "study.toml")
+        assert again.mode == "corrected"
+        assert {task.ref for task in make_plan(again).tasks} == {task.ref for task in make_plan(asked).tasks}
+        assert refs <= {entry.ref for entry in again.tasks}, again.tasks
 
 
 def test_another_search_does_not_overwrite_a_result(finished: Path) -> None:

@@ -8,12 +8,15 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import polars as pl
 import pytest
+from wrong_values import variants
 
 from scalecurve.exchange import import_files
+from scalecurve.exchange.zipped import Archive
 from scalecurve.nouns import UserError
 from scalecurve.runs import RunDirectory, read_outputs
 from scalecurve.runs.atomic import whole_directory
@@ -100,6 +103,31 @@ OTHERS: dict[str, tuple[str, Callable[[Path], Any], str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("source", "file"),
+    [
+        ("helm", "scenario_state.json"),
+        ("helm", "per_instance_stats.json"),
+        ("lighteval", "results_*.json"),
+        ("opencompass", "predictions/*/tiny_ppl.json"),
+        ("inspect", "letters_canned.json"),
+    ],
+)
+def test_another_thing_in_the_place_of_a_field(source: str, file: str, tmp_path: Path) -> None:
+    shutil.copytree(FILES / source, tmp_path / "in", ignore=shutil.ignore_patterns("*.eval"))
+    path = next((tmp_path / "in").rglob(file))
+    wrong = [content for _, content in variants(json.loads(path.read_text()), (1.5, [[]]))]
+    for content in Random(0).sample(wrong, 12):
+        path.write_text(json.dumps(content))
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        try:
+            import_files([tmp_path / "in"], RunDirectory(tmp_path / "run"))
+        except UserError as error:
+            said = str(error)
+            assert "\n" not in said
+            assert not (tmp_path / "run").exists()
+
+
 def patch(path: Path, change: Callable[[Any], Any]) -> None:
     content = json.loads(path.read_text())
     change(content)
@@ -125,6 +153,20 @@ def test_damage_of_other_formats(name: str, tmp_path: Path) -> None:
         import_files([tmp_path / "in"], RunDirectory(tmp_path / "run"))
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_damage_of_a_deflated_member(seed: int, tmp_path: Path) -> None:
+    """zlib has errors of its own, and damaged heads ask for compressions that nobody knows."""
+    path, random = tmp_path / "log.eval", Random(seed)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.json", json.dumps([random.random() for _ in range(200)]))
+    data = bytearray(path.read_bytes())
+    for _ in range(3):
+        data[random.randrange(45, len(data) // 2)] ^= 1 + random.randrange(255)
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"log.eval: header.json: cannot be read"):
+        Archive(path).json("header.json")
 
 
 def test_scores_and_log_probabilities_that_are_not_finite(lab: Path, tmp_path: Path) -> None:
@@ -210,7 +252,7 @@ def test_a_directory_that_is_there(lab: Path, tmp_path: Path) -> None:
         import_files([lab], run)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine").touch()
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         import_files([lab], RunDirectory(tmp_path / "other"))
 
 

@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 from scalecurve.cli._app import app, load_commands
+from scalecurve.exchange import import_files
 from scalecurve.exchange.export import FORMATS, Wanted, export
 from scalecurve.exchange.tidy_run import is_tidy_run, read_tidy_run
 from scalecurve.nouns import UserError
@@ -20,8 +21,18 @@ from scalecurve.runs import RunDirectory, read_outputs
 from scalecurve.study import parse_study
 
 load_commands()
+HARNESS = Path(__file__).parents[1] / "fixtures" / "harness"
 SIZES = (10**3, 10**4, 10**5, 10**6)
 ANSWERS = {"1+6": "7", "6+9": "15", "Which film": "nothing"}
+
+PICKY = """
+from scalecurve.prompts.strategies.direct import direct
+
+def picky(question):
+    if question.query.example.input.count("6"):
+        raise ValueError("not sixes")
+    return (yield from direct(question))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +198,36 @@ def test_lm_eval_layout_comes_back(run: RunDirectory, tmp_path: Path) -> None:
     mine = mine.filter(~pl.col("metric").str.starts_with("probe:"))  # partial abilities are not in that layout
     mine = mine.with_columns(pl.concat_str(pl.lit("lm-eval:"), "task").alias("task")).select(key).sort(key)
     back = pl.read_parquet(RunDirectory(again).curves).select(key).sort(key)
+    back = back.join(mine, on=["task", "metric"], how="semi")  # answers that came along can be scored otherwise too
     assert_frame_equal(mine, back, check_exact=True)
+    asked = read_outputs(run).filter(pl.col("strategy") == "direct", pl.col("rung") != "gone").collect()
+    assert len(read_outputs(RunDirectory(again)).collect()) == len(asked)
+
+
+@pytest.mark.parametrize("source", ["helm", "inspect/letters_canned.json", "lighteval", "lm_eval", "opencompass"])
+def test_imported_results_go_out_in_that_layout_and_come_back(source: str, tmp_path: Path) -> None:
+    first, again = RunDirectory(tmp_path / "first"), RunDirectory(tmp_path / "again")
+    came = import_files([HARNESS / source], first)
+    export(first, "lm-eval", str(tmp_path / "out"))
+    back = import_files([tmp_path / "out"], again, "lm-eval")
+    assert back.answers == came.answers > 0
+    key = ["task", "rung", "metric", "y", "se"]
+    mine, theirs = (pl.read_parquet(one.curves).select(key) for one in (first, again))
+    known = theirs.rows()
+    for task, *rest in mine.filter(pl.col("y").is_not_null()).rows():
+        assert (f"lm-eval:{task.removeprefix('lm-eval:')}", *rest) in known
+
+
+def test_an_answer_that_failed_comes_back_as_one(tmp_path: Path) -> None:
+    (tmp_path / "picky.py").write_text(PICKY)
+    asked = {"models": ["mock"], "tasks": ["lab:addition:1_digit"], "strategies": [f"{tmp_path}/picky.py:picky"]}
+    made, _ = run_study(parse_study({"name": "out", "limit": 12, **asked}), tmp_path / "run", allow_code=True)
+    errors = read_outputs(made).collect().filter(pl.col("error") != "")
+    export(made, "lm-eval", str(tmp_path / "out"))
+    again = RunDirectory(tmp_path / "again")
+    import_files([tmp_path / "out"], again, "lm-eval")
+    assert read_outputs(again).collect().filter(pl.col("error") != "")["error"].to_list() == errors["error"].to_list()
+    assert len(errors) > 0
 
 
 # ── Hugging Face ─────────────────────────────────────────────────────────────────────────────────────────────

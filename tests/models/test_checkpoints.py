@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import struct
+import threading
 import time
 from pathlib import Path
 
@@ -108,6 +109,37 @@ def test_shards_are_waited_for(tmp_path: Path) -> None:
     assert list_checkpoints(tmp_path, quiet=0)[0].lacks == "model-00002-of-00002.safetensors is missing"
     shutil.copy2(folder / "model-00001-of-00002.safetensors", folder / "model-00002-of-00002.safetensors")
     assert list_checkpoints(tmp_path, quiet=0)[0].complete
+    for wrong in ({"weight_map": ["a"]}, {}):
+        (folder / "model.safetensors.index.json").write_text(json.dumps(wrong))
+        found = list_checkpoints(tmp_path, quiet=0)[0]
+        assert (found.broken, found.lacks) == (True, "model.safetensors.index.json has no weight_map")
+
+
+def test_checkpoints_that_training_deletes_meanwhile_are_no_error(tmp_path: Path) -> None:
+    """Training keeps the last few only; one may go between any two looks at its files."""
+    tiny = tmp_path / "tiny"
+    tiny.mkdir()
+    for file in SOURCE.iterdir():
+        if file.suffix != ".safetensors":
+            shutil.copy2(file, tiny)
+    (tiny / "model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+    folder, stop = tmp_path / "training", threading.Event()
+    folder.mkdir()
+
+    def train() -> None:
+        while not stop.is_set():
+            made = shutil.copytree(tiny, folder / "checkpoint-5")
+            (made / "model.safetensors").unlink()
+            shutil.rmtree(made)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        for _ in range(300):
+            assert [found.step for found in list_checkpoints(folder)] in ([], [5])
+    finally:
+        stop.set()
+        thread.join()
 
 
 @pytest.mark.parametrize(

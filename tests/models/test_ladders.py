@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomli_w
+from wrong_values import refusals
 
 from scalecurve.models import list_ladders, load_ladder, resolve_rung
 from scalecurve.models.ladders import is_ladder
@@ -94,6 +97,29 @@ def test_what_is_wrong_in_a_family_file_is_named(tmp_path: Path, text: str, word
         load_ladder(str(family(tmp_path, text)))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_any_wrong_value_in_a_family_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    written = {
+        "family": "x",
+        "source": "s",
+        "axes": ["params_non_embedding"],
+        "rung": [{"name": "a", "backend": "mock", "location": "mock", "params_non_embedding": 3, "training_flops": 2.0,
+                  "training_tokens": 4, "loss": 1.5, "step": 1, "revision": "r", "options": {"a": 1}, "notes": ["n"]}],
+        "checkpoints": {"steps": [1, 2], "tokens_per_step": 5, "revision": "step{step}"},
+    }  # fmt: skip
+
+    def read(data: Any) -> None:
+        try:
+            text = tomli_w.dumps(data)
+        except TypeError:  # None is no value of TOML
+            raise UserError("none") from None
+        load_ladder(str(family(tmp_path, text)))
+
+    assert refusals(written, read) > 100
+    for name in ("loss", "training_flops", "params_total"):
+        with pytest.raises(UserError, match=f"rung 1: {name}: must be a number of 0 or more, not nan"):
+            read({"family": "x", "rung": [{**written["rung"][0], name: float("nan")}]})
 
 
 def test_one_model_by_any_name(tmp_path: Path) -> None:

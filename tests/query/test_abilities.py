@@ -68,6 +68,27 @@ def test_the_table_says_what_the_run_says(asked: Session, folder: Path) -> None:
     assert rows(asked, "SELECT count(*) > 0 FROM curves, verdicts") == [(True,)]
 
 
+def test_the_same_questions_under_other_seeds_are_no_further_evidence(folder: Path, tmp_path: Path) -> None:
+    """Greedy answers without shots are the same whatever the seed: counted thrice, they would look thrice as sure."""
+    study = {"name": "fam", "models": [str(folder / "fam.toml")], "tasks": [str(folder / "task.json")],
+             "strategies": ["direct", "zero_shot_cot"], "seeds": [3, 1, 2]}  # fmt: skip
+    run_study(parse_study(study), tmp_path / "run")
+    columns = "model, strategy, n, correct, wilson_lo, pairs, fixed, broken, auroc"
+    once, thrice = (
+        Session(str(folder / "fam.toml"), runs=[run]).run(f"SELECT {columns} FROM abilities ORDER BY ALL").pl()
+        for run in (folder / "run", tmp_path / "run")
+    )
+    assert thrice.rows() == once.rows()
+    assert thrice["n"].unique().to_list() == [ITEMS]
+
+
+def test_models_that_differ_in_their_options_only_are_told_apart(asked: Session) -> None:
+    rungs = asked.models.ladder().rungs
+    opened = [asked.models.open(rung) for rung in rungs]
+    assert len({model.fingerprint for model in opened}) == len({model.name for model in opened}) == 3
+    assert asked.models.open(rungs[0]) is opened[0]
+
+
 def ask(asked: Session, options: str) -> pl.DataFrame:
     text = f"SELECT ai_ask(q, ['0', '2', 'none'], ability := 'sums') FROM t USING {options}"
     plan = asked.run(f"EXPLAIN {text}").pl()

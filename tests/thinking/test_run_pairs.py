@@ -54,3 +54,13 @@ def test_the_two_arms_are_not_mixed_up(run: RunDirectory) -> None:
         assert right.sum() == scores.filter(strategy=strategy)["value"].sum()
         assert tokens.sum() == outputs.filter(strategy=strategy)["generated_tokens"].sum()
     assert pairs.fast_cost.sum() < pairs.slow_cost.sum()
+
+
+def test_a_question_asked_under_several_seeds_is_one_item(run: RunDirectory, tmp_path: Path) -> None:
+    """Else the same question could be fitted on in one half and judged on in the other."""
+    models = [{"name": "small", "backend": "mock", "location": "mock"}]
+    study = {"name": "pairs", "models": models, "tasks": [str(run.path.parent / "task.json")], "seeds": [2, 0, 1]}
+    done, _ = run_study(parse_study(study | {"strategies": ["direct", "chain_of_thought"]}), tmp_path / "run")
+    pairs = read_run_pairs(done, "small", metric="multiple_choice_grade")
+    assert len(pairs) == 12
+    assert {str(name).split("|")[3] for name in pairs.item} == {"0"}

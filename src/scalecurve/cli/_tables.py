@@ -27,8 +27,9 @@ def scores_and_curves(run: Path) -> tuple[RunDirectory, pl.DataFrame, pl.DataFra
 
 def scales_on(curves: pl.DataFrame, axis: str, run: Path) -> dict[str, float]:
     """Rung → its value on ``axis``, of those that have one. ``UserError`` when none has."""
-    known = curves.select("rung", axis).drop_nulls().unique() if axis in curves.columns else None
-    scales = {} if known is None else {str(rung): float(x) for rung, x in known.iter_rows()}
+    numbers = axis in curves.columns and curves[axis].dtype.is_numeric()
+    known = curves.select("rung", axis).drop_nulls().unique().iter_rows() if numbers else ()
+    scales = {str(rung): float(x) for rung, x in known}
     if not scales:
         raise UserError(f"--axis: no rung of {run} has a value on {axis!r}; use another, such as params_non_embedding")
     return scales

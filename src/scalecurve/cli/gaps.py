@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._options import Axis, Run, TaskText
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def gaps(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
-    task: Annotated[str | None, typer.Option(help="Only tasks that contain this text.")] = None,
+    run: Run,
+    task: TaskText = None,
     metric: Annotated[str | None, typer.Option(help="This metric; each task's first one when not given.")] = None,
-    axis: Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")] = "params_non_embedding",
+    axis: Axis = "params_non_embedding",
     as_json: Json = False,
 ) -> None:
     """Compare tasks that hold a trap with their controls, item by item, at each scale."""

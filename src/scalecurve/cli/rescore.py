@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
+from scalecurve.cli._options import Run
 
 
 @app.command()
 def rescore(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
-    metric: Annotated[list[str] | None, typer.Option(help="Also score with this metric. Repeatable.")] = None,
+    run: Run,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Also score with this metric. Repeatable.", autocompletion=_complete.metrics),
+    ] = None,
 ) -> None:
     """Rebuild scores, curves, verdicts and report from a run's outputs, without a model."""
     from scalecurve.pipeline import rescore

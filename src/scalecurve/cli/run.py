@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
+from scalecurve.cli._options import Models, StudyFile, Tasks
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
@@ -27,15 +29,20 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 @app.command()
 def run(
-    study: Annotated[Path | None, typer.Argument(help="Study file (TOML); options replace what it says.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Ladder or model: name, path or hub id. Repeatable.")] = None,
-    task: Annotated[list[str] | None, typer.Option(help="Task, such as lab:addition. Repeatable.")] = None,
+    study: StudyFile = None,
+    model: Models = None,
+    task: Tasks = None,
     strategy: Annotated[
         list[str] | None,
-        typer.Option(help="How to ask: direct, few_shot, a prompt file, my.py:FUNCTION. Repeatable."),
+        typer.Option(
+            help="How to ask: direct, few_shot, a prompt file, my.py:FUNCTION. Repeatable.",
+            autocompletion=_complete.strategies,
+        ),
     ] = None,
     shots: Annotated[list[int] | None, typer.Option(help="Worked examples in the prompt. Repeatable.")] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="Metric. Repeatable.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Metric. Repeatable.", autocompletion=_complete.metrics)
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Examples of each task.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed of the draw of shots. Repeatable.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Longest generation.")] = None,
@@ -69,8 +76,13 @@ def run(
         "cache": cache,
         "max_tokens_total": max_tokens_total,
     }
-    asked = study_of(study, {field: value for field, value in given.items() if value})
+    asked = study_of(study, stated(given))
     execute_study(asked, out, retry_failed, workers, quiet, allow_code, as_json)
+
+
+def stated(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given; 0 is one, an empty list (no option of its kind) is none."""
+    return {field: value for field, value in given.items() if value is not None and value != []}
 
 
 def study_of(path: Path | None, given: dict[str, Any]) -> Study:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._options import Metric, Run, TaskText
 from scalecurve.cli._print import Json
 
 
 @app.command()
 def verdicts(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
-    task: Annotated[str | None, typer.Option(help="Only tasks that contain this text.")] = None,
-    metric: Annotated[str | None, typer.Option(help="This metric; each task's preferred one when not given.")] = None,
+    run: Run,
+    task: TaskText = None,
+    metric: Metric = None,
     axis: Annotated[str | None, typer.Option(help="Judge anew on this axis of scale.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -26,7 +26,7 @@ def curves_from_frame(frame: pl.DataFrame, axis: str = "params_non_embedding") -
     missing = [name for name in (*KEY, "rung", "y") if name not in frame.columns]
     if missing:
         raise UserError(f"curves table: no column {missing[0]}; it needs {', '.join((*KEY, 'rung', 'y'))}")
-    if axis not in frame.columns or frame[axis].is_null().all():
+    if axis not in frame.columns or frame[axis].is_null().all() or not frame[axis].dtype.is_numeric():
         known = [name for name in AXES if name in frame.columns and not frame[name].is_null().all()]
         raise UserError(f"axis {axis!r}: no point has it; this table has {', '.join(known) or 'no axis of scale'}")
     return [

@@ -23,7 +23,7 @@ SPAN_AXES = ("params_non_embedding", "params_total", "training_flops", "training
 MIN_SCALES, MIN_SPAN = 4, 10.0
 MIN_ITEMS = 100  # below, a jump is not called emergent
 WIDE_BAND_ITEMS = 250  # from here on three standard errors about chance, below it two
-SURE, FAIRLY_SURE = 0.9, 0.7
+FAIRLY_SURE = 0.7
 FALSE_DISCOVERY = 0.05
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,8 +16,8 @@ from scalecurve.elicit.confirm import TaskJob
 from scalecurve.elicit.search import Say
 from scalecurve.elicit.space import Space, default_space
 from scalecurve.models import Model, open_model
-from scalecurve.nouns import Rung, Task, UserError
-from scalecurve.plan import Plan, make_plan, task_ref
+from scalecurve.nouns import Rung, UserError
+from scalecurve.plan import Plan, TaskPlan, make_plan, task_ref
 from scalecurve.study import Study
 
 
@@ -47,9 +48,10 @@ def elicit(
         tasks = tuple(job.run(models.open, budget, 1 / (len(jobs) - at)) for at, job in enumerate(jobs))
     seconds = {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - cpu}
     found = result.Elicited(asked, tasks, {"tokens": budget.spent_tokens, **seconds})
-    written = [(_study_ref(study, plan, job.plan.task), job.common_file) for job in jobs]
-    models_asked = [entry.model_dump(exclude_defaults=True) for entry in study.models]
-    result.write_study(out, f"elicited-{result.file_name(study.name)}", models_asked, written)
+    prompts: dict[str, list[str]] = {}
+    for job in jobs:
+        prompts.setdefault(_reference(job.plan, plan), []).append(job.common_file)
+    result.write_study(out, _like(study), prompts)
     result.write_result(out, found)
     return found
 
@@ -96,13 +98,27 @@ def _check_out(out: Path, asked: Mapping[str, Any]) -> None:
         )
 
 
-def _study_ref(study: Study, plan: Plan, task: Task) -> str:
-    """How a study names ``task``: as this one does, where that names a single task."""
-    if len(study.tasks) == len(plan.tasks):
-        return study.tasks[[planned.task for planned in plan.tasks].index(task)].ref
-    if task.source == "bbh":
-        return next(f"{entry.ref}/{task.name}" for entry in study.tasks if entry.ref.startswith("bbh:"))
-    return task_ref(task) if task_ref(task) != task.name else task.source
+def _like(study: Study) -> dict[str, Any]:
+    """What a study says that asks the same models the same questions."""
+    said = study.model_dump(include={"mode", "max_tokens", "cot_prompts"}, exclude_defaults=True)
+    models = [entry.model_dump(exclude_defaults=True) for entry in study.models]
+    return {"name": f"elicited-{result.file_name(study.name)}", "shot_policy": "fixed", **said, "models": models}
+
+
+def _reference(one: TaskPlan, plan: Plan) -> str:
+    """How a study names a task: alone where there is a way, else with those that the study named along with it."""
+    task, named = one.task, one.named
+    source, leaf = named.partition(":")[0], task.name.removeprefix(f"{task.parent}:")
+    if sum(other.named == named for other in plan.tasks) == 1:
+        return named
+    if source in ("bbh", "lm-eval"):
+        return f"{named}{'/' if source == 'bbh' else ':'}{leaf}"
+    if source == "twins":
+        return re.sub(r":all(?=\Z|:\d+\Z)", f":{task.name.split(':')[2]}", named)
+    if source == "answerability":
+        return task.name
+    from_file = re.search(r"\.(?:csv|jsonl)\b", named) is not None
+    return named if task_ref(task) == task.name or from_file else task_ref(task)
 
 
 class OneModel:

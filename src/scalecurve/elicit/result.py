@@ -178,14 +178,13 @@ def write_prompt(folder: Path, task: str, who: str, candidate: Candidate, chosen
     return path
 
 
-def write_study(folder: Path, name: str, models: Sequence[Mapping[str, Any]], tasks: Sequence[tuple[str, str]]) -> Path:
-    """``study.toml``: each (task, prompt file) asked under the default prompt and under the one that was found."""
+def write_study(folder: Path, study: Mapping[str, Any], prompts: Mapping[str, Sequence[str]]) -> Path:
+    """``study.toml``: ``study`` with each task asked under the default prompt and under those found (task → files)."""
     import tomli_w
 
-    entries = [{"ref": ref, "strategies": ["direct", f"prompts/{prompt}"]} for ref, prompt in tasks]
-    study = {"name": name, "shot_policy": "fixed", "models": list(models), "tasks": entries}
+    tasks = [{"ref": ref, "strategies": ["direct", *(f"prompts/{one}" for one in own)]} for ref, own in prompts.items()]
     path = folder / "study.toml"
-    write_bytes(path, tomli_w.dumps(study).encode())
+    write_bytes(path, tomli_w.dumps({**study, "tasks": tasks}).encode())
     return path
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.exchange.shape import Asked, Sample, Samples
+from scalecurve.metrics.registry import mean_and_error
 from scalecurve.nouns import Answer, Cell, Example, UserError
 from scalecurve.runs.directory import RunDirectory
 from scalecurve.runs.parts import part_bytes, write_part
@@ -182,11 +183,4 @@ class _Part:
 def mean(values: array[float]) -> tuple[float | None, float | None, int]:
     """(mean, standard error, number) of the values that are there; of 0/1 values the error has the usual floor."""
     known = [value for value in values if not isnan(value)]
-    n = len(known)
-    if not n:
-        return None, None, 0
-    y = fsum(known) / n
-    se = (fsum((value - y) ** 2 for value in known) / (n - 1) / n) ** 0.5 if n > 1 else None
-    if all(value in (0.0, 1.0) for value in known):
-        se = max(se or 0.0, (max(y * (1 - y), 1 / n) / n) ** 0.5)
-    return y, se, n
+    return mean_and_error(known, binary=all(value in (0.0, 1.0) for value in known))

@@ -14,16 +14,18 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from scalecurve import metrics as metrics_room
-from scalecurve.exchange.tidy_run import whole_folder
+from scalecurve.exchange.shape import safe_name
 from scalecurve.nouns import Answer, Cell, Example, UserError
 from scalecurve.runs import RunDirectory, read_cell, task_of
+from scalecurve.runs.atomic import whole_directory
 from scalecurve.runs.parts import CELL_FIELDS
 
 Json = dict[str, Any]
@@ -51,13 +53,13 @@ class _Places:
     def of(self, key: _Key) -> Path:
         strategy, shots, seed, family, rung = key
         above = f"{strategy}_{shots}shot_seed{seed}" if self.several else ""
-        place = self.folder / above / _safe(f"{family}/{rung}")
+        place = self.folder / safe_name(above) / safe_name(f"{family}/{rung}")
         place.mkdir(parents=True, exist_ok=True)
         return place
 
     @property
     def stamp(self) -> str:
-        return re.sub(r"[+-]\d\d:\d\d$|Z$", "", self.when).replace(":", "-")
+        return safe_name(re.sub(r"[+-]\d\d:\d\d$|Z$", "", self.when).replace(":", "-"))
 
 
 def write_lm_eval(run: RunDirectory, out: Path) -> list[Path]:
@@ -66,16 +68,19 @@ def write_lm_eval(run: RunDirectory, out: Path) -> list[Path]:
     tasks = {record["ref"]: record for record in manifest["tasks"]}
     rungs = {(rung["family"], rung["name"]): rung for rung in manifest["rungs"]}
     when = manifest.get("finished") or manifest.get("created") or "1970-01-01T00:00:00+00:00"
-    with whole_folder(out) as folder:
-        read = _from_outputs if manifest["cells"] else _from_curves
-        places, found = read(run, manifest, tasks, folder, when)
+    try:
+        datetime.fromisoformat(when)
+    except (TypeError, ValueError):
+        raise UserError(f"{run.manifest}: finished: {when!r:.60} is no date; write it as 2026-01-31T12:00:00") from None
+    with whole_directory(out) as folder:
+        places, found = _found_in(run, manifest, folder, when)
         if not found:
             raise UserError(f"{run.path}: holds no score to export")
         paths = []
         for key, one in found.items():
             path = places.of(key) / f"results_{places.stamp}.json"
             content = _results(one, key, tasks, manifest, rungs[key[3:]], when)
-            path.write_text(json.dumps(content, ensure_ascii=False, indent=2))
+            path.write_text(json.dumps(content, ensure_ascii=False, indent=2), encoding="utf-8")
             paths.append(out / path.relative_to(folder))
     return paths
 
@@ -86,54 +91,97 @@ def task_name(ref: str) -> str:
 
 
 # ── What there is ────────────────────────────────────────────────────────────────────────────────────────────
-def _from_outputs(
-    run: RunDirectory, manifest: Json, tasks: Mapping[str, Json], folder: Path, when: str
-) -> tuple[_Places, dict[_Key, _Found]]:
-    """Score the cells anew from their outputs, one at a time, and write their samples."""
+def _found_in(run: RunDirectory, manifest: Json, folder: Path, when: str) -> tuple[_Places, dict[_Key, _Found]]:
+    """The scores that came with imported results, and those of the cells, whose samples are written."""
     cells = [(Cell(**{name: record[name] for name in CELL_FIELDS}), record) for record in manifest["cells"]]
-    places = _Places(folder, ((cell.strategy, cell.shots, cell.seed) for cell, _ in cells), when)
-    found: dict[_Key, _Found] = {}
+    tasks = {record["ref"]: record for record in manifest["tasks"]}
+    published = _published(run)
+    arms = ((cell.strategy, cell.shots, cell.seed) for cell in (*published, *(cell for cell, _ in cells)))
+    places, found = _Places(folder, arms, when), dict[_Key, _Found]()
+    for cell, points in published.items():
+        one = found.setdefault(_key(cell), _Found())
+        one.metrics[cell.task] = {metric: {"y": y, "se": se, "up": up} for metric, (y, se, _, up) in points.items()}
+        count = max(n for _, _, n, _ in points.values())
+        one.effective |= {cell.task: count} if count else {}
     for cell, record in cells:
         rows = read_cell(run, cell, {int(index): key for index, key in record["parts"].items()})
         if not rows:
             continue
-        kept = tasks[cell.task]
-        task = task_of(kept, (example for example, _ in rows))
-        examples, answers = [example for example, _ in rows], [answer for _, answer in rows]
-        key = (cell.strategy, cell.shots, cell.seed, cell.family, cell.rung)
-        one = found.setdefault(key, _Found())
+        one = found.setdefault(_key(cell), _Found())
         one.effective[cell.task] = record["examples"]
-        for metric in kept["metrics"]:
-            y, se, _ = metrics_room.aggregate(task, metric, examples, answers)
-            up = metrics_room.METRICS[metric].higher_is_better
-            one.metrics.setdefault(cell.task, {})[metric] = {"y": y, "se": se, "up": up}
-        digest = hashlib.sha256()
-        with open(places.of(key) / f"samples_{_safe(task_name(cell.task))}_{places.stamp}.jsonl", "w") as file:
-            for at, (example, answer) in enumerate(rows):
-                scores = {metric: metrics_room.score(task, example, answer, metric) for metric in kept["metrics"]}
-                line = _sample(at, example, answer, scores)
-                digest.update((line["doc_hash"] + line["prompt_hash"] + line["target_hash"]).encode())
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        one.hashes[cell.task] = digest.hexdigest()
+        measured, scores = _measured(tasks[cell.task], rows, published.get(cell, {}))
+        one.metrics.setdefault(cell.task, {}).update(measured)
+        path = places.of(_key(cell)) / f"samples_{safe_name(task_name(cell.task))}_{places.stamp}.jsonl"
+        one.hashes[cell.task] = _write_samples(path, rows, scores | _published_items(run, cell))
     return places, found
 
 
-def _from_curves(
-    run: RunDirectory, manifest: Json, tasks: Mapping[str, Json], folder: Path, when: str
-) -> tuple[_Places, dict[_Key, _Found]]:
-    """The same of a run of imported aggregates: no samples."""
+def _key(cell: Cell) -> _Key:
+    return cell.strategy, cell.shots, cell.seed, cell.family, cell.rung
+
+
+def _published(run: RunDirectory) -> dict[Cell, dict[str, tuple[float | None, float | None, int, bool]]]:
+    """Cell → metric → (value, error, items, higher is better) of imported results."""
     import polars as pl
 
-    rows = pl.read_parquet(run.curves).to_dicts()
-    places = _Places(folder, ((row["strategy"], row["shots"], 0) for row in rows), when)
-    found: dict[_Key, _Found] = {}
+    found: dict[Cell, dict[str, tuple[float | None, float | None, int, bool]]] = {}
+    rows = pl.read_parquet(run.published_points).to_dicts() if run.published_points.exists() else []
     for row in rows:
-        one = found.setdefault((row["strategy"], row["shots"], 0, row["family"], row["rung"]), _Found())
-        point = {"y": row["y"], "se": row["se"], "up": row["higher_is_better"]}
-        one.metrics.setdefault(row["task"], {})[row["metric"]] = point
-        if row["n"]:
-            one.effective[row["task"]] = row["n"]
-    return places, found
+        cell = Cell(**{name: row[name] for name in CELL_FIELDS})
+        found.setdefault(cell, {})[row["metric"]] = row["y"], row["se"], row["n"], row["higher_is_better"]
+    return found
+
+
+def _published_items(run: RunDirectory, cell: Cell) -> dict[str, Mapping[str, float | None]]:
+    """Metric → example id → value of the items of imported results."""
+    import polars as pl
+
+    if not run.published_scores.exists():
+        return {}
+    own = {name: getattr(cell, name) for name in CELL_FIELDS}
+    rows = pl.scan_parquet(run.published_scores).filter(**own).select("metric", "example_id", "value").collect()
+    found: dict[str, dict[str, float | None]] = {}
+    for metric, name, value in rows.iter_rows():
+        found.setdefault(metric, {})[name] = value
+    return dict(found)
+
+
+def _measured(
+    kept: Json, rows: Sequence[tuple[Example, Answer]], published: Container[str]
+) -> tuple[dict[str, Json], dict[str, Mapping[str, float | None]]]:
+    """Metric → y, se, up, and metric → example id → value, of what can be computed and is not ``published``."""
+    task = task_of(kept, (example for example, _ in rows))
+    examples, answers = [example for example, _ in rows], [answer for _, answer in rows]
+    points: dict[str, Json] = {}
+    scores: dict[str, Mapping[str, float | None]] = {}
+    for metric in (name for name in kept["metrics"] if name in metrics_room.METRICS and name not in published):
+        definition = metrics_room.METRICS[metric]
+        values = [metrics_room.score(task, example, answer, metric) for example, answer in rows]
+        whole = metrics_room.aggregate(task, metric, examples, answers) if definition.corpus else None
+        y, se, _ = whole or metrics_room.summary(metric, values)
+        points[metric] = {"y": y, "se": se, "up": definition.higher_is_better}
+        scores[metric] = dict(zip((example.id for example in examples), values, strict=True))
+    return points, scores
+
+
+def _write_samples(
+    path: Path, rows: Sequence[tuple[Example, Answer]], scores: Mapping[str, Mapping[str, float | None]]
+) -> str:
+    """Write a samples file, the examples once for each filter that a metric names; the hash of what was asked."""
+    filters: dict[str, dict[str, str]] = {}
+    for metric in scores:
+        base, _, kind = metric.partition(",")
+        filters.setdefault(kind or FILTER, {})[base] = metric
+    digest = hashlib.sha256()
+    with path.open("w", encoding="utf-8") as file:
+        for number, (kind, names) in enumerate((filters or {FILTER: {}}).items()):
+            for at, (example, answer) in enumerate(rows):
+                own = {base: scores[metric].get(example.id) for base, metric in names.items()}
+                line = _sample(at, example, answer, own, kind)
+                if not number:
+                    digest.update((line["doc_hash"] + line["prompt_hash"] + line["target_hash"]).encode())
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return digest.hexdigest()
 
 
 # ── The files ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,7 +212,7 @@ def _results(found: _Found, key: _Key, tasks: Mapping[str, Json], manifest: Json
         "task_hashes": {names[ref]: digest for ref, digest in found.hashes.items()},
         "model_source": "scalecurve",
         "model_name": rung["location"],
-        "model_name_sanitized": _safe(f"{family}/{name}"),
+        "model_name_sanitized": safe_name(f"{family}/{name}"),
         "scalecurve": {
             "version": manifest["scalecurve"],
             "study": manifest["study"],
@@ -194,19 +242,19 @@ def _version(record: Json) -> str:
     return str(record["fingerprint"][:12] or record["source"])
 
 
-def _sample(at: int, example: Example, answer: Answer, scores: Mapping[str, float | None]) -> Json:
-    """One line of a samples file."""
+def _sample(at: int, example: Example, answer: Answer, scores: Mapping[str, float | None], kind: str) -> Json:
+    """One line of a samples file. Where it is not known whether an option is the greedy one, it says "False"."""
     doc: Json = {"id": example.id, "input": example.input, "targets": list(example.targets)}
     if example.options:
         doc |= {"options": list(example.options), "option_scores": list(example.option_scores)}
     continuations: tuple[str, ...] = ()
     if answer.option_logprobs:
         continuations = answer.options
-        scored = zip(answer.option_logprobs, answer.option_greedy, strict=True)
+        scored = zip(answer.option_logprobs, answer.option_greedy or repeat(False), strict=False)
         filtered: list[Any] = [[_text(logprob), str(greedy)] for logprob, greedy in scored]
         raw = [[one] for one in filtered]
-    elif answer.text is not None:
-        filtered, raw = [answer.response or ""], [[answer.text]]
+    elif answer.text is not None or answer.response is not None:  # some sources keep the choice alone
+        filtered, raw = [answer.response or ""], [[answer.text or answer.response or ""]]
     else:
         continuations = example.targets if answer.target_logprobs else ()
         filtered = [[_text(logprob)] for logprob in answer.target_logprobs]
@@ -221,7 +269,7 @@ def _sample(at: int, example: Example, answer: Answer, scores: Mapping[str, floa
         "arguments": {f"gen_args_{number}": arguments for number, arguments in enumerate(asked)},
         "resps": raw,
         "filtered_resps": filtered,
-        "filter": FILTER,
+        "filter": kind,
         "metrics": list(known),
         "doc_hash": _hash(json.dumps(doc, indent=2, ensure_ascii=False)),
         "prompt_hash": _hash(answer.prompt),
@@ -237,8 +285,3 @@ def _text(number: float) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _safe(name: str) -> str:
-    """The harness's rule for folder names."""
-    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)

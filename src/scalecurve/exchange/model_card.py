@@ -10,13 +10,14 @@ task are told apart. ``verified`` is left to the Hub.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scalecurve.exchange.tidy_run import whole_folder
 from scalecurve.nouns import UserError
 from scalecurve.runs import RunDirectory
+from scalecurve.runs.atomic import whole_directory
 
 Json = dict[str, Any]
 TASK_TYPE = "text-generation"
@@ -27,7 +28,7 @@ def write_model_cards(run: RunDirectory, out: Path, metrics: Sequence[str] = ())
     import yaml
 
     cards = model_indices(run, metrics)
-    with whole_folder(out) as folder:
+    with whole_directory(out) as folder:
         for name, index in cards.items():
             (folder / name).mkdir()
             text = yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=True, width=120)
@@ -54,7 +55,7 @@ def model_indices(run: RunDirectory, metrics: Sequence[str] = ()) -> dict[str, l
             _result(str(ref), str(names.get(str(ref), ref)), str(strategy), int(str(shots)), points.to_dicts())
             for (ref, strategy, shots), points in rows.group_by(["task", "strategy", "shots"], maintain_order=True)
         ]
-        found[f"{family}__{rung}".replace("/", "__")] = [{"name": rung, "results": results}]
+        found[re.sub(r"[/\0]", "__", f"{family}__{rung}")] = [{"name": rung, "results": results}]
     return found
 
 

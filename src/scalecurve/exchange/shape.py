@@ -7,6 +7,7 @@ files into ``Point`` (a score of a task, with its error where stated) and ``Samp
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -153,8 +154,12 @@ def all_readers() -> dict[str, Reader]:
 
 def finite(value: Any) -> float | None:
     """A finite number, or None for anything else ("N/A", NaN, missing)."""
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if usable else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of more than 308 digits
+        return None
 
 
 def item_score(value: Any) -> float | None:
@@ -170,6 +175,11 @@ def higher_is_better(metric: str) -> bool:
 def is_share(metric: str) -> bool:
     """Whether a metric is a share of items by definition, by its name."""
     return metric.partition(",")[0].lower() in SHARES
+
+
+def safe_name(name: str) -> str:
+    """lm-evaluation-harness's rule for folders, and ours for samples; a NUL, which no name can hold, goes too."""
+    return re.sub(r"[\"<>:/|\\?*\[\]\0]+", "__", name)
 
 
 def words(text: str) -> int:

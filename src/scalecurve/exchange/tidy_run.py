@@ -7,17 +7,15 @@
     <folder>/curves.parquet     one row a point; verdicts.parquet: one row a curve
     <folder>/manifest.json, study.toml    as they are in the run
 
-``csv`` writes the same tables as text; lists become JSON. Only ``parquet`` is read back.
+``csv`` writes the same tables as text, see ``runs.csv_table``. Only ``parquet`` is read back.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +23,11 @@ from typing import TYPE_CHECKING, Any
 from scalecurve import __version__
 from scalecurve.nouns import Cell, UserError
 from scalecurve.runs import RunDirectory
-from scalecurve.runs.atomic import parquet_bytes
+from scalecurve.runs.atomic import parquet_bytes, whole_directory
+from scalecurve.runs.csv_table import for_csv
 from scalecurve.runs.derive import AXES
 from scalecurve.runs.parts import CELL_FIELDS, part_path
+from scalecurve.strangers import parsed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,9 +59,9 @@ def write_csv_tables(run: RunDirectory, out: Path) -> list[Path]:
         with path.open("wb") as file:
             for number, part in enumerate(_parts(run)):
                 frame = _with_part(pl.scan_parquet(part, hive_partitioning=False), part).collect()
-                _flat(frame).write_csv(file, include_header=not number)
+                for_csv(frame).write_csv(file, include_header=not number)
 
-    return _write(run, out, "csv", outputs, lambda frame, path: _flat(frame).write_csv(path))
+    return _write(run, out, "csv", outputs, lambda frame, path: for_csv(frame).write_csv(path))
 
 
 def _write(
@@ -74,7 +74,7 @@ def _write(
     import polars as pl
 
     manifest = run.read_manifest()
-    with whole_folder(out) as folder:
+    with whole_directory(out) as folder:
         if _parts(run):
             outputs(folder / f"outputs.{kind}")
         if run.scores.exists():
@@ -87,7 +87,7 @@ def _write(
                 shutil.copyfile(file, folder / file.name)
         files = {path.name: _hash(path) for path in sorted(folder.iterdir())}
         index = {"format": FORMAT, "version": VERSION, "kind": kind, "scalecurve": __version__, "files": files}
-        (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
+        (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     return [out / name for name in (*files, INDEX)]
 
 
@@ -122,19 +122,6 @@ def _placed(scores: pl.DataFrame, rungs: list[dict[str, Any]]) -> pl.DataFrame:
     return scores.join(places, on=["family", "rung"], how="left", maintain_order="left")
 
 
-def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Lists as JSON texts, as CSV has no lists."""
-    import polars as pl
-
-    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    texts = {name: [_json(value) for value in frame[name].to_list()] for name in lists}
-    return frame.with_columns(pl.Series(name, values, dtype=pl.String) for name, values in texts.items())
-
-
-def _json(value: list[Any] | None) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
-
-
 # ── In ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def is_tidy_run(path: Path) -> bool:
     """Whether ``path`` is a folder that ``write_parquet_tables`` made."""
@@ -149,9 +136,7 @@ def read_tidy_run(folder: Path, run: RunDirectory) -> None:
     import polars as pl
 
     files = _checked_index(folder)
-    if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-        raise UserError(f"{run.path}: exists already; give another directory")
-    with whole_folder(run.path) as made:
+    with whole_directory(run.path) as made:
         copy = RunDirectory(made)
         for name in ("manifest.json", "study.toml", "curves.parquet", "verdicts.parquet"):
             if name in files:
@@ -185,7 +170,7 @@ def _checked_index(folder: Path) -> dict[str, str]:
     """The files of an exported folder, all there and unchanged."""
     where = folder / INDEX
     try:
-        index = json.loads(where.read_bytes())
+        index = parsed(where.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(f"{where}: cannot be read ({error}); export the run again") from None
     if not isinstance(index, dict) or index.get("format") != FORMAT or not isinstance(index.get("files"), dict):
@@ -208,20 +193,3 @@ def _checked_index(folder: Path) -> dict[str, str]:
 def _hash(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """A folder that appears as ``target`` when all of it is written, and else leaves nothing."""
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target}: exists already; give a new or empty folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    made = target.parent / f".{target.name}.{os.getpid()}.tmp"
-    made.mkdir()
-    try:
-        yield made
-        if target.exists():
-            target.rmdir()
-        made.rename(target)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -39,9 +38,6 @@ class Item:
     def rationale(self) -> str:
         """The worked answer: the cue, the steps, and the answer after a fixed phrase. Empty without steps."""
         return f"{STEP_BY_STEP} {self.steps} So the answer is {self.answer}." if self.steps else ""
-
-
-Skill = Callable[[random.Random], Item]
 
 
 def held_out(key: str, one_in: int = 5) -> bool:

@@ -255,7 +255,7 @@ def _save(
 
 def write_family(out: Path) -> None:
     """The family files of the trained rungs (``ladder.toml``) and of the checkpoints of one rung."""
-    cards = [json.loads(path.read_text()) for path in sorted(out.glob("*/card.json"))]
+    cards = [json.loads(path.read_bytes()) for path in sorted(out.glob("*/card.json"))]
     order = [rung.name for rung in recipe.RUNGS]
     finals = sorted((c for c in cards if c["name"] in order), key=lambda c: order.index(c["name"]))
     (out / "ladder.toml").write_text(_family("lab", ["params_non_embedding", "params_total", "training_flops"], finals))

@@ -166,13 +166,17 @@ def aggregate(
 
 def summary(metric: str, scores: Sequence[float | None]) -> tuple[float | None, float | None, int]:
     """``aggregate`` of a metric of single examples from their scores, None left out."""
-    values = [value for value in scores if value is not None]
+    return mean_and_error([value for value in scores if value is not None], binary=get_metric(metric).binary)
+
+
+def mean_and_error(values: Sequence[float], *, binary: bool) -> tuple[float | None, float | None, int]:
+    """(mean, its sample standard error, number); of ``binary`` values the error has the floor of ``aggregate``."""
     n = len(values)
     if not n:
         return None, None, 0
     y = math.fsum(values) / n
     se = math.sqrt(math.fsum((value - y) ** 2 for value in values) / (n - 1) / n) if n > 1 else None
-    if get_metric(metric).binary:
+    if binary:
         se = max(se or 0.0, math.sqrt(max(y * (1 - y), 1 / n) / n))
     return y, se, n
 

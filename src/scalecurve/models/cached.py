@@ -147,6 +147,10 @@ class CachedModel:
             if fresh:
                 self._store.put(fresh)
 
+    def close_store(self) -> None:
+        """Close the file of answers only; the model is someone else's."""
+        self._store.close()
+
     def close(self) -> None:
         self._store.close()
         self._model.close()

@@ -73,7 +73,7 @@ def _step(path: Path) -> int | None:
     number = _NUMBER.search(path.name)
     try:
         stated = json.loads((path / "trainer_state.json").read_bytes()).get("global_step")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         stated = None
     return stated if isinstance(stated, int) else int(number[1]) if number else None
 
@@ -110,13 +110,19 @@ def _missing(path: Path, files: set[str]) -> str:
         index = _json(path / _INDEX)
         if index is None:
             return f"{_INDEX} is not complete"
-        wanted = sorted(set(index.get("weight_map", {}).values()))
+        placed = index.get("weight_map")
+        if not isinstance(placed, dict):
+            raise _Broken(f"{_INDEX} has no weight_map")
+        wanted = sorted(set(map(str, placed.values())))
     if not wanted:
         return "its weights (.safetensors) are missing"
     for name in wanted:
         if name not in files:
             return f"{name} is missing"
-        lacks = _unfinished(path / name)
+        try:
+            lacks = _unfinished(path / name)
+        except FileNotFoundError:  # training deletes old checkpoints while we look
+            return f"{name} is missing"
         if lacks:
             return lacks
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
@@ -128,7 +134,7 @@ def _missing(path: Path, files: set[str]) -> str:
 def _json(path: Path) -> dict[str, Any] | None:
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -145,7 +151,7 @@ def _unfinished(path: Path) -> str:
         try:
             header = json.loads(file.read(length))
             end = max((one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"), default=0)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             raise _Broken(f"{path.name} has a damaged header") from None
     if size > 8 + length + end:
         raise _Broken(f"{path.name} is longer than its header says")

@@ -18,7 +18,9 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+from scalecurve.models.backend import backend
 from scalecurve.nouns import Output, Request, Rung, UserError
 
 DEFAULTS: dict[str, Any] = {
@@ -49,9 +51,9 @@ class EndpointModel:
         self._openai = openai
         self._rung = rung
         self.name = rung.name
-        self.options = _options(rung)
+        self.options = options_of(rung)
         self.scores = not self.options["chat"]
-        self._key = os.environ.get(self.options["api_key_env"], "")
+        self._key = os.environ.get(self.options["api_key_env"], "").strip()
         identity = [rung.location, self.options["model"], self.options["chat"], rung.revision]
         identity += [self.options["system"]] if self.options["system"] else []
         self.fingerprint = hashlib.sha256(json.dumps(["endpoint", *identity]).encode()).hexdigest()
@@ -96,10 +98,14 @@ class EndpointModel:
             return Output(error=str(error))
         except self._openai.OpenAIError as error:
             return Output(error=self._clean(f"{type(error).__name__}: {error}"))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # a proxy's page, choices that are null
+            why = self._clean(f"{type(error).__name__}: {error}")
+            return Output(error=f"{self.name}: the server's reply is not what OpenAI's would be ({why})")
 
     def _clean(self, text: str) -> str:
-        text = " ".join(text.split())[:300]
-        return text.replace(self._key, "…") if self._key else text
+        """One line without the key, as far as a server repeats it."""
+        text = " ".join(text.split())
+        return (text.replace(self._key, "…") if self._key else text)[:300]
 
     # ── Scoring ─────────────────────────────────────────────────────────────────────────────────────────────
     async def _score(self, client: Any, request: Request) -> Output:
@@ -163,6 +169,8 @@ class EndpointModel:
             model=self.options["model"], prompt=request.prompt.rstrip(" "), logprobs=1, **self._how(request)
         )
         self._count(reply)
+        if not all(isinstance(choice.text, str) for choice in _some(reply.choices)):
+            raise TypeError("a choice has no text")
         return Output(
             texts=tuple(finish(choice.text, request)[0] for choice in reply.choices),
             text_logprobs=tuple(_token_logprobs(choice.logprobs) for choice in reply.choices),
@@ -181,7 +189,7 @@ class EndpointModel:
         )
         self._count(reply)
         return Output(
-            texts=tuple(finish(choice.message.content or "", request)[0] for choice in reply.choices),
+            texts=tuple(finish(choice.message.content or "", request)[0] for choice in _some(reply.choices)),
             text_logprobs=((),) * len(reply.choices),
             prompt_tokens=reply.usage.prompt_tokens if reply.usage else 0,
             generated_tokens=(reply.usage.completion_tokens or 0) if reply.usage else 0,
@@ -204,10 +212,17 @@ class EndpointModel:
         """Nothing is held between runs."""
 
 
-def _options(rung: Rung) -> dict[str, Any]:
+def options_of(rung: Rung) -> dict[str, Any]:
+    """All options with their defaults. ``UserError`` for a wrong one, or an address that runs must not keep."""
     if not rung.location.startswith(("http://", "https://")):
         raise UserError(
             f"{rung.name}: location: {rung.location} is not a URL; give the server's, as http://host:8000/v1"
+        )
+    address = urlsplit(rung.location)
+    if address.username is not None or address.password is not None or address.query:
+        raise UserError(
+            f"{rung.name}: location: holds a password or a query, which runs would keep; leave it out and put the key "
+            "into the environment variable that options name as api_key_env"
         )
     for key, value in rung.options.items():
         if key not in DEFAULTS:
@@ -219,9 +234,17 @@ def _options(rung: Rung) -> dict[str, Any]:
     options["model"] = options["model"] or rung.name
     if options["system"] and not options["chat"]:
         raise UserError(f"{rung.name}: options: system needs chat = true")
+    if "API_KEY" not in options["api_key_env"]:  # a study of somebody else's must not send off any other secret
+        raise UserError(f"{rung.name}: options: api_key_env must name a variable with API_KEY in its name")
     if options["concurrency"] < 1:
         raise UserError(f"{rung.name}: options: concurrency must be 1 or more")
     return options
+
+
+def _some(choices: Sequence[Any]) -> Sequence[Any]:
+    if not choices:
+        raise ValueError("it holds no choice")
+    return choices
 
 
 def _token_logprobs(told: Any) -> tuple[float, ...]:
@@ -237,3 +260,8 @@ def _offsets(tokens: Sequence[str]) -> list[int]:
     for token in tokens[:-1]:
         starts.append(starts[-1] + len(token))
     return starts
+
+
+@backend("endpoint")
+def open_endpoint(rung: Rung, **_: Any) -> EndpointModel:
+    return EndpointModel(rung)

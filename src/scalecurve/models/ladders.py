@@ -24,6 +24,7 @@ and the rung's notes say so.
 from __future__ import annotations
 
 import difflib
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -79,17 +80,18 @@ def _checkpoints(name: str) -> Ladder:
     for known in list_ladders():
         path = _file_of(known)
         table = _table(path).get("checkpoints")
-        if table:
+        if isinstance(table, dict) and table:
             rungs |= {rung.name: (rung, table, path) for rung in read_family(path, known).rungs}
     if name not in rungs:
         raise UserError(f"checkpoints:{name}: no checkpoints are known; {_close(name, tuple(rungs))}")
     rung, table, path = rungs[name]
     steps, each, form = table.get("steps"), table.get("tokens_per_step"), table.get("revision")
-    if not (isinstance(steps, list) and isinstance(each, int) and isinstance(form, str) and "{step}" in form):
+    whole = isinstance(each, int) and isinstance(steps, list) and all(isinstance(step, int) for step in steps)
+    if not isinstance(steps, list) or not whole or not isinstance(form, str) or "{step}" not in form:
         raise UserError(f'{path}: checkpoints: give steps, tokens_per_step and revision = "step{{step}}"')
     states = [
         with_flops(
-            replace(rung, name=f"{name}-step{step}", revision=form.format(step=step), step=step,
+            replace(rung, name=f"{name}-step{step}", revision=form.replace("{step}", str(step)), step=step,
                     training_tokens=step * each, training_flops=None, notes=())
         )
         for step in sorted(steps)
@@ -176,9 +178,15 @@ def _rung(row: Any, folder: Path, where: str) -> Rung:
     for key in (*_INTEGERS, *_NUMBERS):
         value = row.get(key)
         kind = int if key in _INTEGERS else (int, float)
-        if value is not None and (not isinstance(value, kind) or isinstance(value, bool) or value < 0):
+        usable = isinstance(value, kind) and not isinstance(value, bool) and 0 <= value <= sys.float_info.max
+        if value is not None and not usable:
             raise UserError(f"{where}: {key}: must be a number of 0 or more, not {value!r}")
-    values = dict(row) | {"location": _location(row, folder), "notes": tuple(row.get("notes", ()))}
+    if not isinstance(row.get("revision", ""), str) or not isinstance(row.get("options", {}), dict):
+        raise UserError(f"{where}: revision must be text, options a table")
+    notes = row.get("notes", [])
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise UserError(f"{where}: notes: must be a list of texts")
+    values = dict(row) | {"location": _location(row, folder), "notes": tuple(notes)}
     return with_flops(Rung(**values))
 
 
@@ -196,6 +204,17 @@ def with_flops(rung: Rung) -> Rung:
         return rung
     flops = 6.0 * rung.params_non_embedding * rung.training_tokens
     return replace(rung, training_flops=flops, notes=(*rung.notes, "training FLOPs are 6 x parameters x tokens"))
+
+
+def sized(rung: Rung, non_embedding: int | None, total: int | None) -> Rung:
+    """The rung with these counts of parameters where it states none, and the training FLOPs that follow from them."""
+    return with_flops(
+        replace(
+            rung,
+            params_non_embedding=rung.params_non_embedding or non_embedding or None,
+            params_total=rung.params_total or total or None,
+        )
+    )
 
 
 def resolve_rung(ref: str) -> Rung:

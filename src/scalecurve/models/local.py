@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.models import SMALL
+from scalecurve.models.backend import backend
 from scalecurve.models.fingerprint import fingerprint, model_files
 from scalecurve.nouns import Output, Request, Rung, UserError
 
@@ -84,6 +85,7 @@ class LocalModel:
         self._model = None
 
 
+@backend("transformers", "gguf")
 def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None) -> LocalModel:
     """Load the weights and tokenizer of ``rung``. Raises ``UserError`` naming the rung, the field and the fix."""
     _check(rung, dtype)
@@ -102,7 +104,7 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     with _quiet(transformers):
         try:
             tokenizer, model = _load(transformers, source, getattr(torch, dtype))
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        except Exception as error:  # loaders fail in ways of their own; damaged safetensors, odd configurations
             raise UserError(f"{rung.name}: location: {rung.location} cannot be loaded: {_line(error)}") from None
     model.eval().requires_grad_(False)
     model.to(where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from scalecurve.models import Model, constrains, load_ladder, open_model, resolv
 from scalecurve.models.cached import CachedModel
 from scalecurve.models.ladders import is_ladder
 from scalecurve.nouns import Ladder, Output, Request, Rung, UserError
+
+Key = tuple[str, str, str, str, str]
+"""Backend, name, location, revision and options of a rung: all that tells models apart."""
 
 
 @dataclass(slots=True)
@@ -90,7 +94,7 @@ class Models:
         self._given = dict(given or {})
         self._cache = cache or Path(":memory:")
         self._device, self._dtype = device, dtype
-        self._open: dict[str, CachedModel] = {}
+        self._open: dict[Key, CachedModel] = {}
 
     def ladder(self, name: str = "") -> Ladder:
         """The rungs that ``name`` stands for, smallest first: a ladder's, or the one model's. "" is the default.
@@ -114,7 +118,8 @@ class Models:
 
     def open(self, rung: Rung) -> CachedModel:
         """The model of ``rung``; what it said once it is not asked again."""
-        key = f"{rung.backend}:{rung.location}:{rung.revision}"
+        said = json.dumps(dict(rung.options), sort_keys=True, default=str)
+        key = (rung.backend, rung.name, rung.location, rung.revision, said)
         if key not in self._open:
             given = rung.backend == "given"
             model = self._given[rung.name] if given else open_model(rung, device=self._device, dtype=self._dtype)
@@ -132,7 +137,9 @@ class Models:
 
     def close(self) -> None:
         """Close what was opened here."""
-        for key, model in self._open.items():
-            if not key.startswith("given:"):
+        for (backend, *_), model in self._open.items():
+            if backend == "given":
+                model.close_store()
+            else:
                 model.close()
         self._open.clear()

@@ -212,6 +212,6 @@ def _appears(points: Sequence[Mapping[str, Any]]) -> int | None:
 def study_of(source: Source) -> dict[str, Any]:
     """study.toml as a dictionary; empty when absent or unreadable."""
     try:
-        return tomllib.loads(source.run.study.read_text())
+        return tomllib.loads(source.run.study.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}

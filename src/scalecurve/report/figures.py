@@ -142,7 +142,7 @@ def save(chart: Any, path: Path) -> Path:
         raise UserError(f"{path}: cannot be written as {kind or 'a file without ending'}; use {', '.join(FORMATS)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     if kind == "svg":
-        path.write_text(vl_convert.vegalite_to_svg(spec))
+        path.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
     elif kind == "pdf":
         path.write_bytes(vl_convert.vegalite_to_pdf(spec))
     else:

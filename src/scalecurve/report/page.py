@@ -133,7 +133,7 @@ def _methods(source: Source, said: Mapping[str, str]) -> dict[str, Any]:
     environment: Mapping[str, Any] = manifest.get("environment", {})
     libraries: Mapping[str, Any] = environment.get("libraries", {})
     versions = {"scalecurve": manifest.get("scalecurve", ""), "python": environment.get("python", "")} | dict(libraries)
-    study = source.run.study.read_text(errors="replace") if source.run.study.exists() else ""
+    study = source.run.study.read_text("utf-8", errors="replace") if source.run.study.exists() else ""
     seeds = sorted({cell["seed"] for cell in manifest.get("cells", [])})
     facts = [
         (said["started"], manifest.get("created") or "–"),

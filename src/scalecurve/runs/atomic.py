@@ -48,7 +48,7 @@ def whole_directory(path: Path) -> Iterator[Path]:
     What a killed process left of such a directory goes away too. ``UserError`` when ``path`` is there and not empty.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UserError(f"{path}: is there already; give another directory")
+        raise UserError(f"{path}: exists already; give a new or empty directory")
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in path.parent.glob(f".{path.name}.*.making"):
         if not _alive(leftover.name.split(".")[-2]):

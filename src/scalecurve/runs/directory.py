@@ -70,8 +70,10 @@ class RunDirectory:
             manifest: dict[str, Any] = json.loads(self.manifest.read_bytes())
         except FileNotFoundError:
             return {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{self.manifest}: not valid JSON ({error}); run the study again to rebuild it") from None
+        if not isinstance(manifest, dict):
+            raise UserError(f"{self.manifest}: is no JSON object; run the study again to rebuild it")
         return manifest
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:

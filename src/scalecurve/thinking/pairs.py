@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 KEY = ("family", "task", "shots", "seed", "example_id")
+QUESTION = ("family", "task", "shots", "example_id")
 _SUFFIX = "_few_shot_template_0-255000.json"
 
 
@@ -140,7 +141,7 @@ def _records(file: Path) -> list[dict[str, str]]:
         for one in found:
             if not all(isinstance(one[name], str) for name in ("input", "target", "prediction")):
                 raise TypeError
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{file}: is no file of outputs ({type(error).__name__}); restore it") from None
     return found
 
@@ -162,12 +163,14 @@ def read_run_pairs(
 
     With ``slow_rung`` the second answer is that rung's, and its cost is its tokens times the ratio of the non-embedding
     parameters. Items are paired within (family, task, shots, seed); where shots differ between the arms there is no
-    pair. ``frame`` is ``run_frame(run, metric)`` where it was read already. ``UserError`` where nothing can be paired,
+    pair. Of several seeds a question has one pair, the first: the others would be the same item in both halves.
+    ``frame`` is ``run_frame(run, metric)`` where it was read already. ``UserError`` where nothing can be paired,
     or the metric is not 0 or 1.
     """
     frame = run_frame(run, metric) if frame is None else frame
     first, second = (rung, fast), (slow_rung or rung, slow)
     both = arm(frame, *first).join(arm(frame, *second), on=KEY, suffix="_slow").sort(KEY)
+    both = both.unique(QUESTION, keep="first", maintain_order=True)
     if both.is_empty():
         apart = "" if slow_rung in (None, rung) else f" and {slow_rung} under {slow}"
         said = f"under {fast}{apart}" if apart else f"under both {fast} and {slow}"

@@ -13,7 +13,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from scalecurve.exchange.readers.lm_eval_samples import old_samples, samples
-from scalecurve.exchange.shape import Asked, Found, Model, Point, Role, Samples, finite, higher_is_better, reader
+from scalecurve.exchange.shape import (
+    Asked,
+    Found,
+    Model,
+    Point,
+    Role,
+    Samples,
+    finite,
+    higher_is_better,
+    reader,
+    safe_name,
+)
 from scalecurve.exchange.sources import Source
 
 _NO_METRIC = ("alias", "name", "sample_len", "sample_count", "samples")
@@ -103,7 +114,7 @@ def _points(
 
 def _samples(source: Source, asked: Asked, task: str, better: Mapping[str, Any], rolling: bool) -> Iterator[Samples]:
     time = source.path.stem.removeprefix("results")
-    new = source.beside(f"samples_{task}{time}.jsonl")
+    new = source.beside(f"samples_{task}{time}.jsonl") or source.beside(f"samples_{safe_name(task)}{time}.jsonl")
     if new is not None:
         yield Samples(asked, new, samples(new, named, rolling), {name: bool(up) for name, up in better.items()})
         return

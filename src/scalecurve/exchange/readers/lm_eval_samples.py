@@ -48,9 +48,12 @@ def _metrics_of(line: Mapping[str, Any]) -> list[str]:
 
 def _answered(line: Mapping[str, Any], where: str, rolling: bool) -> tuple[Example, Answer]:
     name, asked, said = str(line["doc_id"]), _arguments(line.get("arguments")), line["resps"]
+    prompt = asked[0][0] if asked else ""
+    if said == [] and line.get("error"):  # our own export of an answer that failed
+        example = Example(name, question_of(line.get("doc"), prompt), targets=_targets(line["target"]))
+        return example, Answer(name, prompt, error=str(line["error"]))
     if not isinstance(said, list) or not said:
         raise UserError(f"{where}: resps: must be a list of responses")
-    prompt = asked[0][0] if asked else ""
     if rolling:
         example = Example(name, question_of(line.get("doc"), prompt), targets=(prompt,))
         return example, Answer(name, "", target_logprobs=(log_probability(_only(said)),))
