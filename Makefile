@@ -1,10 +1,7 @@
 # make study   from a fresh clone to an ability report: installs into .venv, runs the embedded study, prints the path
 # make test    everything that must hold: lint, format, types, tests
-<<<<<<< HEAD
-# make coverage   the branches that the tests take, which must be 95 % in each of four rooms (see docs/testing.md)
-=======
 # make docs    the site, in site/
->>>>>>> main
+# make coverage   the branches the tests take, which must be 95 % in each of four rooms (docs/testing.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,11 +12,7 @@ INSTALL := $(PIP) $(TORCH)
 # Tests and studies start many processes: what one has compiled, the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-<<<<<<< HEAD
-.PHONY: study test coverage clean
-=======
-.PHONY: study test docs clean
->>>>>>> main
+.PHONY: study test docs coverage clean
 
 study: .venv/installed-models
 	$(BIN)/scalecurve study
@@ -30,7 +23,6 @@ test: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-<<<<<<< HEAD
 COVERED := curves metrics engine query
 COVERING := $(COVERED:%=tests/%) tests/models tests/runs/test_score_files.py tests/cli/test_query.py
 
@@ -39,10 +31,9 @@ coverage: .venv/installed-dev
 	$(BIN)/python -m coverage run --data-file=build/coverage -m pytest $(COVERING)
 	$(BIN)/python -m coverage json --data-file=build/coverage -q -o build/coverage.json
 	$(BIN)/python benchmarks/branches.py build/coverage.json $(COVERED) --least 95
-=======
+
 docs: .venv/installed-docs
 	$(BIN)/zensical build --clean --strict
->>>>>>> main
 
 # What is installed is renewed only when what it depends on has changed.
 .venv/installed-models: pyproject.toml constraints.txt | .venv/bin/python
