@@ -183,12 +183,11 @@ def _averaged(known: Known, basis: Floats, ahead: Floats) -> tuple[float, float]
     total = w2.sum()
     centre = (basis @ w2) / total
     g = basis - centre[:, None]
-    y = known.y - (known.y @ w2) / total
+    middle = (known.y @ w2) / total
     gg = (g**2) @ w2 + 1 / scale**2
-    beta = (g @ (w2 * y)) / gg
-    fit = ((y**2) @ w2) - beta**2 * gg
-    evidence = -0.5 * (fit - fit.min()) - 0.5 * np.log(gg)
-    level = (known.y @ w2) / total + beta * (ahead - centre)
+    beta = (g @ (w2 * (known.y - middle))) / gg
+    evidence = 0.5 * beta**2 * gg - 0.5 * np.log(gg)  # but for what all fits share
+    level = middle + beta * (ahead - centre)
     allowed = (level <= known.high + 0.05) & (level >= known.low - 0.05)
     evidence = np.where(allowed, evidence, -np.inf) if allowed.any() else evidence
     share = np.exp(evidence - evidence.max())
@@ -201,7 +200,8 @@ def _averaged(known: Known, basis: Floats, ahead: Floats) -> tuple[float, float]
 def _line(x: Floats, y: Floats, at: float) -> float:
     if len(x) < 2 or np.ptp(x) == 0:
         return float(y[-1])
-    slope = float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
+    apart = x - x.mean()
+    slope = float((apart @ y) / (apart @ apart))
     return float(y.mean()) + slope * (at - float(x.mean()))
 
 

@@ -169,7 +169,7 @@ def _jumps(y: Floats, setting: Setting) -> Bools:
     """E3: one interval holds at least 40% of the range, or a hinge beats a line."""
     if not len(y):
         return np.zeros(0, bool)
-    jump: Bools = np.diff(y, axis=1).max(axis=1) >= SHARE * np.ptp(y, axis=1) - SLACK
+    jump: Bools = np.diff(y).max(axis=1) >= SHARE * np.ptp(y, axis=1) - SLACK
     rest = np.flatnonzero(~jump)
     if len(rest):
         jump[rest] = bends(y[rest], setting)
