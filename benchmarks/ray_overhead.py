@@ -4,8 +4,7 @@
 
 Starts one Ray node with as many processors as there are models at a time here, then runs the same study both ways in
 turns, every run from nothing, and compares wall time of the whole command, and of the answering alone; and, as root on
-Linux, processor time of all processes of a side (Ray's own among them), which other work on the machine hardly disturbs.
-Both ways must end with the same bytes.
+Linux, processor time of all processes of a side (Ray's own among them), which other work hardly disturbs. Both ways must end with the same bytes.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ TASKS = ("lab:addition", "lab:chains", "lab:facts", "lab:facts_choice", "lab:reb
 
 
 class Account:
-    """A control group: the processor seconds of all processes begun in it, and theirs. NaN where there is none to be had."""
+    """A control group: processor seconds of the processes begun in it, and of theirs. NaN where there can be none."""
 
     def __init__(self, name: str) -> None:
         self.folder: Path | None = None
