@@ -4,7 +4,8 @@
 
 Starts one Ray node with as many processors as there are models at a time here, then runs the same study both ways in
 turns, every run from nothing, and compares wall time of the whole command, and of the answering alone; and, as root on
-Linux, processor time of all processes of a side (Ray's own among them), which other work hardly disturbs. Both ways must end with the same bytes.
+Linux, processor time of all processes of a side (Ray's own among them), which other work hardly disturbs. Both ways
+must end with the same bytes.
 """
 
 from __future__ import annotations
