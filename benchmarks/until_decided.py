@@ -170,9 +170,9 @@ def main() -> None:
         by_shape[a][b] += 1
     for shape, ends in sorted(by_shape.items()):
         print(f"  {shape}: {dict(ends.most_common())}")
-    errors = np.array([error for one in every for error in one.errors])
-    se = errors.std() / np.sqrt(len(errors))
-    print(f"means at the stop: bias {errors.mean():+.5f} (s.e. {se:.5f}), rms {errors.std():.4f}")
+    errors = np.array([one.errors for one in every])  # of one seed they go together: the curves share their order
+    bias, se = errors.mean(), errors.mean(axis=1).std(ddof=1) / np.sqrt(len(errors))
+    print(f"means at the stop: bias {bias:+.4f} (s.e. over seeds {se:.4f}), rms {np.sqrt((errors**2).mean()):.4f}")
     shares = np.mean([one.asked for one in every], axis=0)
     print("share asked, smallest rung first: " + " ".join(f"{share:.2f}" for share in shares))
 
