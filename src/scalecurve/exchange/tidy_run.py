@@ -162,7 +162,7 @@ def _split(path: Path, run: RunDirectory) -> None:
     lengths = lengths.with_columns(together=pl.col("start") // READ_ROWS)
     for _, own in lengths.group_by("together", maintain_order=True):
         first = own["start"][0]
-        frame = table.slice(first, own["len"].sum()).drop("part", "part_key").collect()
+        frame = table.slice(first, int(own["len"].sum())).drop("part", "part_key").collect()
         for row in own.iter_rows(named=True):
             _put(run, row, frame.slice(row["start"] - first, row["len"]).rechunk())
 
