@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from command_line import Call, Said, call_main
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,3 +15,9 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the reference data folder ../shared is not beside this checkout")
     return folder
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """``scalecurve`` with the arguments given: its exit code and what it printed."""
+    return lambda *arguments: Said(call_main(*arguments), *capsys.readouterr())

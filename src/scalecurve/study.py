@@ -35,6 +35,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length
 Text = Annotated[str, Field(min_length=1)]
 Shots = Annotated[int, Field(ge=0, le=1000)]
 Count = Annotated[int, Field(ge=1)]
+ShotPolicy = Literal["bigbench", "fixed", "balanced"]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 100)]  # NumPy's RandomState takes 32 bits, and 42 is added
 
 
@@ -53,20 +54,20 @@ class ModelEntry(_Table):
     ``options`` go to the backend, by ``ref`` to that of every rung.
     """
 
-    ref: str = ""
-    rungs: tuple[str, ...] = ()
-    family: str = ""
-    name: str = ""
-    backend: str = ""
-    location: str = ""
-    revision: str = ""
-    params_non_embedding: int | None = Field(None, ge=1)
-    params_total: int | None = Field(None, ge=1)
-    training_flops: float | None = Field(None, gt=0)
-    training_tokens: int | None = Field(None, ge=1)
-    step: int | None = Field(None, ge=0)
-    loss: float | None = None
-    options: dict[str, Any] = {}
+    ref: str = Field("", description="A ladder or model: a name, a family file, a directory, a GGUF file, a Hub id.")
+    rungs: tuple[str, ...] = Field((), description="With ref: only these models of the ladder.")
+    family: str = Field("", description="The ladder that a single model belongs to; the study's name when absent.")
+    name: str = Field("", description="Of a model written out.")
+    backend: str = Field("", description="How a model written out is run: transformers, gguf, endpoint, vllm or mock.")
+    location: str = Field("", description="Where it is: a directory, a file, a Hub id or an address.")
+    revision: str = Field("", description="Branch, tag or commit at the Hub.")
+    params_non_embedding: int | None = Field(None, ge=1, description="Parameters without embeddings.")
+    params_total: int | None = Field(None, ge=1, description="All parameters.")
+    training_flops: float | None = Field(None, gt=0, description="Floating-point operations of its training.")
+    training_tokens: int | None = Field(None, ge=1, description="Tokens it was trained on.")
+    step: int | None = Field(None, ge=0, description="Training step, of a checkpoint.")
+    loss: float | None = Field(None, description="Loss on held-out text.")
+    options: dict[str, Any] = Field({}, description="For the backend, such as { chat = true }.")
 
     @property
     def mark(self) -> str:
@@ -88,50 +89,55 @@ class ModelEntry(_Table):
 class TaskEntry(_Table):
     """A task by ``ref``; every other field replaces the study's value for this task only."""
 
-    ref: Text
-    strategies: tuple[Text, ...] | None = Field(None, min_length=1)
-    shots: tuple[Shots, ...] | None = Field(None, min_length=1)
-    metrics: tuple[Text, ...] | None = Field(None, min_length=1)
-    limit: Count | None = None
-    max_tokens: Count | None = None
-    shot_policy: Literal["bigbench", "fixed", "balanced"] | None = None
-    cot_prompts: Text | None = None
+    ref: Text = Field(description="lab:NAME, bigbench:NAME, … or the path of a task.json.")
+    strategies: tuple[Text, ...] | None = Field(None, min_length=1, description="In place of the study's.")
+    shots: tuple[Shots, ...] | None = Field(None, min_length=1, description="In place of the study's.")
+    metrics: tuple[Text, ...] | None = Field(None, min_length=1, description="In place of the study's.")
+    limit: Count | None = Field(None, description="In place of the study's.")
+    max_tokens: Count | None = Field(None, description="In place of the study's.")
+    shot_policy: ShotPolicy | None = Field(None, description="In place of the study's.")
+    cot_prompts: Text | None = Field(None, description="In place of the study's.")
 
     _before = model_validator(mode="before")(_fixed_with_prompts)
 
 
 class Study(_Table):
-    """What is asked (tasks × strategies × shots × seeds) of whom (models).
+    """What is asked (tasks × strategies × shots × seeds) of whom (models). What a field means, it says itself."""
 
-    ``metrics``: empty means each task's own and their companions. ``limit``: examples a task, all when absent.
-    ``strategies``: names, prompt files, or functions of Python files (``my.py:FUNCTION``). ``cot_prompts``: a file of
-    worked examples shown as shots, or a directory with one a task. ``seed``/``seeds``: of the draw of shots and of
-    sampling; one cell for each of ``seeds``. ``settings`` goes to the strategies. ``part_size``: examples computed and
-    written as a whole (absent: chosen from the model's size). ``cache``: a file of answers that runs share.
-    ``max_tokens_total``: most tokens each served model may spend.
-    """
-
-    name: Name
-    description: str = ""
-    models: tuple[Annotated[ModelEntry, BeforeValidator(_ref_table)], ...] = Field(min_length=1)
-    tasks: tuple[Annotated[TaskEntry, BeforeValidator(_ref_table)], ...] = Field(min_length=1)
-    strategies: tuple[Text, ...] = Field(("direct",), min_length=1)
-    shots: tuple[Shots, ...] = Field((0,), min_length=1)
-    metrics: tuple[Text, ...] = ()
-    limit: Count | None = None
-    seed: Seed = 0
-    seeds: tuple[Seed, ...] = ()
-    shot_policy: Literal["bigbench", "fixed", "balanced"] = "bigbench"
-    cot_prompts: Text | None = None
-    mode: Text = "faithful"
-    max_tokens: Count | None = None
-    settings: dict[str, Any] = {}
-    device: Text = "auto"
-    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
-    batch_tokens: Count | None = None
-    part_size: Count | None = None
-    cache: Text | None = None
-    max_tokens_total: Count | None = None
+    name: Name = Field(description="The file's name when absent.")
+    description: str = Field("", description="For readers.")
+    models: tuple[Annotated[ModelEntry, BeforeValidator(_ref_table, str | ModelEntry)], ...] = Field(
+        min_length=1, description="Who is asked: ladders or models."
+    )
+    tasks: tuple[Annotated[TaskEntry, BeforeValidator(_ref_table, str | TaskEntry)], ...] = Field(
+        min_length=1, description="What is asked; a container stands for all its subtasks."
+    )
+    strategies: tuple[Text, ...] = Field(
+        ("direct",), min_length=1, description="How it is asked: a name, a prompt file, my.py:FUNCTION."
+    )
+    shots: tuple[Shots, ...] = Field((0,), min_length=1, description="Worked examples before the question.")
+    metrics: tuple[Text, ...] = Field((), description="Each task's own and their companions when absent.")
+    limit: Count | None = Field(None, description="Examples of each task; all when absent.")
+    seed: Seed = Field(0, description="Of the draw of shots and of sampling.")
+    seeds: tuple[Seed, ...] = Field((), description="In place of seed: a cell for each.")
+    shot_policy: ShotPolicy = Field(
+        "bigbench", description="bigbench: new shots for every question; fixed; balanced over the answers."
+    )
+    cot_prompts: Text | None = Field(None, description="A file of worked examples, or a directory with one a task.")
+    mode: Text = Field("faithful", description="How defects of BIG-bench tasks are treated: faithful or corrected.")
+    max_tokens: Count | None = Field(None, description="Longest generation; the task's when absent.")
+    settings: dict[str, Any] = Field({}, description="For the strategies.")
+    device: Text = Field("auto", description="cpu, cuda, cuda:1, mps or auto.")
+    dtype: Literal["float32", "float16", "bfloat16"] = Field("float32", description="Precision of local models.")
+    batch_tokens: Count | None = Field(None, description="Most tokens computed at once.")
+    part_size: Count | None = Field(
+        None, description="Examples computed and written as a whole; by the model's size when absent."
+    )
+    order: Literal["file", "random"] = Field(
+        "file", description="Of the examples: the file's, or one random order for all models (--until needs it)."
+    )
+    cache: Text | None = Field(None, description="File of answers shared between runs; made where absent.")
+    max_tokens_total: Count | None = Field(None, description="Most tokens each served model may spend.")
     _source: str = PrivateAttr("study")
 
     _before = model_validator(mode="before")(_fixed_with_prompts)
@@ -210,6 +216,46 @@ def parse_study(data: Mapping[str, Any], *, source: str = "study", text: str = "
     study = study if base is None else _resolve_paths(study, base)
     study._source = source
     return study
+
+
+def study_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a study file, made of ``Study`` itself, for editors to check and complete by.
+
+    It cannot tell whether tasks, models and metrics exist; and what the reader lets pass, such as a number written as
+    text, it marks.
+    """
+    schema: dict[str, Any] = _without_null(Study.model_json_schema())
+    schema["required"] = [field for field in schema["required"] if field != "name"]  # the file's name stands in
+    schema["not"] = {"required": ["seed", "seeds"]}
+    for field in ("models", "tasks", "strategies", "shots", "metrics", "seeds"):
+        schema["properties"][field]["uniqueItems"] = True
+    written_out = [field for field in ModelEntry.model_fields if field not in ("ref", "rungs", "family", "options")]
+    schema["$defs"]["ModelEntry"]["oneOf"] = [
+        {"required": ["ref"], "not": {"anyOf": [{"required": [field]} for field in written_out]}},
+        {
+            "required": ["name", "backend", "location"],
+            "not": {"anyOf": [{"required": ["ref"]}, {"required": ["rungs"]}]},
+        },
+    ]
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "scalecurve study"}
+    return head | {key: value for key, value in schema.items() if key != "title"}
+
+
+def _without_null(schema: Any) -> Any:
+    """A schema without null, which TOML has not, and without the titles that only repeat names."""
+    if isinstance(schema, list):
+        return [_without_null(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {
+        key: _without_null(value)
+        for key, value in schema.items()
+        if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
+    }
+    if {"type": "null"} in kept.get("anyOf", ()):
+        (only,) = (option for option in kept.pop("anyOf") if option != {"type": "null"})
+        return only | kept
+    return kept
 
 
 def _once(field: str, values: Sequence[Any], fix: str = "remove the repetition") -> None:

@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,19 +37,18 @@ tasks = [
 """
 MODEL = '{{ name = "mock-{0}", backend = "mock", location = "mock", params_non_embedding = {0} }},'
 
-OBJECT = {"run", "study", "elicit", "think ask", "tasks check"}
-"""Commands that do one thing and print one object; all others print an array of objects."""
-
 # ``study`` is missing: it runs the laboratory's models, and prints what ``run`` does by the same function.
 CALLS: dict[str, tuple[object, ...]] = {
     "backtest": ("run",),
     "belief": ("run",),
     "curves": ("run",),
+    "doctor": ("--no-speed",),
     "elicit": ("--model", "mock", "--task", "twins:24", "--tokens", 200_000, "--quiet"),
     "forecast": ("run", "--to", "1e9"),
     "gaps": ("run",),
     "gate": ("run", "--then", "direct"),
     "models list": (),
+    "plan": ("study.toml", "--pilot", 0, "--quiet"),
     "query": ("SELECT 1 AS a, 'nan'::DOUBLE AS b, 'inf'::DOUBLE AS c", "--quiet"),
     "run": ("study.toml", "--out", "run", "--quiet"),
     "scores benchmark": ("run",),
@@ -72,7 +72,7 @@ def commands() -> dict[str, Any]:
     def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         for name, sub in getattr(command, "commands", {}).items():
             yield from walk(sub, (*words, name))
-        if not getattr(command, "commands", {}):
+        if not getattr(command, "commands", {}) or (words and command.invoke_without_command):
             yield " ".join(words), command
 
     return dict(walk(typer.main.get_command(app), ()))
@@ -109,6 +109,13 @@ def strict(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
+def documented() -> dict[str, tuple[str, list[str]]]:
+    """What ``docs/cli.md`` says that a command prints: an array or an object, and its fields (none: those asked)."""
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    rows = re.findall(r"^\| `([a-z ]+)` \| (an array|an object) \| .* \| (.*) \|$", page, re.M)
+    return {command: (shape, re.findall(r"`(\w+)`", fields)) for command, shape, fields in rows}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the commands are called: a BIG-bench of few tasks, a study of five mock models, and its run."""
@@ -142,13 +149,16 @@ def test_json_is_whole_and_strict(words: str, folder: Path, call: Call) -> None:
     said = call(*words.split(), *CALLS[words], "--json")
     assert said.code == 0, said.err
     found = strict(said.out)
-    if words in OBJECT:
-        assert isinstance(found, dict)
-        assert found
-    else:
-        assert isinstance(found, list)
-        assert found
-        assert all(isinstance(row, dict) and list(row) == list(found[0]) for row in found), "rows have the same fields"
+    shape, fields = documented()[words]
+    assert isinstance(found, dict if shape == "an object" else list)
+    rows = [found] if isinstance(found, dict) else found
+    assert rows
+    assert all(list(row) == list(rows[0]) for row in rows), "rows have the same fields"
+    assert fields in ([], list(rows[0])), "docs/cli.md says which"
+
+
+def test_the_documentation_has_every_command_with_json() -> None:
+    assert set(documented()) == set(CALLS)
 
 
 def test_what_is_not_finite_is_null() -> None:

@@ -196,8 +196,8 @@ def test_an_imported_run_can_be_rescored_reported_and_viewed(name: str, tmp_path
         assert before[0]["task"][0] in cli.invoke(app, ["curves", str(run.path)]).output
     view = View([run.path])
     try:
-        assert "scalecurve import auto" in view.page()
-        examples = json.loads(view.examples(0) or "")
+        assert b"scalecurve import auto" in view.page()
+        examples = json.loads(view.examples(0) or b"")
     finally:
         view.close()
     assert examples["all"] in (8, 16)

@@ -98,6 +98,9 @@ def test_view_follows_a_run_that_goes_on(run: Path, tmp_path: Path) -> None:
         assert get(f"{address}/examples/99")[0] == 404
         assert get(f"{address}/../../etc/passwd")[0] == 404
         assert get(f"{address}/", Host="evil.example")[0] == 403
+        assert get(f"{address}/examples/0", Origin="https://evil.example")[0] == 403
+        assert get(f"{address}/examples/0", Origin=address)[0] == 200
+        assert server.server_address[0] == "127.0.0.1"
         (going / "manifest.json").write_text(json.dumps(whole | {"finished": None}))
         assert get(f"{address}/version")[1] != before
         assert get(f"{address}/examples/5")[0] == 200

@@ -267,11 +267,14 @@ def test_late_gets_504_whole_or_streamed(tmp_path: Path) -> None:
 
 
 def test_only_this_machine_without_a_key() -> None:
-    """Another site's name that points here is refused where no key is asked for."""
+    """Another site's name that points here, and another site's page, are refused where no key is asked for."""
     server = Served("--model", "mock", key="")
     try:
         assert raw(f"{server.url}/models")[0] == 200
+        assert raw(f"{server.url}/models", Origin="http://localhost:3000")[0] == 200
         assert raw(f"{server.url}/models", Host="evil.example")[0] == 403
+        for origin in ("https://evil.example", "http://127.0.0.1.evil.example", "null"):
+            assert raw(f"{server.url}/models", Origin=origin)[0] == 403
     finally:
         assert server.stop(signal.SIGINT) == 0
 

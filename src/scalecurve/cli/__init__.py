@@ -9,26 +9,60 @@ from __future__ import annotations
 import os
 import sys
 
+BUG = """\
+scalecurve: this is a fault of scalecurve, not of what you asked; please report it with the lines above and what
+`scalecurve doctor` says"""
+
 
 def main() -> None:
-    """Entry point of ``scalecurve``: 0 done, 1 done with something missing, 2 the user's error, 130 stopped."""
-    from scalecurve.cli._app import app, load_commands
+    """Entry point of ``scalecurve``.
 
-    load_commands()
+    Ends with 0: done; 1: done, but something is missing or a check failed; 2: the user's error; 3: a fault of
+    scalecurve; 130: stopped by Ctrl-C.
+    """
+    from scalecurve.cli._plain import PlainStream
+
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = PlainStream(sys.stdout), PlainStream(sys.stderr, returns=True)
     try:
-        app(prog_name="scalecurve")
+        code = _outcome()
+    finally:
+        sys.stdout, sys.stderr = before
+    try:
+        sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        code = code or 1
+    sys.exit(code)
+
+
+def _outcome() -> int:
+    """Run the command that the arguments name; its exit code."""
+    try:
+        from scalecurve.cli._app import app, load_commands
+
+        load_commands()
+        app(prog_name="scalecurve")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1 if end.code else 0
+    except BrokenPipeError:
+        return 1
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except Exception as error:
         from scalecurve.nouns import UserError
 
-        if not isinstance(error, UserError | OSError):
-            raise
-        print(f"scalecurve: {_in_words(error)}", file=sys.stderr)
-        sys.exit(2)
+        if isinstance(error, UserError | OSError):
+            from scalecurve.cli._plain import plain
+
+            print(f"scalecurve: {plain(_in_words(error))}", file=sys.stderr)
+            return 2
+        import traceback
+
+        traceback.print_exc()
+        print(BUG, file=sys.stderr)
+        return 3
+    return 0
 
 
 def _in_words(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, each said in one way."""
+"""Arguments and options that several commands have, each with what the shell completes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,29 @@ from typing import Annotated
 
 import typer
 
-AXIS = "params_non_embedding"
+from scalecurve.cli import _complete
 
-RunPath = Annotated[Path, typer.Argument(help="Run directory.")]
-OnlyTasks = Annotated[str | None, typer.Option("--task", help="Only tasks that contain this text.")]
+Run = Annotated[Path, typer.Argument(help="Run directory.", autocompletion=_complete.runs)]
+Runs = Annotated[
+    list[Path], typer.Argument(help="Run directories; several are shown together.", autocompletion=_complete.runs)
+]
+StudyFile = Annotated[
+    Path | None,
+    typer.Argument(help="Study file (TOML); options replace what it says.", autocompletion=_complete.studies),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(help="Ladder or model: name, path or hub id. Repeatable.", autocompletion=_complete.models),
+]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option(help="Task, such as lab:addition. Repeatable.", autocompletion=_complete.tasks),
+]
+TaskText = Annotated[str | None, typer.Option(help="Only tasks that contain this text.")]
+Metric = Annotated[
+    str | None,
+    typer.Option(help="This metric; each task's preferred one when not given.", autocompletion=_complete.metrics),
+]
 Axis = Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
+Dtype = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]

@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from scalecurve.cli._plain import plain_json
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with every number, for machines.")]
 
 
@@ -41,7 +43,11 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def amount(value: float | None) -> str:
-    """A count in three characters or so: ``950``, ``12k``, ``3.9M``, ``1.4T``; ``–`` where unknown."""
+    """A count in three characters or so; ``–`` where unknown.
+
+    >>> amount(950), amount(12_000), amount(3_900_000), amount(None)
+    ('950', '12k', '3.9M', '–')
+    """
     if value is None:
         return "–"
     for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
@@ -51,7 +57,11 @@ def amount(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``41s``, ``2m31s``, ``3h05m``."""
+    """A time for people.
+
+    >>> duration(41.2), duration(151), duration(11_100)
+    ('41s', '2m31s', '3h05m')
+    """
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"
@@ -62,7 +72,7 @@ def duration(seconds: float) -> str:
 
 def as_json(value: Any) -> str:
     """Standard JSON, readable: dataclasses as objects, paths as text, NaN and infinities as null."""
-    return json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False)
+    return plain_json(json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False))
 
 
 def _plain(value: Any) -> Any:

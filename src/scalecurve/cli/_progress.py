@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from scalecurve.cli._plain import console, plain
 from scalecurve.cli._print import duration
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ class _Bars(_Counts):
     """One bar for the whole study with the time left, one for the requests the model is answering."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             Progress,
@@ -69,7 +69,7 @@ class _Bars(_Counts):
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console(sys.stderr),
             transient=True,
         )
         self.whole = self.progress.add_task("loading", total=None)
@@ -83,11 +83,11 @@ class _Bars(_Counts):
 
     def rung(self, name: str) -> None:
         super().rung(name)
-        self.progress.update(self.now, description=f"{name}: loading", total=None, visible=True)
+        self.progress.update(self.now, description=f"{plain(name)}: loading", total=None, visible=True)
 
     def task(self, rung: str, ref: str, questions: int) -> None:
         super().task(rung, ref, questions)
-        self.progress.update(self.now, description=self.now_asked, total=None, visible=True)
+        self.progress.update(self.now, description=plain(self.now_asked), total=None, visible=True)
 
     def requests(self, done: int, total: int) -> None:
         self.progress.update(self.now, completed=done, total=total)
@@ -101,7 +101,7 @@ class _Bars(_Counts):
 
     def note(self, text: str) -> None:
         self.progress.update(self.now, visible=False)
-        self.progress.console.print(text, markup=False, highlight=False)
+        self.progress.console.print(plain(text), markup=False, highlight=False)
 
 
 class _Lines(_Counts):

@@ -7,16 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
-from scalecurve.cli._options import AXIS, Axis
+from scalecurve.cli._options import Axis
 from scalecurve.cli._print import Json
 
 
 @app.command()
 def backtest(
-    run: Annotated[Path, typer.Argument(help="Run directory, or a curves table (Parquet).")],
+    run: Annotated[
+        Path, typer.Argument(help="Run directory, or a curves table (Parquet).", autocompletion=_complete.runs)
+    ],
     by: Annotated[list[str] | None, typer.Option(help="Break down by shape, task, family or rung; repeatable.")] = None,
-    axis: Axis = AXIS,
+    axis: Axis = "params_non_embedding",
     ahead: Annotated[float, typer.Option(help="Use only models this many times smaller than the target.")] = 1.0,
     holdouts: Annotated[int | None, typer.Option(help="Foretell only the largest so many sizes of a curve.")] = None,
     as_json: Json = False,

@@ -8,17 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
-from scalecurve.cli._options import AXIS, Axis, OnlyTasks
+from scalecurve.cli._options import Axis, TaskText
 from scalecurve.cli._print import Json
 
 
 @app.command()
 def belief(
-    run: Annotated[Path, typer.Argument(help="Run directory, of tasks asked with belief_none and other belief arms.")],
-    task: OnlyTasks = None,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Run directory, of tasks asked with belief_none and other belief arms.", autocompletion=_complete.runs
+        ),
+    ],
+    task: TaskText = None,
     metric: Annotated[str, typer.Option(help="Metric of the options.")] = "multiple_choice_grade",
-    axis: Axis = AXIS,
+    axis: Axis = "params_non_embedding",
     as_json: Json = False,
 ) -> None:
     """Show what stated beliefs do at each scale: change of score, flips, resistance, shift of log-probability."""

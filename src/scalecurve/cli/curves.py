@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from scalecurve.cli._app import app
-from scalecurve.cli._options import AXIS, Axis, OnlyTasks, RunPath
+from scalecurve.cli._options import Axis, Metric, Run, TaskText
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
@@ -19,10 +17,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def curves(
-    run: RunPath,
-    task: OnlyTasks = None,
-    metric: Annotated[str | None, typer.Option(help="This metric; each task's preferred one when not given.")] = None,
-    axis: Axis = AXIS,
+    run: Run,
+    task: TaskText = None,
+    metric: Metric = None,
+    axis: Axis = "params_non_embedding",
     as_json: Json = False,
 ) -> None:
     """Show scores by scale, with linearity L and breakthroughness B."""

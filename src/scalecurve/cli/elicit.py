@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._options import Models, StudyFile, Tasks
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ MINUTES = 10.0
 
 @app.command()
 def elicit(
-    study: Annotated[Path | None, typer.Argument(help="Study file (TOML) that names models and tasks.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Ladder or model: name, path or hub id. Repeatable.")] = None,
-    task: Annotated[list[str] | None, typer.Option(help="Task, such as bigbench:strategyqa. Repeatable.")] = None,
+    study: StudyFile = None,
+    model: Models = None,
+    task: Tasks = None,
     tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens in all: prompts, options, texts.")] = None,
     minutes: Annotated[
         float | None, typer.Option(help=f"Most minutes in all; {MINUTES:g} when neither is given.")

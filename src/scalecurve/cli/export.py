@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from scalecurve.cli._app import app
-from scalecurve.cli._options import RunPath
+from scalecurve.cli._options import Run
 
 NAMES = "parquet, csv, lm-eval, bigbench, model-card, tensorboard, mlflow or wandb"
 
@@ -15,7 +15,7 @@ NAMES = "parquet, csv, lm-eval, bigbench, model-card, tensorboard, mlflow or wan
 @app.command()
 def export(
     format: Annotated[str, typer.Argument(help=f"{NAMES}.")],
-    run: RunPath,
+    run: Run,
     out: Annotated[str, typer.Option(help="Folder to write; for mlflow also a server's address.")],
     strategy: Annotated[str, typer.Option(help="bigbench: the strategy whose scores to write (direct).")] = "",
     metric: Annotated[list[str] | None, typer.Option(help="model-card: this metric in place of the preferred.")] = None,

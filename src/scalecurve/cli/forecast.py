@@ -7,17 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
-from scalecurve.cli._options import AXIS, Axis, OnlyTasks, RunPath
+from scalecurve.cli._options import Axis, Metric, Run, TaskText
 from scalecurve.cli._print import Json
 
 
 @app.command()
 def forecast(
-    run: RunPath,
+    run: Run,
     to: Annotated[list[str], typer.Option(help="Scale to foretell, such as 70B or 1e24; may be repeated.")],
-    task: OnlyTasks = None,
-    metric: Annotated[str | None, typer.Option(help="This metric; each task's preferred one when not given.")] = None,
-    axis: Axis = AXIS,
+    task: TaskText = None,
+    metric: Metric = None,
+    axis: Axis = "params_non_embedding",
     methods: Annotated[bool, typer.Option("--methods", help="Show every method, not only their combination.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -39,11 +39,16 @@ def forecast(
         return
     shown = found if methods else found.filter(pl.col("method") == "combined")
     headers = ("task", "strategy", "metric", "at", "method", "score", "80%", "95%", "weight")
-    print(_print.table(headers, [_line(row) for row in shown.iter_rows(named=True)], right=(3, 5)))
+    kept = None if methods else -1  # only the members of the combination have a weight
+    print(_print.table(headers[:kept], [_line(row)[:kept] for row in shown.iter_rows(named=True)], right=(3, 5)))
 
 
 def scale(text: str) -> float:
-    """A scale as written by people: ``70B``, ``410M``, ``1.5e24``, ``12000``. ``UserError`` for anything else."""
+    """A scale as written by people: ``70B``, ``410M``, ``1.5e24``, ``12000``. ``UserError`` for anything else.
+
+    >>> scale("70B"), scale("1.5e24")
+    (70000000000.0, 1.5e+24)
+    """
     from math import isfinite
 
     from scalecurve.nouns import UserError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
-from scalecurve.cli._options import AXIS, Axis, OnlyTasks, RunPath
+from scalecurve.cli._options import Axis, Run, TaskText
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def gaps(
-    run: RunPath,
-    task: OnlyTasks = None,
+    run: Run,
+    task: TaskText = None,
     metric: Annotated[str | None, typer.Option(help="This metric; each task's first one when not given.")] = None,
-    axis: Axis = AXIS,
+    axis: Axis = "params_non_embedding",
     as_json: Json = False,
 ) -> None:
     """Compare tasks that hold a trap with their controls, item by item, at each scale."""

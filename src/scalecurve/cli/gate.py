@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
 from scalecurve.cli._print import Json
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 @app.command()
 def gate(
-    run: Annotated[Path, typer.Argument(help="Run directory of a study with the strategy gate.")],
+    run: Annotated[
+        Path, typer.Argument(help="Run directory of a study with the strategy gate.", autocompletion=_complete.runs)
+    ],
     then: Annotated[str | None, typer.Option(help="Replay this strategy behind the gate.")] = None,
     task: Annotated[str, typer.Option(help="Only tasks that contain this text.")] = "",
     false_refusal: Annotated[

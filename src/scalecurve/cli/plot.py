@@ -7,15 +7,19 @@ from typing import Annotated
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
-from scalecurve.cli._options import RunPath
+from scalecurve.cli._options import Run
 
 
 @app.command()
 def plot(
-    run: RunPath,
+    run: Run,
     task: Annotated[str | None, typer.Argument(help="Task, its name, or part of it; presets need none.")] = None,
-    also: Annotated[list[Path] | None, typer.Option("--with", help="Another run, drawn in the same figure.")] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="Another run, drawn in the same figure.", autocompletion=_complete.runs),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(help="A classic figure: abilities, metrics, logprobs, chain-of-thought or inverse."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
 from scalecurve.cli._print import Json
 
@@ -21,11 +22,16 @@ def query(
     statements: Annotated[
         list[str] | None, typer.Argument(help="Statements, several separated by ';'. None: the interactive shell.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Model or ladder asked where a query names none.")] = "",
+    model: Annotated[
+        str, typer.Option(help="Model or ladder asked where a query names none.", autocompletion=_complete.models)
+    ] = "",
     attach: Annotated[
         list[str] | None, typer.Option(help="name=path of a CSV, Parquet, JSON or DuckDB file. Repeatable.")
     ] = None,
-    run: Annotated[list[Path] | None, typer.Option(help="Run directory to query and to choose by. Repeatable.")] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run directory to query and to choose by. Repeatable.", autocompletion=_complete.runs),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the plan; ask nothing.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV.")] = False,
     as_json: Json = False,
@@ -43,6 +49,7 @@ def query(
     import sys
 
     from scalecurve.cli._interrupt import prompt_interrupt
+    from scalecurve.models.fingerprint import cache_folder
     from scalecurve.query.attach import attachments
     from scalecurve.query.parse import split
     from scalecurve.query.run import Limits
@@ -51,7 +58,7 @@ def query(
     text = " ; ".join(statements or ())
     if not text and not sys.stdin.isatty():
         text = sys.stdin.read()
-    kept = None if no_cache else cache or _default_cache()
+    kept = None if no_cache else cache or cache_folder() / "answers.sqlite"
     results = []
     with _progress(quiet) as progress:
         session = Session(
@@ -83,28 +90,29 @@ def _selects(statement: str) -> bool:
 
 
 def _shell(session: Any) -> None:
-    from rich.console import Console
+    import sys
 
+    from scalecurve.cli._plain import console
     from scalecurve.query.shell import run_shell
 
-    run_shell(session, Console())
+    run_shell(session, console(sys.stdout))
 
 
 def _print(result: Result, as_csv: bool, as_json: bool) -> None:
     import sys
 
-    from rich.console import Console
-
+    from scalecurve.cli._plain import console, plain_json
     from scalecurve.query import show
 
     if result.table is None:
         return
     if as_json:
-        print(show.as_json(result), flush=True)
+        print(plain_json(show.as_json(result)), flush=True)
     elif as_csv:
         print(show.as_csv(result), end="", flush=True)
     else:  # a file or pipe gets whole lines, whatever the width of a terminal that is not there
-        show.show(result, Console() if sys.stdout.isatty() else Console(width=10_000, no_color=True))
+        how: dict[str, Any] = {} if sys.stdout.isatty() else {"width": 10_000, "no_color": True}
+        show.show(result, console(sys.stdout, **how))
 
 
 def _write(results: list[Result], out: Path) -> None:
@@ -117,12 +125,6 @@ def _write(results: list[Result], out: Path) -> None:
     show.write(tables[-1], out)
 
 
-def _default_cache() -> Path:
-    import os
-
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "scalecurve" / "answers.sqlite"
-
-
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Any]:
     """A function that shows how far a model has come, on a terminal only."""
@@ -131,17 +133,18 @@ def _progress(quiet: bool) -> Iterator[Any]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from scalecurve.cli._plain import console, plain
+
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar = Progress(*columns, console=console(sys.stderr), transient=True)
     task = bar.add_task("", total=None, visible=False)
 
     def show(what: str, done: int, total: int) -> None:
         if not bar.live.is_started:
             bar.start()
-        bar.update(task, description=what[:60], completed=done, total=total, visible=done < total)
+        bar.update(task, description=plain(what)[:60], completed=done, total=total, visible=done < total)
 
     try:
         yield show

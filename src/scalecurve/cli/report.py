@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._options import Runs
 
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories; several are shown together.")],
+    runs: Runs,
     out: Annotated[
         Path | None, typer.Option(help="File to write; RUN/report.html of the first when not given.")
     ] = None,

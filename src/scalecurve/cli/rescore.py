@@ -6,14 +6,18 @@ from typing import Annotated
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
-from scalecurve.cli._options import RunPath
+from scalecurve.cli._options import Run
 
 
 @app.command()
 def rescore(
-    run: RunPath,
-    metric: Annotated[list[str] | None, typer.Option(help="Also score with this metric. Repeatable.")] = None,
+    run: Run,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Also score with this metric. Repeatable.", autocompletion=_complete.metrics),
+    ] = None,
 ) -> None:
     """Rebuild scores, curves, verdicts and report from a run's outputs, without a model."""
     from scalecurve.pipeline import rescore

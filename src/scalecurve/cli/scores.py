@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scalecurve.cli._app import group
-from scalecurve.cli._options import RunPath
+from scalecurve.cli._options import Run
 from scalecurve.cli._print import Json
 
 scores = group("scores", "BIG-bench's score files and aggregates.")
@@ -16,7 +16,7 @@ scores = group("scores", "BIG-bench's score files and aggregates.")
 
 @scores.command("export")
 def export(
-    run: RunPath,
+    run: Run,
     out: Annotated[Path, typer.Argument(help="Directory to write <task>/results/scores_….json into.")],
     strategy: Annotated[str, typer.Option(help="The strategy whose scores to write.")] = "direct",
 ) -> None:
@@ -45,7 +45,7 @@ def import_(
 
 @scores.command()
 def benchmark(
-    run: RunPath,
+    run: Run,
     strategy: Annotated[str, typer.Option(help="The strategy whose scores to take.")] = "direct",
     keywords: Annotated[bool, typer.Option("--keywords", help="Every keyword too.")] = False,
     as_json: Json = False,
@@ -76,7 +76,7 @@ def benchmark(
 
 @scores.command()
 def extraction(
-    run: RunPath,
+    run: Run,
     every: Annotated[bool, typer.Option("--all", help="Cells where every answer was found, too.")] = False,
     as_json: Json = False,
 ) -> None:

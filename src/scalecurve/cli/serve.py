@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
+from scalecurve.cli._options import Device, Dtype
 
 if TYPE_CHECKING:
     from scalecurve.nouns import Rung
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def serve(
-    model: Annotated[list[str], typer.Option(help="Ladder or model; a request names one of them. Repeatable.")],
+    model: Annotated[
+        list[str],
+        typer.Option(help="Ladder or model; a request names one of them. Repeatable.", autocompletion=_complete.models),
+    ],
     thinker: Annotated[bool, typer.Option("--thinker/--plain", help="With two systems, or fast answers only.")] = True,
     controller: Annotated[Path | None, typer.Option(help="What decides: a file of `scalecurve think fit`.")] = None,
     below: Annotated[float | None, typer.Option(help="Or: think slowly below this confidence (0-1).")] = None,
@@ -28,8 +33,8 @@ def serve(
     max_body: Annotated[int, typer.Option(help="Bytes of a request; more get 413.")] = 1_000_000,
     max_tokens: Annotated[int, typer.Option(help="Longest text a request may ask for.")] = 512,
     timeout: Annotated[float, typer.Option(help="Seconds until a request gets 504.")] = 120.0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    device: Device = "auto",
+    dtype: Dtype = "float32",
 ) -> None:
     """Answer OpenAI's clients at /v1. A key in SCALECURVE_API_KEY is asked for; Ctrl-C stops within two seconds."""
     import os

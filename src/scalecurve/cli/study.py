@@ -1,4 +1,4 @@
-"""``scalecurve study``: the study that comes with scalecurve, of the ladder of models that comes with it."""
+"""``scalecurve study``: the study that comes with scalecurve, and the schema of study files."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
-from scalecurve.cli._app import app
+from scalecurve.cli._app import group
 from scalecurve.cli._print import Json
 from scalecurve.cli.run import Out, Quiet, Retry, Workers, execute_study
 
+study = group("study", "Run the embedded study of the laboratory's ladder, or print the schema of study files.")
 
-@app.command()
-def study(
+
+@study.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
     out: Out = None,
     limit: Annotated[int | None, typer.Option(help="Examples of each task; fewer is faster and less sure.")] = None,
     retry_failed: Retry = False,
@@ -21,10 +24,22 @@ def study(
     as_json: Json = False,
 ) -> None:
     """Run the embedded study of the laboratory's ladder; prints the report's path."""
+    if context.invoked_subcommand is not None:
+        return
     from importlib.resources import files
     from pathlib import Path
 
     from scalecurve.cli.run import stated, study_of
 
     path = Path(str(files("scalecurve.lab").joinpath("study.toml")))
-    execute_study(study_of(path, stated({"limit": limit})), out, retry_failed, workers, quiet, as_json=as_json)
+    chosen = study_of(path, stated({"limit": limit}))
+    execute_study(chosen, out, quiet, as_json, retry_failed=retry_failed, workers=workers)
+
+
+@study.command()
+def schema() -> None:
+    """Print the JSON schema of study files, by which editors check and complete them."""
+    from scalecurve.cli._print import as_json
+    from scalecurve.study import study_schema
+
+    print(as_json(study_schema()))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import group
 from scalecurve.cli._print import Json
 
@@ -43,7 +44,10 @@ def list_(
 
 @tasks.command()
 def show(
-    ref: Annotated[str, typer.Argument(help="Task, such as lab:addition, or the path of a task.json.")],
+    ref: Annotated[
+        str,
+        typer.Argument(help="Task, such as lab:addition, or the path of a task.json.", autocompletion=_complete.tasks),
+    ],
     shots: Annotated[int, typer.Option(help="Worked examples in the prompt shown.")] = 0,
     examples: Annotated[int, typer.Option(help="Prompts to show of each task.")] = 1,
     mode: Annotated[str, typer.Option(help="How defects of a task are treated.")] = "faithful",

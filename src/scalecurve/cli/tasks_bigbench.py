@@ -27,7 +27,6 @@ def install(
     verify: Annotated[bool, typer.Option("--verify", help="Only compare what is installed with its hashes.")] = False,
 ) -> None:
     """Install BIG-bench into the cache directory (SCALECURVE_BIGBENCH moves it). Run again, it continues."""
-    from scalecurve.nouns import UserError
     from scalecurve.tasks import bigbench_install
     from scalecurve.tasks.bigbench import cache_dir
 
@@ -36,7 +35,8 @@ def install(
         if verify:
             wrong = bigbench_install.verify(progress)
             if wrong:
-                raise UserError(f"{len(wrong)} files differ, first {wrong[0]}; run: scalecurve tasks install bigbench")
+                print(f"{len(wrong)} files differ, first {wrong[0]}; run: scalecurve tasks install bigbench")
+                raise typer.Exit(1)
             print(f"every file in {cache_dir()} is as installed")
             return
         manifest = bigbench_install.install(source, progress=progress)
@@ -92,21 +92,22 @@ def _only_bigbench(what: str) -> None:
 @contextmanager
 def _shown() -> Iterator[Callable[[str, int, int], None]]:
     """Progress on standard error: a bar in a terminal, a line a stage elsewhere."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    from scalecurve.cli._plain import console
+
+    terminal = console(sys.stderr)
+    if not terminal.is_terminal:
         seen: set[str] = set()
 
         def say(what: str, done: int, total: int) -> None:
             if what not in seen:
                 seen.add(what)
-                console.print(f"{what} …", highlight=False)
+                terminal.print(f"{what} …", highlight=False)
 
         yield say
         return
-    with Progress(console=console, transient=True) as bars:
+    with Progress(console=terminal, transient=True) as bars:
         known = {}
 
         def move(what: str, done: int, total: int) -> None:

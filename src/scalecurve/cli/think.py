@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
+from scalecurve.cli._options import Device, Dtype
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
@@ -36,19 +38,27 @@ Metric = Annotated[str | None, typer.Option(help="0/1 metric; each task's prefer
 @think.command()
 def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
-    model: Annotated[list[str], typer.Option(help="Model that answers; repeat for larger ones it may ask, in order.")],
+    model: Annotated[
+        list[str],
+        typer.Option(
+            help="Model that answers; repeat for larger ones it may ask, in order.", autocompletion=_complete.models
+        ),
+    ],
     controller: Annotated[Path | None, typer.Option(help="What decides: a file of `think fit`.")] = None,
     below: Annotated[float | None, typer.Option(help="Or: think slowly below this confidence (0-1).")] = None,
     option: Annotated[list[str] | None, typer.Option(help="An answer to choose from. Repeatable.")] = None,
-    task: Annotated[str | None, typer.Option(help="Ask as this task does, e.g. lab:addition:3_digits.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Ask as this task does, e.g. lab:addition:3_digits.", autocompletion=_complete.tasks),
+    ] = None,
     shots: Annotated[int, typer.Option(min=0, help="Answered examples of the task before the question.")] = 0,
     gate: Annotated[bool, typer.Option(help="Refuse what the controller's gate holds unanswerable.")] = True,
     abstain_below: Annotated[float | None, typer.Option(help="Withhold answers less sure than this (0-1).")] = None,
     fast: Annotated[str, typer.Option(help="Strategy of fast answers; the controller's when not given.")] = "",
     slow: Annotated[str, typer.Option(help="Strategy of slow answers; the controller's when not given.")] = "",
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest text.")] = 256,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    device: Device = "auto",
+    dtype: Dtype = "float32",
     as_json: Json = False,
 ) -> None:
     """Answer a question; every step is told on standard error as it is done, the answer on standard output."""
@@ -104,22 +114,29 @@ class _Teller:
     """Steps on standard error, a line each."""
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
+        import sys
 
-        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        from scalecurve.cli._plain import console
+
+        self._console = console(sys.stderr, highlight=False, quiet=quiet)
 
     def __call__(self, step: Step) -> None:
         from rich.text import Text
 
+        from scalecurve.cli._plain import plain
+
         sure = "" if step.confidence is None else f"{step.confidence:.2f}"
         spent = f"{step.generated_tokens} tokens" if step.generated_tokens else ""
         line = Text(f"{step.stage:<7}", style="bold cyan" if step.stage != "settle" else "bold green")
-        line.append(f"{step.who:<14} ", style="dim").append(f"{step.response!r:<18} " if step.response else " " * 19)
-        self._console.print(line.append(f"{sure:>5}  {spent:<11}").append(step.why, style="dim"), soft_wrap=True)
+        line.append(f"{plain(step.who):<14} ", style="dim")
+        line.append(f"{step.response!r:<18} " if step.response else " " * 19)
+        self._console.print(line.append(f"{sure:>5}  {spent:<11}").append(plain(step.why), style="dim"), soft_wrap=True)
 
     def end(self, trace: Trace) -> None:
+        from scalecurve.cli._plain import plain
+
         if trace.status != "ok":
-            self._console.print(f"no answer: {trace.error or trace.status}", style="bold red", markup=False)
+            self._console.print(f"no answer: {plain(trace.error or trace.status)}", style="bold red", markup=False)
         said = (
             f"{trace.generated_tokens} tokens written, {trace.slow_tokens} of them thinking; {trace.prompt_tokens} read"
         )
@@ -128,7 +145,12 @@ class _Teller:
 
 @think.command()
 def fit(
-    run: Annotated[Path, typer.Argument(help="Run directory with fast and slow answers to the same questions.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Run directory with fast and slow answers to the same questions.", autocompletion=_complete.runs
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("controller.json"),
     kind: Annotated[str, typer.Option(help="thrifty, learned or calibrated.")] = "thrifty",
     tokens: Annotated[float | None, typer.Option(help="Budget of generated tokens a mean question.")] = None,
@@ -179,7 +201,12 @@ def _fit_line(row: dict[str, Any], gated: bool) -> list[str]:
 
 @think.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run directory with fast and slow answers to the same questions.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Run directory with fast and slow answers to the same questions.", autocompletion=_complete.runs
+        ),
+    ],
     rung: Annotated[list[str] | None, typer.Option(help="Only this rung. Repeatable.")] = None,
     fast: Fast = "direct",
     slow: Slow = "chain_of_thought",

@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 
 from scalecurve.cli._app import app
-from scalecurve.cli._options import OnlyTasks, RunPath
+from scalecurve.cli._options import Metric, Run, TaskText
 from scalecurve.cli._print import Json
 
 
 @app.command()
 def verdicts(
-    run: RunPath,
-    task: OnlyTasks = None,
-    metric: Annotated[str | None, typer.Option(help="This metric; each task's preferred one when not given.")] = None,
+    run: Run,
+    task: TaskText = None,
+    metric: Metric = None,
     axis: Annotated[str | None, typer.Option(help="Judge anew on this axis of scale.")] = None,
     as_json: Json = False,
 ) -> None:

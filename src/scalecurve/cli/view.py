@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from scalecurve.cli._app import app
+from scalecurve.cli._options import Runs
 
 
 @app.command()
 def view(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories; several are shown together.")],
+    runs: Runs,
     port: Annotated[int, typer.Option(help="Port on this machine; a free one when not given.")] = 0,
     lang: Annotated[str, typer.Option(help="Language of the words: en or zh.")] = "en",
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scalecurve.cli import _complete
 from scalecurve.cli._app import app
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 @app.command()
 def watch(
     folder: Annotated[Path, typer.Argument(help="Folder that training writes its checkpoints into.")],
-    study: Annotated[Path, typer.Argument(help="Study file (TOML); its models are the checkpoints.")],
+    study: Annotated[
+        Path,
+        typer.Argument(help="Study file (TOML); its models are the checkpoints.", autocompletion=_complete.studies),
+    ],
     out: Annotated[Path | None, typer.Option(help="Run directory; runs/<name> when not given.")] = None,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the folder.")] = 10.0,
     once: Annotated[bool, typer.Option("--once", help="Evaluate what is there and end, for cron.")] = False,

@@ -35,16 +35,19 @@ def backtest(
     """
     import polars as pl
 
-    rows = []
+    rows, bounded = [], False
     for panel in panels(frame, axis):
         past = Past(panel)
         for curve in panel.curves:
             if curve.chance is None and curve.ceiling is None:
                 continue
+            bounded = True
             start = MIN_POINTS if holdouts is None else max(MIN_POINTS, len(curve.x) - holdouts)
             for index in range(start, len(curve.x)):
                 if targets is None or curve.rungs[index] in targets:
                     rows += _rows(panel, curve, index, past, ahead)
+    if not bounded:
+        raise UserError("backtest: no metric has a chance level or a ceiling; say them when importing (column chance)")
     if not rows:
         raise UserError(f"backtest: no curve has {MIN_POINTS} scales below a target on {axis}; nothing to foretell")
     texts = dict.fromkeys((*KEY, "axis", "rung", "method", "shape"), pl.String) | {"shots": pl.Int64, "known": pl.Int64}

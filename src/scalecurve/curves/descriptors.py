@@ -21,6 +21,11 @@ def linearity(y: Sequence[float | None] | Floats, f: float = 1.0, *, zero_on_con
     """L of the scores ``y`` in ascending scale. |L| ≤ m − 1 at f = 1, reached by equal steps.
 
     NaN for fewer than two points and for a constant series (0 when ``zero_on_constant``). Missing points are dropped.
+
+    >>> linearity([0, 0.25, 0.5, 0.75, 1])
+    4.0
+    >>> round(linearity([0, 0.01, 0, 0.01, 0.9]), 2)
+    2.02
     """
     points = _present(y)
     if len(points) < 2:
@@ -34,6 +39,11 @@ def breakthroughness(y: Sequence[float | None] | Floats, *, zero_on_constant: bo
     """B of the scores ``y`` in ascending scale; ±inf when most steps are exactly zero and the series is not constant.
 
     NaN for fewer than two points and for a constant series (0 when ``zero_on_constant``). Missing points are dropped.
+
+    >>> breakthroughness([0, 0.25, 0.5, 0.75, 1])
+    4.0
+    >>> round(breakthroughness([0, 0.01, 0, 0.01, 0.9]), 1)
+    90.0
     """
     points = _present(y)
     if len(points) < 2:
@@ -90,12 +100,12 @@ def _signed_range(y: Floats) -> Floats:
 
 
 def _linearity(y: Floats, f: float) -> Floats:
-    result: Floats = _signed_range(y) / np.sqrt(np.mean((f * np.diff(y, axis=1)) ** 2, axis=1))
+    result: Floats = _signed_range(y) / np.sqrt(np.mean((f * np.diff(y)) ** 2, axis=1))
     return result
 
 
 def _breakthroughness(y: Floats) -> Floats:
-    median = np.median(np.diff(y, axis=1) ** 2, axis=1)
+    median = np.median(np.diff(y) ** 2, axis=1)
     with np.errstate(divide="ignore"):
         result: Floats = _signed_range(y) / np.sqrt(median)
     return result

@@ -16,7 +16,7 @@ def log_probability(value: Any) -> float:
     """A log-probability written as a number or text; −∞ is one, NaN stands for anything else (also for +∞)."""
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
     return math.nan if found == math.inf else found
 

@@ -21,6 +21,8 @@ from scalecurve.runs.atomic import whole_directory, write_parquet
 from scalecurve.runs.directory import RunDirectory
 from scalecurve.runs.manifest import environment
 
+LARGEST = 1 << 63
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -116,11 +118,16 @@ class _Work:
     def add(self, found: Point | Samples, path: Path) -> None:
         asked = self._in_its_arm(found.asked)
         self._same_version(asked, path)
+        _check_counts(found, path)
         cell = self._cell(asked)
         if isinstance(found, Point):
             self.scores.add(cell, replace(found, asked=asked), path)
-        else:
-            self.scores.add_items(cell, asked, self.answers.add(cell, asked, found), found)
+            return
+        try:
+            items = self.answers.add(cell, asked, found)
+        except OverflowError:
+            raise UserError(f"{found.path}: {asked.task}: holds a number too large to be a count of tokens") from None
+        self.scores.add_items(cell, asked, items, found)
 
     def write(self, files: list[dict[str, str]], first: Path) -> None:
         """The published tables, the manifest, and what follows from them."""
@@ -215,6 +222,17 @@ class _Work:
         record = asdict(task) | {"rendering": asdict(Rendering()), "postprocess": asdict(Postprocess())}
         kept = {key: value for key, value in record.items() if key not in ("examples", "worked")}
         return {"ref": ref, **kept, "n_examples": self.scores.items_of(ref, self.answers)}
+
+
+def _check_counts(found: Point | Samples, path: Path) -> None:
+    """``UserError`` for whole numbers that no column of a table holds."""
+    asked, model = found.asked, found.asked.model
+    counts = {"shots": asked.shots, "seed": asked.seed, "step": model.step, "training_tokens": model.training_tokens}
+    counts |= {"params_total": model.params_total, "params_non_embedding": model.params_non_embedding}
+    counts |= {"n": found.n} if isinstance(found, Point) else {}
+    wrong = next((name for name, count in counts.items() if abs(count or 0) >= LARGEST), None)
+    if wrong:
+        raise UserError(f"{path}: {wrong}: is too large to be a count; mend it or leave the file out")
 
 
 def _arms(given: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -53,13 +53,13 @@ class _Places:
     def of(self, key: _Key) -> Path:
         strategy, shots, seed, family, rung = key
         above = f"{strategy}_{shots}shot_seed{seed}" if self.several else ""
-        place = self.folder / above / safe_name(f"{family}/{rung}")
+        place = self.folder / safe_name(above) / safe_name(f"{family}/{rung}")
         place.mkdir(parents=True, exist_ok=True)
         return place
 
     @property
     def stamp(self) -> str:
-        return re.sub(r"[+-]\d\d:\d\d$|Z$", "", self.when).replace(":", "-")
+        return safe_name(re.sub(r"[+-]\d\d:\d\d$|Z$", "", self.when).replace(":", "-"))
 
 
 def write_lm_eval(run: RunDirectory, out: Path) -> list[Path]:
@@ -68,6 +68,10 @@ def write_lm_eval(run: RunDirectory, out: Path) -> list[Path]:
     tasks = {record["ref"]: record for record in manifest["tasks"]}
     rungs = {(rung["family"], rung["name"]): rung for rung in manifest["rungs"]}
     when = manifest.get("finished") or manifest.get("created") or "1970-01-01T00:00:00+00:00"
+    try:
+        datetime.fromisoformat(when)
+    except (TypeError, ValueError):
+        raise UserError(f"{run.manifest}: finished: {when!r:.60} is no date; write it as 2026-01-31T12:00:00") from None
     with whole_directory(out) as folder:
         places, found = _found_in(run, manifest, folder, when)
         if not found:
@@ -151,9 +155,12 @@ def _measured(
     points: dict[str, Json] = {}
     scores: dict[str, Mapping[str, float | None]] = {}
     for metric in (name for name in kept["metrics"] if name in metrics_room.METRICS and name not in published):
-        y, se, _ = metrics_room.aggregate(task, metric, examples, answers)
-        points[metric] = {"y": y, "se": se, "up": metrics_room.METRICS[metric].higher_is_better}
-        scores[metric] = {example.id: metrics_room.score(task, example, answer, metric) for example, answer in rows}
+        definition = metrics_room.METRICS[metric]
+        values = [metrics_room.score(task, example, answer, metric) for example, answer in rows]
+        whole = metrics_room.aggregate(task, metric, examples, answers) if definition.corpus else None
+        y, se, _ = whole or metrics_room.summary(metric, values)
+        points[metric] = {"y": y, "se": se, "up": definition.higher_is_better}
+        scores[metric] = dict(zip((example.id for example in examples), values, strict=True))
     return points, scores
 
 

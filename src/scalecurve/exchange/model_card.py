@@ -10,6 +10,7 @@ task are told apart. ``verified`` is left to the Hub.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def model_indices(run: RunDirectory, metrics: Sequence[str] = ()) -> dict[str, l
             _result(str(ref), str(names.get(str(ref), ref)), str(strategy), int(str(shots)), points.to_dicts())
             for (ref, strategy, shots), points in rows.group_by(["task", "strategy", "shots"], maintain_order=True)
         ]
-        found[f"{family}__{rung}".replace("/", "__")] = [{"name": rung, "results": results}]
+        found[re.sub(r"[/\0]", "__", f"{family}__{rung}")] = [{"name": rung, "results": results}]
     return found
 
 

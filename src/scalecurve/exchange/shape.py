@@ -154,8 +154,12 @@ def all_readers() -> dict[str, Reader]:
 
 def finite(value: Any) -> float | None:
     """A finite number, or None for anything else ("N/A", NaN, missing)."""
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if usable else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of more than 308 digits
+        return None
 
 
 def item_score(value: Any) -> float | None:
@@ -174,8 +178,8 @@ def is_share(metric: str) -> bool:
 
 
 def safe_name(name: str) -> str:
-    """lm-evaluation-harness's rule for names of folders, by which we name files of samples too."""
-    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)
+    """lm-evaluation-harness's rule for folders, and ours for samples; a NUL, which no name can hold, goes too."""
+    return re.sub(r"[\"<>:/|\\?*\[\]\0]+", "__", name)
 
 
 def words(text: str) -> int:

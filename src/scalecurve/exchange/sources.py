@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import Any
 
 from scalecurve.exchange.shape import Reader, all_readers
 from scalecurve.nouns import UserError
+from scalecurve.strangers import parsed
 
 KINDS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval")
 LARGEST_RESULT = 1 << 28  # bytes of a JSON file that is read whole
@@ -39,8 +39,8 @@ class Source:
         try:
             if self.path.stat().st_size > LARGEST_RESULT:
                 raise UserError(f"{self.path}: too large for a file of results; is it in its harness's own folder?")
-            return json.loads(self.path.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
+            return parsed(self.path.read_bytes())
+        except (OSError, ValueError) as error:
             why = f"cannot be read as JSON ({error}); the file may be cut off, copy it again"
             raise UserError(f"{self.path}: {why}") from None
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from scalecurve.nouns import UserError
+from scalecurve.strangers import parsed, whole_json
 
 CHUNK = 1 << 20
-LONGEST_LINE = 1 << 28
+LONGEST_LINE = LONGEST_VALUE = 1 << 28
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MARK = re.compile(r'["{}\[\]]')
 _DECODER = json.JSONDecoder()
@@ -35,9 +36,10 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
+        found = parsed(line)
+    except ValueError as error:
         why = "is cut off" if not line.endswith(b"\n") else "is not JSON"
+        why = str(error) if "deeply" in str(error) else why
         raise UserError(f"{path}: line {number}: {why}; copy the file again") from None
     if not isinstance(found, dict):
         raise UserError(f"{path}: line {number}: must be a JSON object")
@@ -158,15 +160,17 @@ class _Cursor:
             try:
                 found, end = _DECODER.raw_decode(self.text, self.at)
             except ValueError:
-                if self.more():
+                if len(self.text) - self.at <= LONGEST_VALUE and self.more():
                     continue
                 raise UserError(f"{self.path}: is cut off or not JSON; copy the file again") from None
             except RecursionError:
-                raise UserError(f"{self.path}: is nested too deeply to be a file of results") from None
+                raise UserError(f"{self.path}: is nested too deeply to be read") from None
             if isinstance(found, int | float) and end + 3 > len(self.text) and self.more():
                 continue  # a number may go on in the next chunk
-            self.at = end
-            return found
+            start, self.at = self.at, end
+            read = self.text[start:end]
+            whole = whole_json(read)
+            return found if whole is read else json.loads(whole)
 
     def more(self) -> bool:
         """Read on; what lies behind is let go. Chunks grow with what is held, so that long values are not rescanned."""

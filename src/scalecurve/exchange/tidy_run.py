@@ -7,7 +7,7 @@
     <folder>/curves.parquet     one row a point; verdicts.parquet: one row a curve
     <folder>/manifest.json, study.toml    as they are in the run
 
-``csv`` writes the same tables as text; lists become JSON. Only ``parquet`` is read back.
+``csv`` writes the same tables as text, see ``runs.csv_table``. Only ``parquet`` is read back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,16 @@ from scalecurve import __version__
 from scalecurve.nouns import Cell, UserError
 from scalecurve.runs import RunDirectory
 from scalecurve.runs.atomic import parquet_bytes, whole_directory
+from scalecurve.runs.csv_table import for_csv
 from scalecurve.runs.derive import AXES
 from scalecurve.runs.parts import CELL_FIELDS, part_path
+from scalecurve.strangers import parsed
 
 if TYPE_CHECKING:
     import polars as pl
 
 FORMAT, VERSION, INDEX = "scalecurve run", 1, "export.json"
+READ_ROWS = 16_384
 _PART = re.compile(r"part-(\d{5})-([0-9a-f]{16})\.parquet")
 
 
@@ -57,9 +60,9 @@ def write_csv_tables(run: RunDirectory, out: Path) -> list[Path]:
         with path.open("wb") as file:
             for number, part in enumerate(_parts(run)):
                 frame = _with_part(pl.scan_parquet(part, hive_partitioning=False), part).collect()
-                _flat(frame).write_csv(file, include_header=not number)
+                for_csv(frame).write_csv(file, include_header=not number)
 
-    return _write(run, out, "csv", outputs, lambda frame, path: _flat(frame).write_csv(path))
+    return _write(run, out, "csv", outputs, lambda frame, path: for_csv(frame).write_csv(path))
 
 
 def _write(
@@ -120,19 +123,6 @@ def _placed(scores: pl.DataFrame, rungs: list[dict[str, Any]]) -> pl.DataFrame:
     return scores.join(places, on=["family", "rung"], how="left", maintain_order="left")
 
 
-def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Lists as JSON texts, as CSV has no lists."""
-    import polars as pl
-
-    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    texts = {name: [_json(value) for value in frame[name].to_list()] for name in lists}
-    return frame.with_columns(pl.Series(name, values, dtype=pl.String) for name, values in texts.items())
-
-
-def _json(value: list[Any] | None) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
-
-
 # ── In ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def is_tidy_run(path: Path) -> bool:
     """Whether ``path`` is a folder that ``write_parquet_tables`` made."""
@@ -160,7 +150,7 @@ def read_tidy_run(folder: Path, run: RunDirectory) -> None:
 
 
 def _split(path: Path, run: RunDirectory) -> None:
-    """The parts of a table of outputs, one at a time, as they stood in the run."""
+    """The parts of a table of outputs as they stood in the run; some thousand rows are read at a time."""
     import polars as pl
 
     key = [*CELL_FIELDS, "part", "part_key"]
@@ -168,20 +158,28 @@ def _split(path: Path, run: RunDirectory) -> None:
     lengths = table.select(key).collect().with_columns(stretch=pl.struct(key).rle_id()).group_by(
         "stretch", maintain_order=True
     ).agg(pl.len(), pl.first(*key))  # fmt: skip
-    start = 0
-    for row in lengths.iter_rows(named=True):
-        frame = table.slice(start, row["len"]).drop("part", "part_key").collect()
-        start += row["len"]
-        target = part_path(run, Cell(**{name: row[name] for name in CELL_FIELDS}), row["part"], row["part_key"])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(parquet_bytes(frame))
+    lengths = lengths.with_columns(start=pl.col("len").cum_sum() - pl.col("len"))
+    lengths = lengths.with_columns(together=pl.col("start") // READ_ROWS)
+    for _, own in lengths.group_by("together", maintain_order=True):
+        first = own["start"][0]
+        frame = table.slice(first, int(own["len"].sum())).drop("part", "part_key").collect()
+        for row in own.iter_rows(named=True):
+            _put(run, row, frame.slice(row["start"] - first, row["len"]).rechunk())
+
+
+def _put(run: RunDirectory, row: Mapping[str, Any], frame: pl.DataFrame) -> None:
+    """Write one part; ``row`` says of which cell, its number and its key."""
+    cell = Cell(**{name: row[name] for name in CELL_FIELDS})
+    target = part_path(run, cell, row["part"], row["part_key"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(parquet_bytes(frame))
 
 
 def _checked_index(folder: Path) -> dict[str, str]:
     """The files of an exported folder, all there and unchanged."""
     where = folder / INDEX
     try:
-        index = json.loads(where.read_bytes())
+        index = parsed(where.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(f"{where}: cannot be read ({error}); export the run again") from None
     if not isinstance(index, dict) or index.get("format") != FORMAT or not isinstance(index.get("files"), dict):

@@ -7,6 +7,7 @@ models have one, else their size), so that the tracker draws the curve.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def write_tensorboard(run: RunDirectory, out: Path, axis: str = "") -> list[Path
         raise UserError(f"{out}: exists already; give a new or empty folder")
     paths = []
     for family, own in _by_family(points):
-        folder = out / family.replace("/", "__")
+        folder = out / re.sub(r"[/\0]|^\.+$", "__", family)  # a name from elsewhere leads nowhere else
         events = Writer(str(folder))
         for point in own:
             events.add_scalar(point.name, point.value, point.step)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import zipfile
 import zlib
@@ -11,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.nouns import UserError
+from scalecurve.strangers import parsed
 
 ZSTANDARD = 93
-LARGEST_MEMBER = 1 << 30
+LARGEST_MEMBER = 1 << 28  # bytes, unpacked; a sample is some kilobytes
 
 
 class Archive:
@@ -34,14 +34,14 @@ class Archive:
         yield from (name for name in self.members if name.startswith(start))
 
     def json(self, name: str) -> Any:
-        """A member's JSON. ``UserError`` when it is damaged, missing or larger than a gigabyte."""
+        """A member's JSON. ``UserError`` when it is damaged, missing or larger than ``LARGEST_MEMBER``."""
         if name not in self.members:
             raise UserError(f"{self.path}: {name}: is missing; copy the archive again")
         info = self.members[name]
         if info.file_size > LARGEST_MEMBER:
-            raise UserError(f"{self.path}: {name}: is larger than a gigabyte; leave it out")
+            raise UserError(f"{self.path}: {name}: is larger than {LARGEST_MEMBER >> 20} MB unpacked; leave it out")
         try:
-            return json.loads(self._bytes(info))
+            return parsed(self._bytes(info))
         except (OSError, EOFError, ValueError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile) as error:
             raise UserError(f"{self.path}: {name}: cannot be read ({error}); copy the archive again") from None
 

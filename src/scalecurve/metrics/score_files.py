@@ -76,7 +76,8 @@ def with_aggregates(task: str, leaves: Sequence[TaskScore]) -> tuple[TaskScore, 
 
 def write_score_file(folder: Path, scores: ScoreFile) -> Path:
     """Write ``<folder>/<task>/results/scores_….json`` whole, and return its path."""
-    path = folder / scores.task / "results" / file_name(scores.model.model_family, scores.model.model_name)
+    task = re.sub(r"[^\w\-=.]+|^\.+$", "_", scores.task)  # a name from elsewhere leads nowhere else
+    path = folder / task / "results" / file_name(scores.model.model_family, scores.model.model_name)
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "scores": [_score_record(score) for score in scores.scores],

@@ -1,20 +1,23 @@
 """Who answers: models behind one small protocol, and the ladders they form.
 
-``open_model`` opens a rung with its backend; a new backend is one module with an ``open_…`` function and one line in
-``_open``. Nothing here imports torch until a local model is opened.
+``open_model`` opens a rung with its backend; a new backend is one module with a function that ``@backend`` registers.
+Nothing here imports torch until a local model is opened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from scalecurve.models.ladders import list_ladders, load_ladder, resolve_rung
+from scalecurve.models.backend import get_backend
+from scalecurve.models.ladders import list_ladders, load_ladder, resolve_rung, sized
 from scalecurve.nouns import Output, Request, Rung, UserError
 
 __all__ = [
     "Model",
+    "check_rung",
     "constrains",
     "identity",
     "list_ladders",
@@ -22,12 +25,11 @@ __all__ = [
     "open_model",
     "resolve_rung",
     "scores",
+    "sized",
 ]
 
 SMALL = 30_000_000
 """Parameters below which a model computes with one thread: more would wait for each other longer than they work."""
-
-BACKENDS = ("transformers", "gguf", "endpoint", "vllm", "mock")
 
 
 class Model(Protocol):
@@ -54,6 +56,14 @@ class Model(Protocol):
         """Give back memory and connections."""
 
 
+def check_rung(rung: Rung) -> None:
+    """``UserError`` for what is known to be wrong before a model is opened: a server's address and options."""
+    if rung.backend == "endpoint":
+        from scalecurve.models.endpoint import options_of
+
+        options_of(rung)
+
+
 def constrains(model: Model) -> bool:
     """Whether the model can hold its texts to a request's ``grammar``."""
     return bool(getattr(model, "constrains", False))
@@ -76,9 +86,14 @@ def open_model(
 
     ``batch_tokens``: most tokens computed at once (None: by the memory that is free). ``cache``: a file in which
     answers are kept and looked up, keyed by the model's fingerprint and the request. ``dtype`` of the weights;
-    log-probabilities are float32 in any case. Raises ``UserError`` when the rung's location or backend is at fault.
+    log-probabilities are float32 in any case. The rung's option ``resources`` (see ``scalecurve.distribute``) changes
+    no answer and is left out here. Raises ``UserError`` when the rung's location or backend is at fault.
     """
-    model = _open(rung, device, dtype, batch_tokens)
+    try:
+        opener = get_backend(rung.backend)
+    except UserError as error:
+        raise UserError(f"{rung.name}: {error}") from None
+    model = opener(_plain(rung), device=device, dtype=dtype, batch_tokens=batch_tokens)
     if cache is None:
         return model
     from scalecurve.models.cached import CachedModel
@@ -93,6 +108,7 @@ def identity(rung: Rung, *, dtype: str = "float32", gone: str = "") -> str:
     """
     if rung.backend not in ("transformers", "gguf"):
         return ""
+    rung = _plain(rung)
     if rung.location.startswith("/") and not Path(rung.location).exists():
         return gone
     from scalecurve.models.local import local_identity
@@ -100,21 +116,6 @@ def identity(rung: Rung, *, dtype: str = "float32", gone: str = "") -> str:
     return local_identity(rung, dtype)
 
 
-def _open(rung: Rung, device: str, dtype: str, batch_tokens: int | None) -> Model:
-    if rung.backend in ("transformers", "gguf"):
-        from scalecurve.models.local import open_local
-
-        return open_local(rung, device=device, dtype=dtype, batch_tokens=batch_tokens)
-    if rung.backend == "mock":
-        from scalecurve.models.mock import MockModel
-
-        return MockModel(rung)
-    if rung.backend == "endpoint":
-        from scalecurve.models.endpoint import EndpointModel
-
-        return EndpointModel(rung)
-    if rung.backend == "vllm":
-        from scalecurve.models.vllm import VllmModel
-
-        return VllmModel(rung, dtype=dtype)
-    raise UserError(f"{rung.name}: backend: unknown {rung.backend!r}; one of {', '.join(BACKENDS)}")
+def _plain(rung: Rung) -> Rung:
+    """The rung without what is said of machines, which changes no answer."""
+    return replace(rung, options={key: value for key, value in rung.options.items() if key != "resources"})

@@ -73,7 +73,7 @@ def _step(path: Path) -> int | None:
     number = _NUMBER.search(path.name)
     try:
         stated = json.loads((path / "trainer_state.json").read_bytes()).get("global_step")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         stated = None
     return stated if isinstance(stated, int) else int(number[1]) if number else None
 
@@ -92,7 +92,7 @@ def _look(path: Path, step: int, quiet: float) -> Checkpoint:
     except _Broken as problem:
         return Checkpoint(path, step, signature, str(problem), broken=True)
     newest = max((changed for _, changed in files.values()), default=0) / 1e9
-    if not lacks and time.time() - newest < quiet:
+    if not lacks and abs(time.time() - newest) < quiet:
         lacks = "it has just been written"
     return Checkpoint(path, step, signature, lacks)
 
@@ -134,7 +134,7 @@ def _missing(path: Path, files: set[str]) -> str:
 def _json(path: Path) -> dict[str, Any] | None:
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -151,7 +151,7 @@ def _unfinished(path: Path) -> str:
         try:
             header = json.loads(file.read(length))
             end = max((one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"), default=0)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             raise _Broken(f"{path.name} has a damaged header") from None
     if size > 8 + length + end:
         raise _Broken(f"{path.name} is longer than its header says")

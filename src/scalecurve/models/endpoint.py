@@ -8,6 +8,9 @@ Options of the rung: ``model`` (default: the rung's name), ``chat``, ``system`` 
 (name of the environment variable that holds the key, default OPENAI_API_KEY), ``concurrency`` (8), ``timeout`` in
 seconds (120), ``retries`` (6, with growing and jittered pauses, on 408, 409, 429, 5xx, timeouts and broken
 connections), ``max_tokens_total`` (budget).
+
+A reply that is no JSON, or not of the form that was asked for, is asked for once more and then fails its request, as
+does one whose log-probabilities are not one a token. Nothing is made of half a reply.
 """
 
 from __future__ import annotations
@@ -15,10 +18,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+from scalecurve.models.backend import backend
 from scalecurve.nouns import Output, Request, Rung, UserError
 
 DEFAULTS: dict[str, Any] = {
@@ -32,6 +38,15 @@ DEFAULTS: dict[str, Any] = {
     "max_tokens_total": 0,
 }
 LETTERS_A_TOKEN = 4  # the tokenizer is the server's; this is the usual rule of thumb for English
+
+
+PAUSES = 10.0  # seconds for the pause before a request is tried again, at most
+_MALFORMED = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+)  # what comes of reading a reply that is not as it should
 
 
 class Refused(Exception):
@@ -49,9 +64,9 @@ class EndpointModel:
         self._openai = openai
         self._rung = rung
         self.name = rung.name
-        self.options = _options(rung)
+        self.options = options_of(rung)
         self.scores = not self.options["chat"]
-        self._key = os.environ.get(self.options["api_key_env"], "")
+        self._key = os.environ.get(self.options["api_key_env"], "").strip()
         identity = [rung.location, self.options["model"], self.options["chat"], rung.revision]
         identity += [self.options["system"]] if self.options["system"] else []
         self.fingerprint = hashlib.sha256(json.dumps(["endpoint", *identity]).encode()).hexdigest()
@@ -88,19 +103,26 @@ class EndpointModel:
         budget = self.options["max_tokens_total"]
         if budget and self.used_tokens >= budget:
             return Output(error=f"the budget of {budget} tokens is used up (max_tokens_total)")
-        try:
-            if request.options:
-                return await self._score(client, request)
-            return await (self._chat if self.options["chat"] else self._complete)(client, request)
-        except Refused as error:
-            return Output(error=str(error))
-        except self._openai.OpenAIError as error:
-            return Output(error=self._clean(f"{type(error).__name__}: {error}"))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:  # a proxy's page, choices that are null
-            why = self._clean(f"{type(error).__name__}: {error}")
-            return Output(error=f"{self.name}: the server's reply is not what OpenAI's would be ({why})")
+        work = self._score if request.options else self._chat if self.options["chat"] else self._complete
+        longest = (self.options["retries"] + 1) * (self.options["timeout"] + PAUSES) * max(1, len(request.options))
+        for last in (False, True):
+            try:
+                async with asyncio.timeout(longest):  # the client's own is for each piece of a reply, which may trickle
+                    return await work(client, request)
+            except Refused as error:
+                return Output(error=str(error))
+            except TimeoutError:
+                return Output(error=f"no whole reply within {longest:.0f} s")
+            except self._openai.OpenAIError as error:
+                return Output(error=self._clean(f"{type(error).__name__}: {error}"))
+            except _MALFORMED as error:
+                if last:
+                    said = f"the server's reply is not understood ({type(error).__name__}: {error})"
+                    return Output(error=self._clean(said))
+        raise AssertionError("not reached: the last try returns")
 
     def _clean(self, text: str) -> str:
+        """One line without the key, as far as a server repeats it."""
         text = " ".join(text.split())
         return (text.replace(self._key, "…") if self._key else text)[:300]
 
@@ -138,7 +160,13 @@ class EndpointModel:
                 "/completions), so options cannot be scored; vLLM and llama-cpp-python's server do. With options = "
                 "{ chat = true } answers are written instead"
             )
-        logprobs = list(told.token_logprobs)
+        logprobs = list(told.token_logprobs or ())
+        tops = list(told.top_logprobs or ())
+        if not len(tokens) == len(starts) == len(logprobs) == len(tops):
+            raise Refused(
+                f"the server told {len(logprobs)} log-probabilities, {len(tops)} best ones and "
+                f"{len(starts)} places for {len(tokens)} tokens"
+            )
         first = next((at for at, start in enumerate(starts) if start >= len(prompt)), len(tokens))
         end = next((at for at, start in enumerate(starts) if start >= len(whole)), len(tokens))
         if not prompt:
@@ -146,9 +174,9 @@ class EndpointModel:
         values = logprobs[first:end]
         if not values or any(value is None for value in values):
             raise Refused("the option has no token of its own after the prompt")
-        best = [
-            max(top.values(), default=value) for top, value in zip(told.top_logprobs[first:end], values, strict=True)
-        ]
+        if not all(math.isfinite(value) for value in values):
+            raise Refused("the server told a log-probability that is not a number")
+        best = [max(top.values(), default=value) for top, value in zip(tops[first:end], values, strict=True)]
         merged = first < len(starts) and first > 0 and starts[first] > len(prompt)
         return (
             float(sum(values)),
@@ -209,10 +237,17 @@ class EndpointModel:
         """Nothing is held between runs."""
 
 
-def _options(rung: Rung) -> dict[str, Any]:
+def options_of(rung: Rung) -> dict[str, Any]:
+    """All options with their defaults. ``UserError`` for a wrong one, or an address that runs must not keep."""
     if not rung.location.startswith(("http://", "https://")):
         raise UserError(
             f"{rung.name}: location: {rung.location} is not a URL; give the server's, as http://host:8000/v1"
+        )
+    address = urlsplit(rung.location)
+    if address.username is not None or address.password is not None or address.query:
+        raise UserError(
+            f"{rung.name}: location: holds a password or a query, which runs would keep; leave it out and put the key "
+            "into the environment variable that options name as api_key_env"
         )
     for key, value in rung.options.items():
         if key not in DEFAULTS:
@@ -224,6 +259,8 @@ def _options(rung: Rung) -> dict[str, Any]:
     options["model"] = options["model"] or rung.name
     if options["system"] and not options["chat"]:
         raise UserError(f"{rung.name}: options: system needs chat = true")
+    if "API_KEY" not in options["api_key_env"]:  # a study of somebody else's must not send off any other secret
+        raise UserError(f"{rung.name}: options: api_key_env must name a variable with API_KEY in its name")
     if options["concurrency"] < 1:
         raise UserError(f"{rung.name}: options: concurrency must be 1 or more")
     return options
@@ -237,10 +274,15 @@ def _some(choices: Sequence[Any]) -> Sequence[Any]:
 
 def _token_logprobs(told: Any) -> tuple[float, ...]:
     """Log-probabilities of a text's tokens, as OpenAI's completions tell them or as llama.cpp does; empty if untold."""
-    values = getattr(told, "token_logprobs", None)
+    values, tokens = getattr(told, "token_logprobs", None), getattr(told, "tokens", None)
     if values is None:
         values = [each.get("logprob") for each in getattr(told, "content", None) or ()]
-    return tuple(float(value) for value in values if value is not None)
+    elif tokens is not None and len(values) != len(tokens):
+        raise Refused(f"the server told {len(values)} log-probabilities for {len(tokens)} tokens")
+    known = tuple(float(value) for value in values if value is not None)
+    if not all(map(math.isfinite, known)):
+        raise Refused("the server told a log-probability that is not a number")
+    return known
 
 
 def _offsets(tokens: Sequence[str]) -> list[int]:
@@ -248,3 +290,8 @@ def _offsets(tokens: Sequence[str]) -> list[int]:
     for token in tokens[:-1]:
         starts.append(starts[-1] + len(token))
     return starts
+
+
+@backend("endpoint")
+def open_endpoint(rung: Rung, **_: Any) -> EndpointModel:
+    return EndpointModel(rung)

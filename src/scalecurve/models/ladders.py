@@ -206,6 +206,17 @@ def with_flops(rung: Rung) -> Rung:
     return replace(rung, training_flops=flops, notes=(*rung.notes, "training FLOPs are 6 x parameters x tokens"))
 
 
+def sized(rung: Rung, non_embedding: int | None, total: int | None) -> Rung:
+    """The rung with these counts of parameters where it states none, and the training FLOPs that follow from them."""
+    return with_flops(
+        replace(
+            rung,
+            params_non_embedding=rung.params_non_embedding or non_embedding or None,
+            params_total=rung.params_total or total or None,
+        )
+    )
+
+
 def resolve_rung(ref: str) -> Rung:
     """One model: a packaged model's name, ``LADDER:RUNG``, a rung's name, a local directory or GGUF file, a Hub id.
 

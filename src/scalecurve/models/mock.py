@@ -12,7 +12,9 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from scalecurve.models.backend import backend
 from scalecurve.nouns import Output, Request, Rung
 
 
@@ -75,3 +77,8 @@ class MockModel:
 
     def close(self) -> None:
         pass
+
+
+@backend("mock")
+def open_mock(rung: Rung, **_: Any) -> MockModel:
+    return MockModel(rung)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from scalecurve.engine.text import Encoder, Pair, finish, scored_output
+from scalecurve.models.backend import backend
 from scalecurve.models.chat import chat_template
 from scalecurve.nouns import Output, Request, Rung, UserError
 
@@ -121,3 +122,8 @@ def _scored(pair: Pair, reply: Any) -> tuple[float, bool]:
     steps = reply.prompt_logprobs[-len(pair.continuation) :]
     told = [step[token] for step, token in zip(steps, pair.continuation, strict=True)]
     return sum(float(each.logprob) for each in told), all(each.rank == 1 for each in told)
+
+
+@backend("vllm")
+def open_vllm(rung: Rung, *, dtype: str, **_: Any) -> VllmModel:
+    return VllmModel(rung, dtype=dtype)

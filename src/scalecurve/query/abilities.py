@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.nouns import UserError
@@ -60,8 +60,20 @@ def _of_run(run: RunDirectory) -> pl.DataFrame:
         / max(1, cell["examples"])
         for cell in manifest["cells"]
     }
-    items = _items(run, points)
     rows = []
+    for task in points["task"].unique(maintain_order=True):  # one after another: a run may be larger than memory
+        rows += _of_task(run, task, points, seconds, prints.get(task, ""))
+    return pl.DataFrame(rows, schema=schema(), orient="row")
+
+
+def _of_task(
+    run: RunDirectory, task: str, points: pl.DataFrame, seconds: Mapping[tuple[Any, ...], float], fingerprint: str
+) -> list[dict[str, Any]]:
+    """The rows of one task of a run; ``seconds``: an answer's by model, family, task, strategy and shots."""
+    import polars as pl
+
+    rows = []
+    items = _items(run, task, points)
     for key, own in items.group_by(KEY, maintain_order=True):
         if not own["value"].is_in([0.0, 1.0]).all():
             continue
@@ -80,23 +92,23 @@ def _of_run(run: RunDirectory) -> pl.DataFrame:
             | {"sec": seconds.get(key), "auroc": _auroc(own)}
             | {"pairs": len(gain), "fixed": int((gain > 0).sum()), "broken": int((gain < 0).sum())}
             | {"params": here["params_non_embedding"] or here["params_total"]}
-            | {"eval_hash": _hash(prints.get(str(key[2]), ""), own["example_id"])}
+            | {"eval_hash": _hash(fingerprint, own["example_id"])}
         )
-    return pl.DataFrame(rows, schema=schema(), orient="row")
+    return rows
 
 
-def _items(run: RunDirectory, points: pl.DataFrame) -> pl.DataFrame:
-    """Each answered question: its score under the preferred metric, its tokens and its confidence (0–1, or null).
+def _items(run: RunDirectory, task: str, points: pl.DataFrame) -> pl.DataFrame:
+    """Each answered question of a task: its preferred score, its tokens and its confidence (0–1, or null).
 
     Of several seeds the first counts: the same questions again are no further evidence of an ability.
     """
     import polars as pl
 
     cell = ["family", "rung", "task", "strategy", "shots", "seed", "example_id"]
-    wanted = points.select("task", "metric").unique()
-    scores = pl.read_parquet(run.scores).join(wanted, on=["task", "metric"], how="semi").drop_nulls("value")
+    wanted = points.filter(task=task)["metric"].unique().to_list()
+    scores = pl.scan_parquet(run.scores).filter(pl.col("task") == task, pl.col("metric").is_in(wanted))
     best = pl.col("option_logprobs").list.max()
-    outputs = read_outputs(run).select(
+    outputs = read_outputs(run, task).select(
         *cell,
         (pl.col("prompt_tokens") + pl.col("generated_tokens")).alias("tokens"),
         pl.when(pl.col("option_logprobs").list.len() > 0)
@@ -105,7 +117,7 @@ def _items(run: RunDirectory, points: pl.DataFrame) -> pl.DataFrame:
         .alias("confidence"),
         best.alias("best"),
     )
-    items = scores.join(outputs.collect(), on=cell).rename({"rung": "model"})
+    items = scores.drop_nulls("value").collect().join(outputs.collect(), on=cell).rename({"rung": "model"})
     return items.filter(pl.col("seed") == pl.col("seed").min().over(KEY))
 
 
@@ -195,7 +207,7 @@ def _options(run: RunDirectory) -> pl.DataFrame:
         .select("rung", pl.col("weight").list.eval(pl.element() / pl.element().sum()).alias("p"), "right")
         .explode("p", "right")
         .drop_nulls()
-        .collect()
+        .collect(engine="streaming")
     )  # fmt: skip
 
 

@@ -341,8 +341,8 @@ class Scope:
         if group is not None and has(group, lambda n: isinstance(n, exp.Rollup | exp.Cube | exp.GroupingSets)):
             raise UserError("query: ROLLUP, CUBE and GROUPING SETS cannot stand beside an ai_ function of a group; "
                             "group in a CTE before")  # fmt: skip
-        if group is not None:
-            group = exp.Group(expressions=[key.copy() for key in self._keys()])
+        keys = self._keys()  # none for the ALL of a SELECT that only aggregates
+        group = exp.Group(expressions=[key.copy() for key in keys]) if keys else None
         return Source(self.select, self._stripped(), self.filters, group, having)
 
     def _cut(self, places: Sequence[Place]) -> tuple[Node | None, int] | None:

@@ -79,37 +79,18 @@ def _count(value: int | None) -> str:
 
 
 def as_csv(result: Result) -> str:
-    """The rows as CSV with a header; lists and structs as JSON."""
-    import polars as pl
+    """The rows as CSV with a header; see ``runs.csv_table`` for what is changed for it."""
+    from scalecurve.runs.csv_table import for_csv
 
-    frame = result.pl()
-    nested = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List | pl.Struct | pl.Array)]
-    texts = {name: pl.Series(name, [None if v is None else _json(v) for v in frame[name].to_list()], pl.String)
-             for name in nested}  # fmt: skip
-    return str(frame.with_columns(**texts).write_csv())
+    return str(for_csv(result.pl()).write_csv())
 
 
 def as_json(result: Result) -> str:
     """The rows as a JSON list of objects, one a line."""
+    from scalecurve.runs.csv_table import json_text
+
     rows = result.table.to_pylist() if result.table is not None else []
-    return "[" + ",\n ".join(_json(row) for row in rows) + "]"
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(_plain(value), ensure_ascii=False, default=str)
-
-
-def _plain(value: Any) -> Any:
-    """NaN and infinities, which JSON has not, as null."""
-    import math
-
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
+    return "[" + ",\n ".join(str(json_text(row)) for row in rows) + "]"
 
 
 def write(result: Result, path: Path) -> None:

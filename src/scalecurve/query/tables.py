@@ -42,7 +42,8 @@ def open_database(
     """A database in memory with a table for every attached file or frame, and with the runs' tables; then locked.
 
     ``attach``: name → path of a CSV, Parquet, JSON or DuckDB file, or a Polars frame or Arrow table. Files are read
-    now, as nothing outside can be reached later. ``UserError`` naming the table and what is wrong.
+    now, as nothing outside can be reached later; of the runs' Parquet files a query reads what it needs, so that a run
+    may be larger than ``memory``. ``UserError`` naming the table and what is wrong.
     """
     import duckdb
 
@@ -53,8 +54,9 @@ def open_database(
         for name, source in attach.items():
             _check_name(name)
             _load(connection, name, source)
-        for name, frame in _run_tables(runs, abilities).items():
-            _load(connection, name, frame)
+        _attach_runs(connection, runs)
+        if runs or len(abilities):
+            _load(connection, "abilities", abilities)
         for statement in LOCKED:
             connection.execute(statement)
     except duckdb.Error as error:
@@ -97,21 +99,24 @@ def _load(connection: duckdb.DuckDBPyConnection, name: str, source: Any) -> None
         raise UserError(f"--attach {name}: {path}: {first_line(error)}") from None
 
 
-def _run_tables(runs: Sequence[RunDirectory], abilities: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The tables of all runs together, each row with the ``run`` it is from."""
-    import polars as pl
+def _attach_runs(connection: duckdb.DuckDBPyConnection, runs: Sequence[RunDirectory]) -> None:
+    """Views of the tables of all runs together, each row with the ``run`` it is from."""
+    from pyarrow.dataset import dataset
 
     from scalecurve.runs import read_outputs
 
-    tables: dict[str, list[pl.DataFrame]] = {}
-    for run in runs:
-        label = pl.lit(run.path.name).alias("run")
-        tables.setdefault("outputs", []).append(read_outputs(run).select(label, pl.all()).collect())
-        for name, path in (("scores", run.scores), ("curves", run.curves), ("verdicts", run.verdicts)):
-            if path.exists():
-                tables.setdefault(name, []).append(pl.read_parquet(path).select(label, pl.all()))
-    found = {name: pl.concat(frames, how="diagonal_relaxed") for name, frames in tables.items()}
-    return found | ({"abilities": abilities} if runs or len(abilities) else {})
+    views: dict[str, list[str]] = {}
+    for number, run in enumerate(runs):
+        label = "'" + run.path.name.replace("'", "''") + "'"
+        files = {"outputs": sorted(run.outputs.glob("*/part-*.parquet"))}
+        files |= {name: [path] for name in ("scores", "curves", "verdicts") if (path := getattr(run, name)).exists()}
+        for name, paths in files.items():
+            found = dataset([str(path) for path in paths], format="parquet") if paths else None
+            source = f"__run_{number}_{name}"
+            connection.register(source, read_outputs(run).collect().to_arrow() if found is None else found)
+            views.setdefault(name, []).append(f"SELECT {label} AS run, * FROM {source}")
+    for name, selects in views.items():
+        connection.execute(f"CREATE VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
 
 
 def first_line(error: BaseException) -> str:

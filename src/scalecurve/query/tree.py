@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 from sqlglot import exp
@@ -153,12 +154,8 @@ def _conditions(node: Node, parent: Node, truth: bool) -> list[Condition]:
             return [([other], _is(other, True, negated=True))]
         return [([other], _is(other, True) if truth else _is(other, False, negated=True))]
     if isinstance(parent, exp.Coalesce):
-        before: list[Condition] = []
-        for each in (parent.this, *parent.expressions):
-            if each is node:
-                break
-            before.append(([each], exp.Is(this=_copy(each), expression=exp.null())))
-        return before
+        before = takewhile(lambda each: each is not node, (parent.this, *parent.expressions))
+        return [([each], exp.Is(this=_copy(each), expression=exp.null())) for each in before]
     if isinstance(parent, exp.If) and isinstance(parent.parent, exp.Case):
         return _reached(node, parent, parent.parent)
     if isinstance(parent, exp.Case) and node.arg_key == "default":
@@ -168,11 +165,7 @@ def _conditions(node: Node, parent: Node, truth: bool) -> list[Condition]:
 
 def _reached(node: Node, branch: Node, case: Node) -> list[Condition]:
     """When a part of a CASE's branch is evaluated: no earlier branch is taken, and of its result, this one is."""
-    before: list[Condition] = []
-    for each in case.args["ifs"]:
-        if each is branch:
-            break
-        before.append(_tested(each, case, taken=False))
+    before = [_tested(each, case, taken=False) for each in takewhile(lambda each: each is not branch, case.args["ifs"])]
     return before if node.arg_key == "this" else [*before, _tested(branch, case, taken=True)]
 
 

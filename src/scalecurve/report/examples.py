@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from scalecurve.nouns import Cell
 from scalecurve.report.data import Contents, Source
 from scalecurve.report.safe import PROMPT_LIMIT, TEXT_LIMIT, rounded, visible
-from scalecurve.runs.parts import CELL_FIELDS
+from scalecurve.runs.parts import CELL_FIELDS, part_path
 
 if TYPE_CHECKING:
     import polars as pl
 
 PER_TASK = 20
 ANSWERS = 40_000  # in one self-contained report; beyond it, fewer examples a task
+CHARACTERS = 64_000_000  # of one task's examples in the live view
 _OPTIONS = 26  # of a question that are shown
 _SOLVED_BY = ("exact_match", "exact_str_match", "multiple_choice_grade")
 _COLUMNS = (
@@ -32,13 +33,17 @@ def per_task(contents: Contents) -> int:
 
 
 def examples_of(contents: Contents, task: str, count: int | None = PER_TASK) -> dict[str, Any]:
-    """Evenly spaced examples of ``task`` (all when ``count`` is None) with every rung's answers, in every arm.
+    """Evenly spaced examples of ``task`` (None: all, up to ``CHARACTERS``) with every rung's answers, in every arm.
 
     Keys: ``all`` (how many there are), ``q`` questions (id, input, targets, options, option scores), ``p`` distinct
     prompts, ``arms`` (family, strategy, shots, seed, rungs) each with ``a``: answers[rung][question] as
     [prompt, score, text, response, option log-probs, target log-prob, error], or null where there is none.
     """
     pages = [_cells_of(source, task) for source in contents.sources]
+    if count is None:
+        count = _as_many_as_fit(
+            [_paths(source, *cell) for source, cells in zip(contents.sources, pages, strict=True) for cell in cells]
+        )
     book = _Book(count)
     for source, cells in zip(contents.sources, pages, strict=True):
         scores: dict[Any, float | None] | None = None
@@ -146,9 +151,24 @@ def _cells_of(source: Source, task: str) -> list[tuple[Cell, Mapping[str, str]]]
 
 
 def _paths(source: Source, cell: Cell, parts: Mapping[str, str]) -> list[Path]:
-    folder = source.run.cell(cell)
-    paths = [folder / f"part-{int(index):05d}-{key}.parquet" for index, key in parts.items()]
+    paths = [part_path(source.run, cell, int(index), key) for index, key in parts.items()]
     return sorted(path for path in paths if path.exists())
+
+
+def _as_many_as_fit(cells: Sequence[Sequence[Path]]) -> int:
+    """How many questions ``CHARACTERS`` allow, when all answers are as long as those of one part."""
+    import polars as pl
+
+    part = next((paths[0] for paths in cells if paths), None)
+    if part is None:
+        return PER_TASK
+    length = pl.min_horizontal(pl.col("prompt").str.len_chars(), PROMPT_LIMIT) + 100
+    length += pl.min_horizontal(pl.col("text").str.len_chars().fill_null(0), TEXT_LIMIT)
+    try:
+        mean = pl.scan_parquet(part, hive_partitioning=False).select(length.mean()).collect().item()
+    except (OSError, pl.exceptions.PolarsError):
+        return PER_TASK
+    return max(PER_TASK, int(CHARACTERS / (mean or 100) / len(cells)))
 
 
 def _read(paths: Sequence[Path], ids: Iterable[str]) -> pl.DataFrame | None:

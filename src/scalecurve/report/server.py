@@ -25,6 +25,7 @@ from scalecurve.runs import RunDirectory, derive, open_run
 from scalecurve.runs.atomic import write_parquet
 
 HOST = "127.0.0.1"
+KEPT = 64_000_000  # bytes of examples
 _LOCAL = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 
 
@@ -37,8 +38,9 @@ class View:
         self._patience, self._made_at, self._cost = patience, 0.0, 0.0
         self._runs = [open_run(directory) for directory in directories]
         self._lang = lang
-        self._lock = Lock()
-        self._made: tuple[str, str, Contents | None] = ("", "", None)
+        self._lock, self._reading = Lock(), Lock()
+        self._made: tuple[str, bytes, Contents | None] = ("", b"", None)
+        self._books: dict[tuple[str, int], bytes] = {}
         self._scratch = tempfile.TemporaryDirectory(prefix="scalecurve-view-")
 
     def close(self) -> None:
@@ -52,17 +54,28 @@ class View:
         files = [path for run in self._runs for path in (run.manifest, run.curves, run.verdicts)]
         return "-".join(str(path.stat().st_mtime_ns) if path.exists() else "0" for path in files)
 
-    def page(self) -> str:
+    def page(self) -> bytes:
         return self._now()[0]
 
-    def examples(self, index: int) -> str | None:
-        """Every example of a task as JSON; None when there is no such task."""
+    def examples(self, index: int) -> bytes | None:
+        """Every example of a task as JSON (of a very large one, evenly spaced); None when there is no such task.
+
+        One task is read at a time, however many ask, and what was read is kept up to ``KEPT`` bytes.
+        """
         contents = self._now()[1]
         if not 0 <= index < len(contents.refs):
             return None
-        return to_json(examples_of(contents, contents.refs[index], None))
+        with self._reading:
+            key = (self._made[0], index)
+            if key not in self._books:
+                book = to_json(examples_of(contents, contents.refs[index], None)).encode("utf-8", "replace")
+                kept = {known: old for known, old in self._books.items() if known[0] == key[0]}
+                while kept and sum(map(len, kept.values())) + len(book) > KEPT:
+                    del kept[next(iter(kept))]
+                self._books = kept | {key: book}
+            return self._books[key]
 
-    def _now(self) -> tuple[str, Contents]:
+    def _now(self) -> tuple[bytes, Contents]:
         with self._lock:
             version = self.version()
             made, page, contents = self._made
@@ -72,7 +85,7 @@ class View:
                 contents = localised(gather(places), self._lang)
                 if all(place == run.path for place, run in zip(places, self._runs, strict=True)):
                     add_extras(contents)  # forecasts wait until the run has ended
-                page = render(contents, {}, [], self._lang, version=version)
+                page = render(contents, {}, [], self._lang, version=version).encode("utf-8", "replace")
                 self._made = (version, page, contents)
                 self._made_at = time.monotonic()
                 self._cost = self._made_at - began
@@ -113,35 +126,44 @@ def _judge(run: RunDirectory) -> None:
 @lru_cache
 def _handler(view: View) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        timeout = 30  # seconds that a silent or slow browser keeps a thread
+
         def do_GET(self) -> None:
-            if not _LOCAL.fullmatch(self.headers.get("Host", "")):  # another site's name pointed at this machine
-                self._reply(403, "text/plain", "only for this machine")
-                return
             try:
-                self._answer(self.path.partition("?")[0])
+                if self._is_local():
+                    self._answer(self.path.partition("?")[0])
+                else:
+                    self._reply(403, "text/plain", b"only for this machine")
             except UserError as error:
-                self._reply(503, "text/plain", str(error))
-            except ConnectionError:  # the browser has left
+                self._reply(503, "text/plain", str(error).encode())
+            except (ConnectionError, TimeoutError):  # the browser has left
                 self.close_connection = True
+
+        def _is_local(self) -> bool:
+            """Whether the address names this machine (and not another site's name for it), and no other site asks."""
+            origin = self.headers.get("Origin")
+            asked_by = origin is None or _LOCAL.fullmatch(origin.removeprefix("http://"))
+            return bool(_LOCAL.fullmatch(self.headers.get("Host", "")) and asked_by)
 
         def _answer(self, path: str) -> None:
             found = re.fullmatch(r"/examples/(\d{1,6})", path)
             if path == "/":
                 self._reply(200, "text/html", view.page())
             elif path == "/version":
-                self._reply(200, "text/plain", view.version())
-            elif found and (text := view.examples(int(found[1]))) is not None:
-                self._reply(200, "application/json", text)
+                self._reply(200, "text/plain", view.version().encode())
+            elif found and (book := view.examples(int(found[1]))) is not None:
+                self._reply(200, "application/json", book)
             else:
-                self._reply(404, "text/plain", "not here")
+                self._reply(404, "text/plain", b"not here")
 
-        def _reply(self, status: int, kind: str, text: str) -> None:
-            body = text.encode("utf-8", "replace")
+        def _reply(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.send_header("X-Content-Type-Options", "nosniff")
             self.send_header("Cache-Control", "no-store")
+            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+            self.send_header("X-Frame-Options", "DENY")
             self.end_headers()
             self.wfile.write(body)
 
@@ -150,13 +172,17 @@ def _handler(view: View) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256  # browsers that knock at once; more would be turned away, or wait a second
+
+
 def serve(
     directories: Sequence[str | Path], *, port: int = 0, lang: str = "en", patience: float = 10.0
 ) -> tuple[ThreadingHTTPServer, View]:
     """A server bound to loopback, not yet answering (call ``serve_forever``), and its view. Port 0 takes a free one."""
     view = View(directories, lang, patience)
     try:
-        return ThreadingHTTPServer((HOST, port), _handler(view)), view
+        return _Server((HOST, port), _handler(view)), view
     except (OSError, OverflowError) as error:
         view.close()
         reason = getattr(error, "strerror", None) or error

@@ -163,13 +163,16 @@ def _known(name: str, names: tuple[str, ...]) -> None:
 
 
 def _admit(request: Request, key: str, local: bool) -> None:
-    """``Fault`` for a wrong key, or for another site's name that points at this machine."""
+    """``Fault`` for a wrong key; without keys, for another site's page or name that points at this machine."""
     if key:
         sent = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(sent.encode(), key.encode()):
             raise Fault(401, "wrong or missing API key", type="authentication_error", code="invalid_api_key")
-    elif local and not LOCAL.fullmatch(request.headers.get("host", "")):
-        raise Fault(403, "only for this machine", type="permission_error")
+    elif local:
+        origin = request.headers.get("origin")
+        asked_by = origin is None or LOCAL.fullmatch(origin.removeprefix("http://"))
+        if not asked_by or not LOCAL.fullmatch(request.headers.get("host", "")):
+            raise Fault(403, "only for this machine", type="permission_error")
 
 
 async def _body(request: Request, most: int) -> Any:

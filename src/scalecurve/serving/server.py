@@ -80,7 +80,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(512)
     except (OSError, OverflowError) as error:
         listener.close()
         raise UserError(f"--port: {host}:{port} cannot be used ({error}); give another or 0") from None

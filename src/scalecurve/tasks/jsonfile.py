@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scalecurve.nouns import UserError
+from scalecurve.strangers import whole_json
 
+LARGEST_UNPACKED = 1 << 30
 _SPACE = re.compile(r"[ \t\r\n]*")
 _LAST_KEY = re.compile(r'"((?:[^"\\\n]|\\.)*)"\s*:')
 
@@ -19,8 +21,8 @@ _LAST_KEY = re.compile(r'"((?:[^"\\\n]|\\.)*)"\s*:')
 def read_text(path: Path) -> str:
     """The UTF-8 text of ``path`` (gzip when its name ends in ``.gz``)."""
     try:
-        raw = path.read_bytes()
-        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+        raw = _unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(
@@ -30,11 +32,19 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
+def _unpacked(path: Path) -> bytes:
+    with gzip.open(path) as file:
+        raw = file.read(LARGEST_UNPACKED + 1)
+    if len(raw) > LARGEST_UNPACKED:
+        raise UserError(f"{path}: is larger than {LARGEST_UNPACKED >> 20} MB unpacked; give the file itself")
+    return raw
+
+
 def read_json(path: Path) -> Any:
     """The value in ``path``. A syntax error names the line and the field being read."""
     text = read_text(path)
     try:
-        return json.loads(text)
+        return json.loads(whole_json(text))
     except json.JSONDecodeError as error:
         keys = _LAST_KEY.findall(text, 0, error.pos)
         field = f" in or after field {keys[-1]!r}" if keys else ""

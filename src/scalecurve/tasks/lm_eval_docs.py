@@ -82,7 +82,7 @@ def _json(path: Path) -> list[Doc]:
             raw = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
         options = arrow_json.ReadOptions(block_size=max(len(raw), 1 << 16))
         table = arrow_json.read_json(io.BytesIO(raw), read_options=options)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({_line(error)}); mend it there") from None
     docs: list[Doc] = table.to_pylist()
     return docs

@@ -141,7 +141,7 @@ def _records(file: Path) -> list[dict[str, str]]:
         for one in found:
             if not all(isinstance(one[name], str) for name in ("input", "target", "prediction")):
                 raise TypeError
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{file}: is no file of outputs ({type(error).__name__}); restore it") from None
     return found
 

@@ -1,0 +1,115 @@
+"""CONTRIBUTING.md shows four additions of one file each: every one applies to a fresh copy as it stands, and works."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = '{ name = "m", backend = "mock", location = "mock", params_non_embedding = 1000 }'
+COMMAND = f"{sys.executable} -c 'import sys; sys.stdin.read(); print(\"New Paris\")'"
+
+
+def diffs() -> dict[str, str]:
+    """The file that each diff of the page adds, and the diff."""
+    found = re.findall(r"```diff\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
+    return {re.findall(r"^\+\+\+ b/(.*)$", diff, re.M)[0]: diff for diff in found}
+
+
+TASK, STRATEGY, METRIC, BACKEND = diffs()
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources, but for the weights."""
+    folder = tmp_path_factory.mktemp("copy")
+    leave = shutil.ignore_patterns("weights")
+    shutil.copytree(ROOT / "src", folder / "src", ignore=leave)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+@pytest.fixture
+def fresh(copy: Path, tmp_path: Path) -> Path:
+    shutil.copytree(copy, tmp_path / "fresh")
+    return tmp_path / "fresh"
+
+
+def apply(folder: Path, path: str) -> None:
+    subprocess.run(["git", "apply", "-"], input=diffs()[path], text=True, cwd=folder, check=True)
+
+
+def scalecurve(folder: Path, *arguments: object) -> str:
+    code = "from scalecurve.cli import main; main()"
+    env = {"PYTHONPATH": str(folder / "src"), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    words = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run(folder: Path, **changed: str) -> list[dict[str, object]]:
+    """The curves of a small study, after a run that lacks nothing; ``changed`` lines in place of the usual ones."""
+    lines = {"models": f"[{MODEL}]", "tasks": '["lab:reversal:short"]', "metrics": '["exact_str_match"]', "limit": "3"}
+    (folder / "s.toml").write_text("".join(f"{name} = {value}\n" for name, value in (lines | changed).items()))
+    assert json.loads(scalecurve(folder, "run", "s.toml", "--out", "run", "--quiet", "--json"))["complete"]
+    return list(json.loads(scalecurve(folder, "curves", "run", "--json")))
+
+
+def test_each_diff_adds_one_file() -> None:
+    for diff in diffs().values():
+        assert diff.startswith("--- /dev/null\n")
+        assert diff.count("+++ b/") == 1
+
+
+def test_a_task(fresh: Path) -> None:
+    apply(fresh, TASK)
+    (curve,) = run(fresh, tasks='["capitals/task.json"]')
+    assert curve["y"] == [0.0]
+    assert curve["n"] == [3]
+
+
+def test_a_strategy(fresh: Path) -> None:
+    apply(fresh, STRATEGY)
+    tasks = '["lab:reversal:short", { ref = "lab:rebus:is_film", metrics = ["multiple_choice_grade"] }]'
+    texts, options = run(fresh, tasks=tasks, strategies='["restate"]')
+    assert (texts["strategy"], options["strategy"]) == ("restate", "restate")
+    assert (texts["n"], options["n"]) == ([3], [3])
+
+
+def test_a_metric(fresh: Path) -> None:
+    apply(fresh, METRIC)
+    (curve,) = run(fresh, metrics='["target_word_recall"]')
+    assert curve["y"] == [0.0]
+
+
+def test_a_backend_and_all_of_them_together(fresh: Path) -> None:
+    for path in diffs():
+        apply(fresh, path)
+    model = "{ name = 'm', backend = 'command', params_non_embedding = 1000, location = '''" + COMMAND + "''' }"
+    (curve,) = run(fresh, models=f"[{model}]", tasks='["capitals/task.json"]', metrics='["target_word_recall"]',
+                   strategies='["restate"]')  # fmt: skip
+    assert curve["y"] == [pytest.approx((1 + 0 + 0.5) / 3)], "Paris; not Tokyo; the New of New Delhi"
+
+
+def test_the_files_are_written_as_the_others_are(fresh: Path) -> None:
+    for path in diffs():
+        apply(fresh, path)
+    own = [path for path in diffs() if path.endswith(".py")]
+    for check in (["check"], ["format", "--check"]):
+        done = subprocess.run([sys.executable, "-m", "ruff", *check, *own], cwd=fresh, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert str(cited["version"]) == version
+    assert {"cff-version", "message", "title", "authors", "license"} <= set(cited)
+    assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text()
