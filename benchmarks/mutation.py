@@ -26,6 +26,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -182,8 +183,8 @@ def measure(tests: list[str], files: list[str], out: Path) -> None:
             for line, names in contexts.items()
         }
         lines[file][0] = [line for line, names in contexts.items() if "" in names]
-    own = ("scalecurve", "tests", "test_", "conftest", "__")
-    loaded = [name for name in sys.modules if not name.startswith(own)]
+    here = os.getcwd()  # what is imported from here a mutant may change
+    loaded = [name for name, one in sys.modules.items() if not str(getattr(one, "__file__", None)).startswith(here)]
     out.write_text(json.dumps({"seconds": watch.seconds, "lines": lines, "modules": loaded}))
 
 
@@ -242,7 +243,7 @@ class Loop:
             names = sorted(self.tests[mutant], key=lambda name: (-known[name], self.seconds[name]))
             tests = [items[name] for name in names]
             limit = 10 + 10 * sum(self.seconds[name] for name in names)
-            found = self.tell(mutant, tests, lambda: trial(session, functions, mutant, tests), limit)  # noqa: B023
+            found = self.tell(mutant, tests, partial(trial, session, functions, mutant, tests), limit)
             known[found] += 1
         return True
 
@@ -367,7 +368,9 @@ def main() -> None:
             tests[mutant] = by_line.get(mutant.line, [])
         else:
             at_import.append(mutant)
-            tests[mutant] = sorted({test for found in by_line.values() for test in found}, key=seconds.__getitem__)
+            touching = {test for found in by_line.values() for test in found}
+            quick = {test for test in seconds if seconds[test] < 0.1}  # a declaration is read without running its lines
+            tests[mutant] = sorted(touching | quick, key=lambda test: (test not in touching, seconds[test]))
     print(f"{len(mutants)} of {total} mutants, {len(seconds)} tests of {sum(seconds.values()):.0f} s", flush=True)
     results = (options.out / "results.jsonl").open("w")
 
@@ -382,11 +385,11 @@ def main() -> None:
     turns = {id(mutant): at for at, mutant in enumerate(mutants)}
     for begin in range(0, len(mutants), 200):  # a few of either kind in turn, for the same reason
         now = [m for m in inside if begin <= turns[id(m)] < begin + 200]
-        apart(lambda: pytest.main([*PYTEST, *options.tests], plugins=[Loop(now, tests, seconds, tell)]))  # noqa: B023
+        apart(partial(pytest.main, [*PYTEST, *options.tests], plugins=[Loop(now, tests, seconds, tell)]))
         for mutant in (m for m in at_import if begin <= turns[id(m)] < begin + 200):
             those = tests[mutant]
             limit = 20 + 10 * sum(seconds[name] for name in those)
-            tell(mutant, those, lambda: imported(mutant, those), limit)  # noqa: B023
+            tell(mutant, those, partial(imported, mutant, those), limit)
     results.close()
     for line in summary([json.loads(line) for line in (options.out / "results.jsonl").open()]):
         print(line)

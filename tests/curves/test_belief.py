@@ -162,6 +162,8 @@ def test_families_are_told_apart() -> None:
     mine = [answers("none", ("a",), ("b",)), answers("wrong", ("b", "stated:b"), ("b", "stated:b"))]
     others = [[row | {"family": "g"} for row in answers(arm, ("d",), ("d",))] for arm in ("none", "wrong")]
     assert effects_of(*mine, *others, family="f") == effects_of(*mine)
+    tasks = [[row | {"task": "u"} for row in answers(arm, ("d",), ("d",))] for arm in ("none", "wrong")]
+    assert effects_of(*mine, *others, *tasks, family="f") == effects_of(*mine)
     with pytest.raises(UserError, match="several families"):
         effects_of(*mine, *others)
     elsewhere = [[row | {"shots": 2} for row in answers("none", ("a",), ("b",))]]

@@ -77,6 +77,9 @@ def test_many_points_are_permuted_at_random_and_the_same_way_again():
     assert found["p_tau"] == pytest.approx(kendalltau(range(8), y, method="exact").pvalue, abs=0.005)
     assert found["tau"] == pytest.approx(kendalltau(range(8), y).statistic)
     assert trend_test(curve_of(y), draws=4000) == found
+    weak = [0.30, 0.34, 0.29, 0.36, 0.28, 0.37, 0.31, 0.33]
+    exact = kendalltau(range(8), weak, method="exact").pvalue
+    assert trend_test(curve_of(weak), draws=20_000)["p_tau"] == pytest.approx(exact, abs=0.012)
     assert trend_test(curve_of(y), draws=4000, seed=1)["p_tau"] != found["p_tau"]
     assert trend_test(curve_of(range(8), se=(0.01,) * 8), draws=9)["p_tau"] >= 1 / 10  # the order seen counts too
     assert trend_test(curve_of(y))["p_tau"] * 20_001 == pytest.approx(round(trend_test(curve_of(y))["p_tau"] * 20_001))

@@ -147,6 +147,19 @@ def test_components_of_losses_are_those_of_scores_turned():
     assert components(Panel(curves), curves[0], 1e11, 1) == pytest.approx(-(0.2 + 0.5 * 0.6))
 
 
+def test_components_on_a_scale_of_losses_are_those_of_lower_losses():
+    losses = [5.0, 4.0, 3.0, 2.0, 1.0]
+    own = linear([0.1, 0.2, 0.3, 0.4, 0.5], x=losses, axis="loss")
+    assert components(Panel(own), own[0], 0.5, 1) == pytest.approx(0.2 + 0.5 * 0.55)
+    others = linear([0.0, 0.3, 0.6, 0.2, 0.9], x=losses, name="g", axis="loss")
+    twisted = [replace(c, y=(*c.y[:3], *(1 - v for v in c.y[3:]))) for c in others]  # below a loss of 2.5 only
+    assert components(Panel(own, {}, twisted), own[0], 2.0, 1) is None  # three models of its own
+    four = [replace(c, x=(6.0, *c.x[1:])) for c in linear([0.1, 0.2, 0.3, 0.4, 0.5], x=losses, axis="loss")]
+    alone = components(Panel(four), four[0], 1.5, 1)
+    some = [replace(c, x=(9.0, 8.0, 7.0, 1.4, 1.2)) for c in twisted]
+    assert components(Panel(four, {}, some), four[0], 1.5, 1) == pytest.approx(alone, abs=1e-6)
+
+
 def test_components_need_four_tasks_and_four_models_of_a_bounded_metric():
     curves = linear([0.1, 0.2, 0.3, 0.4, 0.5])
     assert components(Panel(curves[:3]), curves[0], 1e11) is None

@@ -35,6 +35,7 @@ def test_container_is_the_mean_of_its_subtasks_where_all_are_there():
     )
     pooled = pool_subtasks(table, {"t:a": "t", "t:b": "t"})
     (curve,) = curves_from_frame(pooled)
+    assert (curve.family, curve.task) == ("f", "t")
     assert curve.y == pytest.approx((0.3, 0.4, 0.5))
     assert curve.se[0] == pytest.approx(0.03 / 2**0.5)
     assert (curve.n[0], curve.chance) == (200, 0.25)

@@ -100,12 +100,12 @@ def _signed_range(y: Floats) -> Floats:
 
 
 def _linearity(y: Floats, f: float) -> Floats:
-    result: Floats = _signed_range(y) / np.sqrt(np.mean((f * np.diff(y, axis=1)) ** 2, axis=1))
+    result: Floats = _signed_range(y) / np.sqrt(np.mean((f * np.diff(y)) ** 2, axis=1))
     return result
 
 
 def _breakthroughness(y: Floats) -> Floats:
-    median = np.median(np.diff(y, axis=1) ** 2, axis=1)
+    median = np.median(np.diff(y) ** 2, axis=1)
     with np.errstate(divide="ignore"):
         result: Floats = _signed_range(y) / np.sqrt(median)
     return result

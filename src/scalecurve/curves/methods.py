@@ -93,13 +93,7 @@ def logit_line(known: Known, x: float) -> float | None:
 @method("power law")
 def power_law(known: Known, x: float) -> float | None:
     """y = u − a·s^(−b) in natural units s of scale: a power law with an offset, averaged over b by likelihood."""
-    if len(known.x) < 4:
-        return None
-    t = known.x - known.x[-1]
-    rates = np.geomspace(0.1, 4.0, 16)
-    basis = -np.exp(-rates[:, None] * np.append(t, x - known.x[-1]))
-    prediction, _ = _averaged(known, basis[:, :-1], basis[:, -1])
-    return _clip(prediction, known)
+    return None if len(known.x) < 4 else _clip(_power_average(known, x), known)
 
 
 @method("broken line")
@@ -137,14 +131,10 @@ def two_step(known: Known, x: float) -> float | None:
         if not np.isfinite(driver).all() or np.ptp(driver) == 0:
             continue
         spread = np.full(len(driver), max(float(np.ptp(driver)) * 0.01, 1e-9))
-        ahead = power_law(Known(known.x, driver, spread, None, -np.inf, np.inf), x)
-        if ahead is None:
-            continue
+        ahead = _power_average(Known(known.x, driver, spread, None, -np.inf, np.inf), x)
         order = np.argsort(driver, kind="stable")
         along = Known(driver[order], known.y[order], known.se[order], known.chance, known.low, known.high)
-        found = sigmoid_average(along, ahead)
-        if found is not None:
-            predictions.append(_clip(found[0], known))
+        predictions.append(_clip(_sigmoid_average(along, ahead)[0], known))
     return float(np.mean(predictions)) if predictions else None
 
 
@@ -158,12 +148,21 @@ def noise_of(known: Known) -> Floats:
     return np.sqrt(se**2 + (MODEL_NOISE * scale) ** 2)
 
 
+def _power_average(known: Known, x: float) -> float:
+    """The mean at ``x`` over power laws with an offset."""
+    rates = np.geomspace(0.1, 4.0, 16)
+    basis = -np.exp(-rates[:, None] * (np.append(known.x, x) - known.x[-1]))
+    return _averaged(known, basis[:, :-1], basis[:, -1])[0]
+
+
 def sigmoid_average(known: Known, x: float) -> tuple[float, float] | None:
     """(mean, standard deviation) at ``x`` over all S-curves, weighted by likelihood; None under 3 points."""
+    return None if len(known.x) < 3 else _sigmoid_average(known, x)
+
+
+def _sigmoid_average(known: Known, x: float) -> tuple[float, float]:
     from scipy.special import expit
 
-    if len(known.x) < 3:
-        return None
     span = float(known.x[-1] - known.x[0])
     t = (np.append(known.x, x) - known.x[-1]) / span
     middles = np.linspace(-1.2, 1.5, 28)
@@ -184,12 +183,11 @@ def _averaged(known: Known, basis: Floats, ahead: Floats) -> tuple[float, float]
     total = w2.sum()
     centre = (basis @ w2) / total
     g = basis - centre[:, None]
-    y = known.y - (known.y @ w2) / total
+    middle = (known.y @ w2) / total
     gg = (g**2) @ w2 + 1 / scale**2
-    beta = (g @ (w2 * y)) / gg
-    fit = ((y**2) @ w2) - beta**2 * gg
-    evidence = -0.5 * (fit - fit.min()) - 0.5 * np.log(gg)
-    level = (known.y @ w2) / total + beta * (ahead - centre)
+    beta = (g @ (w2 * (known.y - middle))) / gg
+    evidence = 0.5 * beta**2 * gg - 0.5 * np.log(gg)  # but for what all fits share
+    level = middle + beta * (ahead - centre)
     allowed = (level <= known.high + 0.05) & (level >= known.low - 0.05)
     evidence = np.where(allowed, evidence, -np.inf) if allowed.any() else evidence
     share = np.exp(evidence - evidence.max())
@@ -202,7 +200,8 @@ def _averaged(known: Known, basis: Floats, ahead: Floats) -> tuple[float, float]
 def _line(x: Floats, y: Floats, at: float) -> float:
     if len(x) < 2 or np.ptp(x) == 0:
         return float(y[-1])
-    slope = float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
+    apart = x - x.mean()
+    slope = float((apart @ y) / (apart @ apart))
     return float(y.mean()) + slope * (at - float(x.mean()))
 
 

@@ -64,7 +64,7 @@ class Shapes:
     edge: Bools
 
 
-def classify(y: Floats, setting: Setting, *, drop_outlier: bool = True) -> Shapes:
+def classify(y: Floats, setting: Setting) -> Shapes:
     """The shape of each row of ``y`` (R, m), four points or more; first rule that matches wins."""
     replicates = len(y)
     code = np.full(replicates, SMOOTH)
@@ -82,9 +82,7 @@ def classify(y: Floats, setting: Setting, *, drop_outlier: bool = True) -> Shape
     code[open_ & any_fall & ~any_rise] = INVERSE
     turning = np.flatnonzero(open_ & any_rise & any_fall)
     if len(turning):
-        code[turning], outlier[turning], edge[turning] = _turning(
-            y[turning], rises[turning], falls[turning], setting, drop_outlier
-        )
+        code[turning], outlier[turning], edge[turning] = _turning(y[turning], rises[turning], falls[turning], setting)
     rising = np.flatnonzero(open_ & any_rise & ~any_fall)
     if len(rising):
         code[rising] = np.where(is_emergent(y[rising], setting), EMERGENT, SMOOTH)
@@ -171,7 +169,7 @@ def _jumps(y: Floats, setting: Setting) -> Bools:
     """E3: one interval holds at least 40% of the range, or a hinge beats a line."""
     if not len(y):
         return np.zeros(0, bool)
-    jump: Bools = np.diff(y, axis=1).max(axis=1) >= SHARE * np.ptp(y, axis=1) - SLACK
+    jump: Bools = np.diff(y).max(axis=1) >= SHARE * np.ptp(y, axis=1) - SLACK
     rest = np.flatnonzero(~jump)
     if len(rest):
         jump[rest] = bends(y[rest], setting)
@@ -188,14 +186,10 @@ def bends(y: Floats, setting: Setting) -> Bools:
     return better
 
 
-def _turning(y: Floats, rises: Bools, falls: Bools, setting: Setting, drop_outlier: bool) -> tuple[Ints, Ints, Bools]:
+def _turning(y: Floats, rises: Bools, falls: Bools, setting: Setting) -> tuple[Ints, Ints, Bools]:
     """Shapes of rows that both rise and fall: without one bad interior point where that explains it, else by turn."""
-    replicates, scales = y.shape
-    outlier, edge = np.full(replicates, -1), np.zeros(replicates, bool)
     one_way = (_left_without(rises) == 0) | (_left_without(falls) == 0)
     code = _turn(y, rises, falls)
-    if not drop_outlier or scales < 4:
-        return code, outlier, edge
     neighbours = (y[:, :-2] + y[:, 2:]) / 2
     jumps_out = np.where(one_way[:, 1:-1], np.abs(y[:, 1:-1] - neighbours) / setting.errors[1:-1], -1.0)
     explained = one_way[:, 1:-1].any(axis=1)
@@ -203,8 +197,7 @@ def _turning(y: Floats, rises: Bools, falls: Bools, setting: Setting, drop_outli
     edge = ~explained & (one_way[:, 0] | one_way[:, -1])
     for index in np.unique(outlier[explained]):
         rows = np.flatnonzero(outlier == index)
-        again = classify(np.delete(y[rows], index, axis=1), setting.without(int(index)), drop_outlier=False)
-        code[rows] = again.code
+        code[rows] = classify(np.delete(y[rows], index, axis=1), setting.without(int(index))).code  # no longer turns
     return code, outlier, edge
 
 
