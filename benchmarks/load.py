@@ -37,13 +37,15 @@ def under_load(name: str, arguments: Sequence[str], clients: int, asks: Callable
         before, began = peak_megabytes(server.pid), time.monotonic()
         replies = storm(clients, lambda number: asks(address, number))
         seconds, peak = time.monotonic() - began, peak_megabytes(server.pid)
+        replies += storm(clients, lambda number: asks(address, number))
+        again = peak_megabytes(server.pid)
     finally:
         server.terminate()
         server.wait()
     print(f"{name}, {clients} clients: {summary(replies)}")
-    print(
-        f"   {len(replies) / seconds:.0f} replies/s, memory {before:.0f} MB before, {peak:.0f} MB at most", flush=True
-    )
+    rate = len(replies) / 2 / seconds
+    print(f"   {rate:.0f} replies/s; at most {before:.0f} MB before, {peak:.0f} MB then, ", end="")
+    print(f"{again:.0f} MB after as many again", flush=True)
     wrong = [reply for reply in replies if reply.status != 200]
     for reply in wrong[:3]:
         print(f"   {reply.status}: {reply.text[:200]}")

@@ -166,7 +166,8 @@ class Follower:
 
     def _shell(self, text: str, *options: str) -> subprocess.CompletedProcess[str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        here = os.environ | {"PATH": path, "COLUMNS": "160", "XDG_CACHE_HOME": str(self.folder / ".cache")}
+        home = str(self.folder / ".home")  # nothing that a page does reaches the user's own
+        here = os.environ | {"PATH": path, "COLUMNS": "160", "HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
         return subprocess.run(
             ["bash", "-o", "pipefail", *options, "-c", text], cwd=self.folder, env=here, capture_output=True, text=True,
             timeout=240, stdin=subprocess.DEVNULL, check=False,

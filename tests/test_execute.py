@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from scalecurve import asking, rung_run
+from scalecurve import asking
+from scalecurve import part as part_of_work
 from scalecurve.asking import drive
 from scalecurve.nouns import Answer, Output, Request, Rung, UserError
 from scalecurve.pipeline import rescore, run_study
@@ -175,7 +176,7 @@ def test_two_models_of_one_name_are_refused(task: Path, tmp_path: Path) -> None:
 
 
 def open_all_but(name: str, error: BaseException) -> Callable[..., object]:
-    real = rung_run.open_model
+    real = part_of_work.open_model
 
     def open_model(rung: Rung, **settings: object) -> object:
         if rung.name == name:
@@ -189,7 +190,7 @@ def test_a_failing_model_is_recorded_and_the_study_goes_on(
     task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(rung_run, "open_model", open_all_but("small", MemoryError("no room")))
+        patched.setattr(part_of_work, "open_model", open_all_but("small", MemoryError("no room")))
         run, outcome = run_study(study_of(task), tmp_path / "run")
     assert not outcome.complete
     assert [reason for _, reason in outcome.failed_cells] == ["MemoryError: no room"] * 2
@@ -212,7 +213,7 @@ def test_when_no_model_opens_the_user_is_told_and_nothing_is_left(
     def refuse(rung: Rung, **settings: object) -> object:
         raise UserError(f"{rung.name}: install something")
 
-    monkeypatch.setattr(rung_run, "open_model", refuse)
+    monkeypatch.setattr(part_of_work, "open_model", refuse)
     with pytest.raises(UserError, match="small: install something"):
         run_study(study_of(task), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -259,7 +260,7 @@ def test_rescore_needs_outputs_alone(task: Path, tmp_path: Path) -> None:
 
 def test_an_interrupted_run_can_be_looked_at(task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(rung_run, "open_model", open_all_but("large", KeyboardInterrupt()))
+        patched.setattr(part_of_work, "open_model", open_all_but("large", KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             run_study(study_of(task), tmp_path / "run")
     run = rescore(tmp_path / "run")
@@ -276,7 +277,7 @@ def test_an_interrupted_run_can_be_looked_at(task: Path, tmp_path: Path, monkeyp
 
 def test_batches_stay_as_they_were_begun(task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int | None] = []
-    real = rung_run.open_model
+    real = part_of_work.open_model
 
     def open_model(rung: Rung, **settings: object) -> object:
         given.append(settings["batch_tokens"])
@@ -284,7 +285,7 @@ def test_batches_stay_as_they_were_begun(task: Path, tmp_path: Path, monkeypatch
         model.batch_tokens = settings["batch_tokens"] or 777
         return model
 
-    monkeypatch.setattr(rung_run, "open_model", open_model)
+    monkeypatch.setattr(part_of_work, "open_model", open_model)
     run_study(study_of(task), tmp_path / "run")
     run_study(study_of(task), tmp_path / "run")
     assert given == [None, None, 777, 777]

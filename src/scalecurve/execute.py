@@ -1,23 +1,25 @@
 """Running a plan: the rungs one after another, or several at a time in processes of their own; and the manifest.
 
 Every rung is loaded once and asked all its tasks (``scalecurve.rung_run``). Small models leave most of a processor idle
-when they are run one by one, each with several threads; side by side, each with one thread, they do not.
+when they are run one by one, each with several threads; side by side, each with one thread, they do not. Other
+executors (``scalecurve.distribute``) do the same work on other machines.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from scalecurve import __version__
-from scalecurve.models import SMALL, sized
+from scalecurve.models import SMALL
 from scalecurve.nouns import Rung
-from scalecurve.plan import Plan, cells_of
-from scalecurve.rung_run import CellRecord, Listener, RungRun, RungState, weight
+from scalecurve.part import weight
+from scalecurve.plan import Plan
+from scalecurve.rung_run import CellRecord, Executor, Listener, RungRun, rung_runs
 from scalecurve.runs import RunDirectory, environment, task_record
 
 MANIFEST_SECONDS = 5.0
@@ -68,34 +70,23 @@ def execute(
     watcher: Watcher | None = None,
     *,
     retry_failed: bool = False,
-    workers: int | None = 1,
+    executor: Executor | None = None,
 ) -> Outcome:
     """Compute every part of ``plan`` that is not on disk, and write the manifest.
 
     A cell that fails is recorded with its reason and the rest goes on. ``UserError`` when not one model could be
-    opened. ``retry_failed`` computes parts again that hold examples without an answer. ``workers``: rungs run at the
-    same time (None: as many as there are processors, up to four, when all models are small and local; else one).
-    With more than one, the calling script needs the usual ``if __name__ == "__main__":``.
+    opened, or when the directory cannot be written to. ``retry_failed`` computes parts again that hold examples
+    without an answer. ``executor`` says where the work is done: here, one rung after another (None), as
+    ``on_this_machine`` says, or on other machines (``scalecurve.distribute``).
     """
     watcher = watcher or Silent()
     started = time.monotonic()
-    ledger = _Ledger(plan, directory)
-    jobs = [
-        RungRun(plan, directory, family, rung, ledger.states[family, rung.name], retry_failed)
-        for family, rung in plan.rungs()
-    ]
+    jobs = rung_runs(plan, directory, retry_failed=retry_failed)
+    ledger = _Ledger(plan, directory, jobs)
     questions = sum(task.n_questions for task in plan.tasks)
     watcher.begin(questions * sum(weight(job.rung) for job in jobs), len(jobs), len(plan.tasks))
     try:
-        unfinished = [job for job in jobs if not job.from_disk(watcher)]
-        workers = min(len(unfinished), workers or default_workers(job.rung for job in unfinished))
-        if workers > 1:
-            from scalecurve.workers import run_side_by_side
-
-            run_side_by_side(unfinished, workers, watcher, ledger.changed)
-        else:
-            for job in unfinished:
-                job.go(watcher, ledger.changed)
+        (executor or on_this_machine(1))(jobs, watcher, ledger.changed)
         refusals = [job.state.refused for job in jobs if job.state.broken]
         if len(refusals) == len(jobs) and refusals[0] is not None:
             raise refusals[0]
@@ -105,6 +96,27 @@ def execute(
             ledger.save(finished=False)
         raise
     return ledger.outcome(time.monotonic() - started)
+
+
+def on_this_machine(workers: int | None) -> Executor:
+    """The executor that needs nothing else: the rungs one after another, or ``workers`` of them side by side.
+
+    None: as many as there are processors, up to four, when all models are small and local; else one. With more than
+    one, the calling script needs the usual ``if __name__ == "__main__":``.
+    """
+
+    def run(jobs: Sequence[RungRun], listener: Listener, changed: Callable[[], None]) -> None:
+        unfinished = [job for job in jobs if not job.from_disk(listener)]
+        count = min(len(unfinished), workers or default_workers(job.rung for job in unfinished))
+        if count > 1:
+            from scalecurve.workers import run_side_by_side
+
+            run_side_by_side(unfinished, count, listener, changed)
+        else:
+            for job in unfinished:
+                job.go(listener, changed)
+
+    return run
 
 
 def default_workers(rungs: Iterable[Rung]) -> int:
@@ -119,25 +131,10 @@ def default_workers(rungs: Iterable[Rung]) -> int:
 class _Ledger:
     """The manifest in the making: what every rung and cell has come to, saved now and then."""
 
-    def __init__(self, plan: Plan, directory: RunDirectory) -> None:
-        self.plan, self.directory = plan, directory
-        before = directory.read_manifest()
-        self.created = before.get("created", _now())
+    def __init__(self, plan: Plan, directory: RunDirectory, jobs: Sequence[RungRun]) -> None:
+        self.plan, self.directory, self.jobs = plan, directory, jobs
+        self.created = directory.read_manifest().get("created", _now())
         self.saved_at = 0.0
-        rungs = {(rung["family"], rung["name"]): rung for rung in before.get("rungs", [])}
-        seconds = {record["key"]: record["seconds"] for record in before.get("cells", [])}
-        self.states = {}
-        for family, rung in plan.rungs():
-            known = rungs.get((family, rung.name), {})
-            counts = known.get("params_non_embedding"), known.get("params_total")  # measured before
-            own = {"family": family, **asdict(sized(rung, *counts))}
-            record = {"fingerprint": "", "batch_tokens": None} | known | own
-            cells = {
-                cell: CellRecord(cell, len(task.queries[arm]), seconds=seconds.get(cell.key, 0.0))
-                for task in plan.tasks
-                for arm, cell in cells_of(family, rung, task).items()
-            }
-            self.states[family, rung.name] = RungState(record, cells)
 
     def changed(self) -> None:
         if time.monotonic() - self.saved_at > MANIFEST_SECONDS:
@@ -155,7 +152,7 @@ class _Ledger:
                 "created": self.created,
                 "finished": _now() if finished else None,
                 "environment": environment(),
-                "rungs": [state.record for state in self.states.values()],
+                "rungs": [job.state.record for job in self.jobs],
                 "tasks": [task_record(task.ref, task.task, task.metrics) for task in self.plan.tasks],
                 "strategies": [way.record() for way in self.plan.ways.values() if way.path],
                 "cells": records,
@@ -176,14 +173,14 @@ class _Ledger:
             failed_cells=tuple((record.cell.key, record.reason) for record in records if record.status == "failed"),
             failed_examples=sum(record.failed_examples for record in records),
             first_error=reasons[0] if reasons else "",
-            computed=sum(state.computed for state in self.states.values()),
+            computed=sum(job.state.computed for job in self.jobs),
             seconds=seconds,
             texts=sum(record.texts for record in records),
             unextracted=sum(record.unextracted for record in records),
         )
 
     def _cells(self) -> list[CellRecord]:
-        return [record for state in self.states.values() for record in state.cells.values()]
+        return [record for job in self.jobs for record in job.state.cells.values()]
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 from scalecurve.nouns import UserError
 from scalecurve.runs import RunDirectory, derive, open_run
 from scalecurve.runs.atomic import write_bytes, write_parquet
+from scalecurve.runs.mirror import mirrored
 from scalecurve.study import Study, load_study
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from scalecurve.adaptive import Goal
     from scalecurve.exchange import Imported
     from scalecurve.execute import Outcome, Watcher
     from scalecurve.plan import Plan
+    from scalecurve.rung_run import Executor
 
 
 def run_study(
@@ -26,18 +30,37 @@ def run_study(
     watcher: Watcher | None = None,
     retry_failed: bool = False,
     workers: int | None = 1,
+    on: str = "",
+    jobs: int | None = None,
+    sbatch: str = "",
+    mirror: str = "",
+    until: Goal | None = None,
     allow_code: bool = False,
 ) -> tuple[RunDirectory, Outcome]:
     """Run ``study`` in ``out`` (default ``runs/<name>``), or continue it there, and write scores, curves and report.
 
-    Parts that are finished are kept; see ``scalecurve.execute``. Strategies that are code of the user's own run only
+    Parts that are finished are kept; see ``scalecurve.execute`` (``retry_failed``, ``workers``) and
+    ``scalecurve.distribute`` (``on`` other machines, ``jobs``, ``sbatch``). ``mirror``: a URL of fsspec that the run
+    is begun from, where something is there, and copied to as it grows. ``until``: ask only until every verdict is
+    decided (``scalecurve.adaptive``), the examples in random order. Strategies that are code of the user's own run only
     with ``allow_code``. Raises ``UserError`` before anything is written when the study names something unknown, when
     the directory holds another study, or when it is in use.
     """
+    from scalecurve.distribute import executor_of
+    from scalecurve.execute import on_this_machine
     from scalecurve.plan import make_plan
 
+    executor = executor_of(on, jobs=jobs, sbatch=shlex.split(sbatch)) or on_this_machine(workers)
+    if until:
+        from scalecurve.adaptive import until_decided
+        from scalecurve.adaptive.campaign import PART
+
+        if on == "slurm":
+            raise UserError("--until: goes in rounds, each of which would queue; use --on ray or this machine")
+        executor = until_decided(executor, until)
+        study = study.model_copy(update={"order": "random", "part_size": study.part_size or PART})
     plan = make_plan(study, allow_code=allow_code)
-    return run_plan(plan, out, watcher=watcher, retry_failed=retry_failed, workers=workers)
+    return run_plan(plan, out, watcher=watcher, retry_failed=retry_failed, executor=executor, mirror=mirror)
 
 
 def run_plan(
@@ -46,19 +69,22 @@ def run_plan(
     *,
     watcher: Watcher | None = None,
     retry_failed: bool = False,
-    workers: int | None = 1,
+    executor: Executor | None = None,
+    mirror: str = "",
 ) -> tuple[RunDirectory, Outcome]:
-    """``run_study`` of a study that is planned already."""
+    """``run_study`` of a study that is planned already; ``executor`` as for ``scalecurve.execute.execute``."""
     from scalecurve.execute import execute
 
     study = plan.study
     run = RunDirectory(Path(out) if out else Path("runs") / study.name)
     if run.path.exists() and not run.path.is_dir():
         raise UserError(f"{run.path}: is a file; give a directory with --out")
-    with run.lock():
+    note = watcher.note if watcher else None
+    with run.lock(), mirrored(run, mirror, note):
         _keep_study(run, study)
-        outcome = execute(plan, run, watcher, retry_failed=retry_failed, workers=workers)
-        _derive_all(run, (), watcher.note if watcher else None)
+        run.until.unlink(missing_ok=True)  # of an earlier campaign; this one, if it is one, writes its own
+        outcome = execute(plan, run, watcher, retry_failed=retry_failed, executor=executor)
+        _derive_all(run, (), note)
     return run, outcome
 
 
@@ -102,6 +128,8 @@ def rescore(path: str | Path, metrics: Iterable[str] = (), note: Callable[[str],
 
 
 def _derive_all(run: RunDirectory, metrics: tuple[str, ...], note: Callable[[str], None] | None) -> None:
+    from scalecurve.adaptive.settle import settle
+
     if note:
         note("scoring")
     derive(run, metrics)
@@ -110,6 +138,7 @@ def _derive_all(run: RunDirectory, metrics: tuple[str, ...], note: Callable[[str
     if note:
         note("judging the curves")
     judge_run(run)
+    settle(run)
     if note:
         note("writing the report")
     from scalecurve.report import write_report

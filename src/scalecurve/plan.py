@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from scalecurve.nouns import Cell, Ladder, Rung, Task, UserError
 from scalecurve.prompts.shots import Query
@@ -45,6 +46,11 @@ class TaskPlan:
     def n_questions(self) -> int:
         """Questions over all arms."""
         return sum(map(len, self.queries.values()))
+
+    @property
+    def longest(self) -> int:
+        """Questions of the arm that has most."""
+        return max(map(len, self.queries.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +146,15 @@ def _plan_entry(study: Study, entry: TaskEntry, ways: Mapping[str, Way]) -> Iter
             ref=task_ref(task),
             named=entry.ref,
             task=replace(task, max_tokens=entry.max_tokens or study.max_tokens or task.max_tokens),
-            queries=_queries(task, arms, policy, entry.limit or study.limit),
+            queries=_queries(study, task, arms, policy, entry.limit or study.limit),
             metrics=_metrics_for(study, entry, task),
             shot_policy=policy,
         )
 
 
-def _queries(task: Task, arms: Mapping[Arm, Way], policy: str, limit: int | None) -> dict[Arm, Sequence[Query]]:
+def _queries(
+    study: Study, task: Task, arms: Mapping[Arm, Way], policy: str, limit: int | None
+) -> dict[Arm, Sequence[Query]]:
     """The questions of each arm. A prompt file brings its shots, and is not asked what it was chosen on or shows."""
     from scalecurve.prompts import draw
 
@@ -157,7 +165,7 @@ def _queries(task: Task, arms: Mapping[Arm, Way], policy: str, limit: int | None
         own = prompt is not None and prompt.shots is not None
         key = (0 if own else arm.shots, arm.seed)
         if key not in drawn:
-            drawn[key] = draw(task, key[0], policy, seed=arm.seed, limit=limit)
+            drawn[key] = in_order(study, draw(task, key[0], policy, seed=arm.seed, limit=limit))
         queries[arm] = drawn[key]
         if prompt is not None:
             seen = set(prompt.chosen_on) if prompt.task == task_ref(task) else set()
@@ -174,6 +182,18 @@ def _shots(study: Study, entry: TaskEntry, task: Task) -> tuple[int, ...]:
         return entry.shots
     own = task.harness.num_fewshot if task.harness else None
     return (own,) if own is not None and study.shots == (0,) else study.shots
+
+
+def in_order(study: Study, queries: Sequence[Query]) -> Sequence[Query]:
+    """The questions as drawn, or in the study's random order: one that depends on its seed and the examples alone, so
+    that every model and arm gets them alike, whatever was answered before."""
+    if study.order == "file":
+        return queries
+
+    def place(query: Query) -> str:
+        return sha256(f"{study.seed}|{query.example.id}|{query.example.input}".encode()).hexdigest()
+
+    return sorted(queries, key=place)
 
 
 def task_ref(task: Task) -> str:

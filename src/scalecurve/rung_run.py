@@ -1,31 +1,24 @@
 """All that a study asks of one rung: the model is loaded once, and finished parts are kept, whole, as they come.
 
-The unit of work is a *part*: one stretch of a task's examples, asked in all the study's arms (strategy, shots, seed)
-at once, so that the model sees every request of every stage together and can batch them well. A part is computed
-whole or not at all, and its stretch depends on the study and the model alone, never on when a run was cut. So a run
-killed at any instant and started again makes the same batches, hence the same floating-point numbers.
+Wherever a study runs, a part goes the same way: ``RungRun.missing`` says that it is not on disk, ``part.compute`` asks
+the model (and touches no file of the run), ``RungRun.keep`` puts it in place. ``RungRun.go`` is all of it for one rung
+in one process.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
-from scalecurve.asking import drive, reason
-from scalecurve.metrics import needed
-from scalecurve.models import SMALL, Model, identity, open_model, sized
-from scalecurve.nouns import Answer, Cell, Example, Rung, UserError
-from scalecurve.plan import Arm, Plan, TaskPlan, cells_of
-from scalecurve.prompts import Query, Question, determining
+from scalecurve.asking import reason
+from scalecurve.models import identity, sized
+from scalecurve.nouns import Cell, Rung, UserError
+from scalecurve.part import Done, Opened, Part, Totals, compute, open_for, part_keys, part_size, parts_of, weight
+from scalecurve.plan import Arm, Plan, cells_of
 from scalecurve.runs import RunDirectory, finished_parts, write_part
-from scalecurve.runs.parts import part_bytes, part_totals
-
-FORMAT = 1
-"""Of the parts; raised when what a row means changes, so that older parts are computed anew."""
+from scalecurve.runs.parts import part_totals
 
 
 class Listener(Protocol):
@@ -57,7 +50,7 @@ class CellRecord:
     unextracted: int = 0
     parts: dict[int, str] = field(default_factory=dict)
 
-    def add(self, index: int, key: str, totals: Mapping[str, int | str]) -> None:
+    def add(self, index: int, key: str, totals: Totals) -> None:
         self.parts[index] = key
         self.prompt_tokens += int(totals["prompt_tokens"])
         self.generated_tokens += int(totals["generated_tokens"])
@@ -77,10 +70,15 @@ class CellRecord:
 
 @dataclass(slots=True)
 class RungState:
-    """How far a rung has come: its record for the manifest, its cells, answers computed, and why it was refused."""
+    """How far a rung has come: its record for the manifest, its cells, answers computed, and why it was refused.
+
+    ``allowed``: (task number, arm) → how many of its parts may be asked by now; None: all of all.
+    """
 
     record: dict[str, Any]
     cells: dict[Cell, CellRecord]
+    allowed: dict[tuple[int, Arm], int] | None = None
+    opened: Opened | None = None
     computed: int = 0
     refused: UserError | None = None
     broken: bool = False
@@ -88,7 +86,7 @@ class RungState:
 
 @dataclass(frozen=True, slots=True)
 class RungRun:
-    """One rung's share of a plan. ``state`` is filled by ``go``, which calls ``changed`` whenever it has more."""
+    """One rung's share of a plan, and the ``state`` that its parts fill as they come."""
 
     plan: Plan
     directory: RunDirectory
@@ -97,6 +95,7 @@ class RungRun:
     state: RungState
     retry_failed: bool
 
+    # ── In one process ───────────────────────────────────────────────────────────────────────────────────────
     def from_disk(self, listener: Listener) -> bool:
         """Fill ``state`` without opening the model where every part of it is on disk; whether that was so.
 
@@ -108,172 +107,181 @@ class RungRun:
             return False
         if identity(self.rung, dtype=self.plan.study.dtype, gone=fingerprint) != fingerprint:
             return False
-        size = _part_size(self.plan.study.part_size, record["params_total"] or 0)
-        found: list[tuple[CellRecord, int, str, Mapping[str, int | str]]] = []
-        for task in self.plan.tasks:
-            cells = self._cells(task)
-            on_disk = {arm: finished_parts(self.directory, cell.cell) for arm, cell in cells.items()}
-            for index, stretch in _stretches(task, size):
-                keys = {arm: self._key(fingerprint, task, arm, queries) for arm, queries in stretch.items()}
-                if any((index, key) not in on_disk[arm] for arm, key in keys.items()):
+        record["part_size"] = part_size(self.plan.study.part_size, record["params_total"] or 0)
+        known = []
+        for at in range(len(self.plan.tasks)):
+            for part, found in self.look(at):
+                if not found:
                     return False
-                try:
-                    for arm, key in keys.items():
-                        found.append((cells[arm], index, key, part_totals(self.directory, cells[arm].cell, index, key)))
-                except UserError:  # a damaged part, which going through the tasks reports
-                    return False
-        for cell, index, key, totals in found:
-            cell.add(index, key, totals)
-        for cell in self.state.cells.values():
-            cell.close()
-        listener.advance(sum(task.n_questions for task in self.plan.tasks) * weight(self.rung), computed=False)
+                known.append((part, found))
+        for part, found in known:
+            self._count(part, found, listener, computed=False)
         return True
 
-    def go(self, listener: Listener, changed: Callable[[], None]) -> None:
-        """Open the model and ask it everything; what fails is recorded in ``state`` and the rest goes on."""
-        study, record, rung = self.plan.study, self.state.record, self.rung
-        listener.rung(rung.name)
+    def go(self, listener: Listener, changed: Callable[[], None], mine: Callable[[Part], bool] | None = None) -> None:
+        """Open the model and ask it everything (or the parts that are ``mine``), calling ``changed`` now and then.
+
+        What fails is recorded in ``state`` and the rest goes on, but for ``UserError`` when the disk takes no more.
+        """
+        listener.rung(self.rung.name)
         try:
-            # What a run began with it goes on with: other batches round differently.
-            batch_tokens = study.batch_tokens or record["batch_tokens"]
-            model = open_model(
-                rung, device=study.device, dtype=study.dtype, batch_tokens=batch_tokens, cache=study.cache
-            )
+            model, opened = open_for(self.plan, self.rung, self.state.record["batch_tokens"])
         except Exception as error:
-            listener.note(f"{rung.name}: cannot be opened: {reason(error)}")
-            self.fail(error)
+            self.fail(error, listener)
             return
         try:
-            non_embedding, total = model.parameters()
-            record["fingerprint"] = model.fingerprint
-            record["batch_tokens"] = getattr(model, "batch_tokens", None)  # None where a model has no such thing
-            record |= asdict(sized(rung, non_embedding, total))
+            self.begin(opened, listener)
             changed()
-            for task in self.plan.tasks:
-                listener.task(rung.name, task.ref, task.n_questions)
-                try:
-                    self._task(model, task, _part_size(study.part_size, total), listener, changed)
-                except Exception as error:
-                    listener.note(f"{rung.name} × {task.ref}: failed: {reason(error)}")
-                    self._fail_task(task, error)
+            for at, task in enumerate(self.plan.tasks):
+                listener.task(self.rung.name, task.ref, task.n_questions)
+                cells = cells_of(self.family, self.rung, task)
+                for part in self.missing(at, listener):
+                    if mine is not None and not mine(part):
+                        continue
+                    try:
+                        done = compute(model, self.plan, cells, part, listener.requests)
+                    except Exception as error:
+                        self.fail_task(at, error, listener)
+                        break
+                    self.keep(part, done, listener)
+                    changed()
         finally:
             model.close()
 
-    def fail(self, error: Exception) -> None:
+    # ── Step by step, for executors ──────────────────────────────────────────────────────────────────────────
+    def begin(self, opened: Opened, listener: Listener | None = None) -> None:
+        """Take in what is known of the model now that it is open."""
+        record, rung, self.state.opened = self.state.record, self.rung, opened
+        if listener and record["fingerprint"] not in ("", opened.fingerprint):
+            listener.note(f"{rung.name}: not the weights this run began with; its parts are computed anew")
+        record["fingerprint"] = opened.fingerprint
+        record["batch_tokens"] = opened.batch_tokens
+        record |= asdict(sized(rung, opened.params_non_embedding, opened.params_total))
+        record["part_size"] = part_size(self.plan.study.part_size, opened.params_total)
+
+    def missing(self, at: int, listener: Listener) -> Iterator[Part]:
+        """The parts of task number ``at`` that must be computed; those found on disk are counted on the way."""
+        for part, found in self.look(at):
+            if found:
+                self._count(part, found, listener, computed=False)
+            else:
+                yield part
+
+    def look(self, at: int) -> Iterator[tuple[Part, Mapping[Arm, Totals]]]:
+        """Each part of task number ``at`` with what it came to in every arm; empty when it must be computed.
+
+        That is also so when a part cannot be read (a copy cut short, a bad block), and, with ``retry_failed``, when
+        examples in it got no answer.
+        """
+        cells = self._cells(at)
+        on_disk = {arm: finished_parts(self.directory, cell.cell) for arm, cell in cells.items()}
+        for part in self._parts(at):
+            keys = part_keys(self.plan, part, self.state.record["fingerprint"])
+            found: dict[Arm, Totals] = {}
+            if all((part.index, key) in on_disk[arm] for arm, key in keys.items()):
+                with suppress(UserError):
+                    found = {arm: part_totals(self.directory, cells[arm].cell, part.index, keys[arm]) for arm in keys}
+            if self.retry_failed and any(totals["failed"] for totals in found.values()):
+                found = {}
+            yield part, found
+
+    def keep(self, part: Part, done: Mapping[Arm, Done], listener: Listener) -> None:
+        """Put a computed part in place, all its arms together. ``UserError`` when the disk takes no more."""
+        keys, cells = part_keys(self.plan, part, self.state.record["fingerprint"]), self._cells(part.task)
+        for arm, each in done.items():
+            write_part(self.directory, cells[arm].cell, part.index, keys[arm], each.data)
+            cells[arm].seconds += each.seconds
+            self.state.computed += each.answers
+        self._count(part, {arm: each.totals for arm, each in done.items()}, listener, computed=True)
+
+    def fail(self, error: Exception, listener: Listener | None = None) -> None:
         """Record that the model cannot be asked at all."""
+        if listener:
+            listener.note(f"{self.rung.name}: cannot be opened: {reason(error)}")
         self.state.broken = True
         self.state.refused = error if isinstance(error, UserError) else None
-        for task in self.plan.tasks:
-            self._fail_task(task, error)
+        for at in range(len(self.plan.tasks)):
+            self.fail_task(at, error)
 
-    def _cells(self, task: TaskPlan) -> dict[Arm, CellRecord]:
-        return {arm: self.state.cells[cell] for arm, cell in cells_of(self.family, self.rung, task).items()}
-
-    def _fail_task(self, task: TaskPlan, error: Exception) -> None:
-        for cell in self._cells(task).values():
+    def fail_task(self, at: int, error: Exception, listener: Listener | None = None) -> None:
+        """Record that a task cannot be finished."""
+        if listener:
+            listener.note(f"{self.rung.name} × {self.plan.tasks[at].ref}: failed: {reason(error)}")
+        for cell in self._cells(at).values():
             if cell.status == "pending":
                 cell.status, cell.reason = "failed", reason(error)
 
-    def _task(
-        self, model: Model, task: TaskPlan, part_size: int, listener: Listener, changed: Callable[[], None]
-    ) -> None:
-        cells = self._cells(task)
-        on_disk = {arm: finished_parts(self.directory, cell.cell) for arm, cell in cells.items()}
-        for index, stretch in _stretches(task, part_size):
-            keys = {arm: self._key(model.fingerprint, task, arm, queries) for arm, queries in stretch.items()}
-            totals = {
-                arm: part_totals(self.directory, cells[arm].cell, index, keys[arm])
-                for arm in task.arms
-                if (index, keys[arm]) in on_disk[arm]
-            }
-            unanswered = self.retry_failed and any(total["failed"] for total in totals.values())
-            compute = unanswered or len(totals) < len(task.arms)
-            if compute:
-                totals = self._compute(model, task, stretch, index, keys, listener)
-            for arm, cell in cells.items():
-                cell.add(index, keys[arm], totals[arm])
-            listener.advance(sum(map(len, stretch.values())) * weight(self.rung), compute)
-            changed()
-        for cell in cells.values():
-            cell.close()
+    def work(self, part: Part) -> float:
+        """What a part weighs in the progress of the whole."""
+        return sum(map(len, part.stretch(self.plan.tasks[part.task]).values())) * weight(self.rung)
 
-    def _compute(
-        self,
-        model: Model,
-        task: TaskPlan,
-        stretch: Mapping[Arm, Sequence[Query]],
-        index: int,
-        keys: Mapping[Arm, str],
-        listener: Listener,
-    ) -> dict[Arm, dict[str, int | str]]:
-        """Ask one stretch of examples in every arm, and put the parts in place together."""
-        began = time.monotonic()
-        cells, wants = self._cells(task), needed(task.metrics)
-        asked: list[tuple[Arm, Example]] = []
-        generators = []
-        for arm, queries in stretch.items():
-            own = {"rung": self.rung.name, "family": task.ref, "seed": arm.seed, "max_tokens": task.task.max_tokens}
-            settings = {**self.plan.study.settings, **own}
-            strategy = self.plan.ways[arm.strategy].strategy()
-            for query in queries:
-                asked.append((arm, query.example))
-                generators.append(strategy(Question(task.task, query, wants, settings)))
-        answers = drive(model, [example.id for _, example in asked], generators, listener.requests)
-        rows: dict[Arm, list[tuple[Example, Answer]]] = {arm: [] for arm in stretch}
-        for (arm, example), answer in zip(asked, answers, strict=True):
-            rows[arm].append((example, answer))
-        data = {arm: part_bytes(cells[arm].cell, rows[arm]) for arm in stretch}
-        for arm, part in data.items():
-            write_part(self.directory, cells[arm].cell, index, keys[arm], part)
-        self.state.computed += len(answers)
-        tokens = {arm: 1 + sum(a.prompt_tokens + a.generated_tokens for _, a in rows[arm]) for arm in rows}
-        for arm in stretch:  # the arms shared the model's time; each is charged by its tokens
-            cells[arm].seconds += (time.monotonic() - began) * tokens[arm] / sum(tokens.values())
-        return {arm: _totals(answer for _, answer in rows[arm]) for arm in rows}
+    # ── Not all at once ──────────────────────────────────────────────────────────────────────────────────────
+    def allow(self, at: int, arm: Arm, examples: int) -> bool:
+        """Limit an arm of task number ``at`` to its first ``examples``, or raise its limit; whether that adds any.
 
-    def _key(self, fingerprint: str, task: TaskPlan, arm: Arm, queries: Sequence[Query]) -> str:
-        """A hash of all that determines the answers of a part: weights, task, way of asking, examples."""
-        study = self.plan.study
-        determines = [
-            FORMAT,
-            fingerprint,
-            task.task.fingerprint,
-            task.task.max_tokens,
-            study.mode,
-            determining(study.settings),
-            asdict(arm),
-            task.shot_policy,
-            sorted(needed(task.metrics)),
-            [[query.example.id, *(shot.example.id for shot in query.shots)] for query in queries],
-            *filter(None, [self.plan.ways[arm.strategy].digest]),
-        ]
-        return hashlib.sha256(json.dumps(determines, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        Before the first call everything is allowed, after it only what was. Needs the study to say ``part_size``.
+        """
+        size = self.plan.study.part_size
+        assert size is not None
+        self.state.allowed = self.state.allowed or {}
+        parts = -(-min(examples, len(self.plan.tasks[at].queries[arm])) // size)
+        if parts <= self.state.allowed.get((at, arm), 0):
+            return False
+        self.state.allowed[at, arm] = parts
+        cell = self._cells(at)[arm]
+        cell.examples = min(parts * size, len(self.plan.tasks[at].queries[arm]))
+        cell.status = "pending" if cell.status == "done" else cell.status
+        return True
+
+    def _parts(self, at: int) -> list[Part]:
+        """The parts that are allowed; under a limit, without the arms in which they are counted already."""
+        every = parts_of(self.plan, at, int(self.state.record["part_size"]))
+        allowed = self.state.allowed
+        if allowed is None:
+            return every
+        found = []
+        for part in every:
+            arms = [arm for arm in self.plan.tasks[at].arms if part.index < allowed.get((at, arm), 0)]
+            left = tuple(arm for arm in arms if part.index not in self._cells(at)[arm].parts)
+            if left:
+                found.append(replace(part, arms=left))
+        return found
+
+    def _cells(self, at: int) -> dict[Arm, CellRecord]:
+        task = self.plan.tasks[at]
+        return {arm: self.state.cells[cell] for arm, cell in cells_of(self.family, self.rung, task).items()}
+
+    def _count(self, part: Part, totals: Mapping[Arm, Totals], listener: Listener, *, computed: bool) -> None:
+        every = -(-self.plan.tasks[part.task].longest // int(self.state.record["part_size"]))
+        keys, cells = part_keys(self.plan, part, self.state.record["fingerprint"]), self._cells(part.task)
+        allowed = self.state.allowed
+        for arm, key in keys.items():
+            cell = cells[arm]
+            cell.add(part.index, key, totals[arm])
+            if len(cell.parts) == (every if allowed is None else allowed[part.task, arm]):
+                cell.close()
+        listener.advance(self.work(part), computed)
 
 
-def _totals(answers: Iterable[Answer]) -> dict[str, int | str]:
-    """What the manifest keeps of a part; the same as ``part_totals`` reads back."""
-    answers = list(answers)
-    return {
-        "prompt_tokens": sum(answer.prompt_tokens for answer in answers),
-        "generated_tokens": sum(answer.generated_tokens for answer in answers),
-        "failed": sum(bool(answer.error) for answer in answers),
-        "texts": sum(answer.text is not None for answer in answers),
-        "unextracted": sum(answer.text is not None and not answer.response for answer in answers),
-        "reason": next((answer.error for answer in answers if answer.error), ""),
-    }
+Executor = Callable[[Sequence[RungRun], Listener, Callable[[], None]], None]
+"""Computes what is missing of the given rungs, filling the ``state`` of each; calls the last argument as it goes."""
 
 
-def _stretches(task: TaskPlan, size: int) -> Iterator[tuple[int, dict[Arm, Sequence[Query]]]]:
-    """(index, arm → questions) of each part of a task."""
-    for index, start in enumerate(range(0, max(map(len, task.queries.values())), size)):
-        yield index, {arm: queries[start : start + size] for arm, queries in task.queries.items()}
-
-
-def _part_size(wanted: int | None, params: int) -> int:
-    """Examples in a part: as many as make good batches, yet few enough that a cut loses little of a large model."""
-    return wanted or (256 if params < SMALL else 64)
-
-
-def weight(rung: Rung) -> float:
-    """Work of one example: a constant, and what grows with the model."""
-    return 1 + (rung.params_non_embedding or rung.params_total or 0) / 1e6
+def rung_runs(plan: Plan, directory: RunDirectory, *, retry_failed: bool = False) -> list[RungRun]:
+    """A ``RungRun`` for each rung of the plan, nothing counted yet; what an earlier manifest knows is taken over."""
+    before = directory.read_manifest()
+    rungs = {(rung["family"], rung["name"]): rung for rung in before.get("rungs", [])}
+    seconds = {record["key"]: record["seconds"] for record in before.get("cells", [])}
+    runs = []
+    for family, rung in plan.rungs():
+        known = rungs.get((family, rung.name), {})
+        counts = known.get("params_non_embedding"), known.get("params_total")  # measured before
+        own = {"family": family, **asdict(sized(rung, *counts))}
+        record = {"fingerprint": "", "batch_tokens": None} | known | own
+        cells = {
+            cell: CellRecord(cell, len(task.queries[arm]), seconds=seconds.get(cell.key, 0.0))
+            for task in plan.tasks
+            for arm, cell in cells_of(family, rung, task).items()
+        }
+        runs.append(RungRun(plan, directory, family, rung, RungState(record, cells), retry_failed))
+    return runs

@@ -130,7 +130,12 @@ class Study(_Table):
     device: Text = Field("auto", description="cpu, cuda, cuda:1, mps or auto.")
     dtype: Literal["float32", "float16", "bfloat16"] = Field("float32", description="Precision of local models.")
     batch_tokens: Count | None = Field(None, description="Most tokens computed at once.")
-    part_size: Count | None = Field(None, description="Examples computed and written as a whole.")
+    part_size: Count | None = Field(
+        None, description="Examples computed and written as a whole; by the model's size when absent."
+    )
+    order: Literal["file", "random"] = Field(
+        "file", description="Of the examples: the file's, or one random order for all models (--until needs it)."
+    )
     cache: Text | None = Field(None, description="File of answers shared between runs; made where absent.")
     max_tokens_total: Count | None = Field(None, description="Most tokens each served model may spend.")
     _source: str = PrivateAttr("study")

@@ -1,8 +1,8 @@
 """Several rungs at a time, each in a process of its own, forked from one that has loaded the libraries.
 
-A process reports through a pipe: ("state", RungState), ("tell", method, arguments) for the watcher, and at the end
-("done",). When the pipe closes before that, the process has died and its rung is recorded as failed. Processes end
-when the run does, however it ends.
+A process reports through a pipe: ("state", RungState), ("tell", method, arguments) for the listener, at the end
+("done",), or ("raise", UserError) when the whole run must end. When the pipe closes before that, the process has died
+and its rung is recorded as failed. Processes end when the run does, however it ends.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ from collections.abc import Callable, Sequence
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING
 
-from scalecurve.rung_run import RungRun, weight
-
-if TYPE_CHECKING:
-    from scalecurve.execute import Watcher
+from scalecurve.nouns import UserError
+from scalecurve.part import weight
+from scalecurve.rung_run import Listener, RungRun
 
 PRELOAD = [
     "scalecurve.rung_run",
@@ -31,7 +29,7 @@ PRELOAD = [
 STATE_SECONDS = 2.0
 
 
-def run_side_by_side(jobs: Sequence[RungRun], count: int, watcher: Watcher, changed: Callable[[], None]) -> None:
+def run_side_by_side(jobs: Sequence[RungRun], count: int, listener: Listener, changed: Callable[[], None]) -> None:
     """Run ``jobs``, ``count`` at a time and the largest first, filling the ``state`` of each."""
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
@@ -51,7 +49,7 @@ def run_side_by_side(jobs: Sequence[RungRun], count: int, watcher: Watcher, chan
             for pipe in wait(list(running)):
                 assert isinstance(pipe, Connection)
                 job, process = running[pipe]
-                if not _hear(pipe, job, process, watcher):
+                if not _hear(pipe, job, process, listener):
                     process.join()
                     del running[pipe]
                 changed()
@@ -60,19 +58,21 @@ def run_side_by_side(jobs: Sequence[RungRun], count: int, watcher: Watcher, chan
             left.kill()
 
 
-def _hear(pipe: Connection, job: RungRun, process: BaseProcess, watcher: Watcher) -> bool:
-    """Take in one message; whether there will be more."""
+def _hear(pipe: Connection, job: RungRun, process: BaseProcess, listener: Listener) -> bool:
+    """Take in one message; whether there will be more. ``UserError`` when the process says that all must end."""
     try:
         kind, *content = pipe.recv()
     except (EOFError, OSError):  # OSError: it died in the middle of a message
         process.join()
         reason = RuntimeError(f"its process ended ({process.exitcode}); was there too little memory?")
-        watcher.note(f"{job.rung.name}: {reason}")
+        listener.note(f"{job.rung.name}: {reason}")
         job.fail(reason)
         return False
+    if kind == "raise":
+        raise content[0]
     if kind == "tell":
         method, arguments = content
-        getattr(watcher, method)(*arguments)
+        getattr(listener, method)(*arguments)
     elif kind == "state":
         (state,) = content
         for name in state.__slots__:
@@ -113,7 +113,11 @@ def _work(job: RungRun, pipe: Connection) -> None:
             pipe.send(("state", job.state))
             sent_at = time.monotonic()
 
-    job.go(_Teller(pipe), changed)
+    try:
+        job.go(_Teller(pipe), changed)
+    except UserError as error:  # the disk takes no more: no rung could go on
+        pipe.send(("raise", error))
+        return
     pipe.send(("state", job.state))
     pipe.send(("done",))
 

@@ -48,6 +48,7 @@ CALLS: dict[str, tuple[object, ...]] = {
     "gaps": ("run",),
     "gate": ("run", "--then", "direct"),
     "models list": (),
+    "plan": ("study.toml", "--pilot", 0, "--quiet"),
     "query": ("SELECT 1 AS a, 'nan'::DOUBLE AS b, 'inf'::DOUBLE AS c", "--quiet"),
     "run": ("study.toml", "--out", "run", "--quiet"),
     "scores benchmark": ("run",),

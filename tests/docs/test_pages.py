@@ -29,11 +29,13 @@ NEWCOMER = re.findall(r"README\.md|docs/\S+\.md", (ROOT / "tests" / "newcomer.sh
 NOT_RUN = {
     # page: how many of its blocks are not run; each says why in its first line
     "docs/bigbench.md": 3,
+    "docs/cli.md": 2,
     "docs/elicit.md": 1,
     "docs/export.md": 1,
     "docs/lab.md": 1,
     "docs/query.md": 1,
     "docs/report.md": 1,
+    "docs/security.md": 1,
     "docs/studies/answerability.md": 1,
     "docs/studies/belief.md": 1,
     "docs/studies/bigbench_lite.md": 1,
@@ -137,10 +139,10 @@ def test_commands_are_those_of_the_product(page: Path) -> None:
         else:
             continue
         for call in (call for line in lines for call in scalecurve_calls(line)):
+            if {"--install-completion", "--show-completion", "--version", "--help"} & set(call):
+                continue  # these act as soon as they are parsed
             try:
                 _parse(get_command(app), call)
-            except click.exceptions.Exit:
-                continue  # --help, --version
             except click.exceptions.ClickException as error:
                 pytest.fail(f"{block.where}: {call}: {error.format_message()}")
 

@@ -142,7 +142,7 @@ def test_texts_as_long_as_the_context_get_half_of_it(rung: Rung) -> None:
 
 def test_many_windows_are_answered(rung: Rung, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = ask(rung, requests())
-    monkeypatch.setattr("scalecurve.engine.runner.WINDOW_REQUESTS", 5)
+    monkeypatch.setattr("scalecurve.engine.windows.WINDOW_REQUESTS", 5)
     assert_same(ask(rung, requests()), expected)
 
 

@@ -146,10 +146,10 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monke
     write_bytes(path, b"old")
 
     def fail(_: int) -> None:
-        raise OSError("disk full")
+        raise OSError("the disk is on fire")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match=r"file: cannot be written \(the disk is on fire\)"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -14,6 +14,7 @@ from scalecurve.cli._options import Models, StudyFile, Tasks
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
+    from scalecurve.adaptive import Goal
     from scalecurve.execute import Outcome
     from scalecurve.runs import RunDirectory
     from scalecurve.study import Study
@@ -23,6 +24,13 @@ Retry = Annotated[bool, typer.Option("--retry-failed", help="Ask again where an 
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Models run at the same time; small ones one a processor when not given.")
 ]
+On = Annotated[str, typer.Option(help="Where: ray, ray://HOST:PORT or slurm; this machine when not given.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Slurm array tasks in all; one a model when not given.")]
+Sbatch = Annotated[str, typer.Option(help='Options for sbatch, such as "--partition=gpu --time=2:00:00".')]
+Mirror = Annotated[str, typer.Option(help="Also keep the run under this URL, such as s3://bucket/run (fsspec).")]
+Until = Annotated[str, typer.Option(help="decided: ask only until every verdict is settled.")]
+Confidence = Annotated[float, typer.Option(help="Of --until: share of verdicts that stay when the rest is asked.")]
+Budget = Annotated[int | None, typer.Option(min=1, help="Of --until: most tokens, in and out, of all models.")]
 AllowCode = Annotated[bool, typer.Option("--allow-code", help="Run strategies that are Python code of your own.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
@@ -55,6 +63,13 @@ def run(
     out: Out = None,
     retry_failed: Retry = False,
     workers: Workers = None,
+    on: On = "",
+    jobs: Jobs = None,
+    sbatch: Sbatch = "",
+    mirror: Mirror = "",
+    until: Until = "",
+    confidence: Confidence = 0.95,
+    budget: Budget = None,
     allow_code: AllowCode = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -77,7 +92,9 @@ def run(
         "max_tokens_total": max_tokens_total,
     }
     asked = study_of(study, stated(given))
-    execute_study(asked, out, retry_failed, workers, quiet, allow_code, as_json)
+    where = {"workers": workers, "on": on, "jobs": jobs, "sbatch": sbatch, "mirror": mirror}
+    goal = goal_of(until, confidence, budget)
+    execute_study(asked, out, quiet, as_json, retry_failed=retry_failed, until=goal, allow_code=allow_code, **where)
 
 
 def stated(given: dict[str, Any]) -> dict[str, Any]:
@@ -108,16 +125,25 @@ def study_of(path: Path | None, given: dict[str, Any]) -> Study:
     return parse_study(given, source="options", base=Path())
 
 
-def execute_study(
-    study: Study,
-    out: Path | None,
-    retry_failed: bool,
-    workers: int | None,
-    quiet: bool,
-    allow_code: bool = False,
-    as_json: bool = False,
-) -> None:
-    """Run, print what came of it, and exit with 1 when something is missing."""
+def goal_of(until: str, confidence: float, budget: int | None) -> Goal | None:
+    """What --until, --confidence and --budget ask for; None for every example."""
+    from scalecurve.nouns import UserError
+
+    if until not in ("", "decided"):
+        raise UserError(f"--until: unknown {until!r}; use decided, or leave it out to ask every example")
+    if not until and (budget or confidence != 0.95):
+        raise UserError("--budget and --confidence are for --until decided; leave them out or add it")
+    if not until:
+        return None
+    if not 0.5 <= confidence < 1:
+        raise UserError(f"--confidence: {confidence} is not between 0.5 and 1; the usual value is 0.95")
+    from scalecurve.adaptive import Goal
+
+    return Goal(confidence, budget)
+
+
+def execute_study(study: Study, out: Path | None, quiet: bool, as_json: bool, **how: Any) -> None:
+    """Run (``how`` goes to ``run_study``), print what came of it, and exit with 1 when something is missing."""
     from scalecurve.cli import _print
     from scalecurve.cli._interrupt import prompt_interrupt
     from scalecurve.cli._progress import progress
@@ -125,9 +151,7 @@ def execute_study(
     with prompt_interrupt(), progress(quiet) as watcher:
         from scalecurve.pipeline import run_study
 
-        directory, outcome = run_study(
-            study, out, watcher=watcher, retry_failed=retry_failed, workers=workers, allow_code=allow_code
-        )
+        directory, outcome = run_study(study, out, watcher=watcher, **how)
     if as_json:
         print(_print.as_json(_record(directory, outcome)))
     else:
@@ -137,16 +161,20 @@ def execute_study(
 
 
 def _record(run: RunDirectory, outcome: Outcome) -> dict[str, Any]:
-    """What ``--json`` prints: where the run is, whether it is whole, and the counts."""
+    """What ``--json`` prints: where the run is, whether it is whole, the counts, and what ``--until`` came to."""
+    from scalecurve.adaptive.settle import read_until
+
     cells = [{"cell": cell, "reason": reason} for cell, reason in outcome.failed_cells]
     record = {"run": run.path, "report": run.report, "complete": outcome.complete}
-    return record | asdict(outcome) | {"failed_cells": cells}
+    return record | asdict(outcome) | {"failed_cells": cells, "until": read_until(run) or None}
 
 
 def _show(run: RunDirectory, outcome: Outcome) -> None:
     from scalecurve.cli._print import duration
 
     print(f"{outcome.cells} cells; {outcome.computed} answers computed in {duration(outcome.seconds)}")
+    if run.until.exists():
+        print(_decided(run))
     if outcome.unextracted:
         share = f"{outcome.unextracted} of {outcome.texts} generated texts ({outcome.unextracted / outcome.texts:.0%})"
         print(f"no answer was found in {share}; see `scalecurve scores extraction {run.path}`")
@@ -158,3 +186,19 @@ def _show(run: RunDirectory, outcome: Outcome) -> None:
             print(f"  first reason: {outcome.first_error}")
         print("  the same command tries failed cells again, and with --retry-failed failed examples too")
     print(f"report: {run.report}")
+
+
+def _decided(run: RunDirectory) -> str:
+    """What asking until decided came to, in one line."""
+    from scalecurve.adaptive.settle import read_until
+    from scalecurve.cli._print import amount
+
+    told = read_until(run)
+    curves = told["curves"]
+    decided = sum(curve["shape"] is not None for curve in curves)
+    whole = sum(curve["whole"] and curve["shape"] is None for curve in curves)
+    share = told["tokens"] / max(1, told["tokens_of_all"])
+    return (
+        f"{decided} of {len(curves)} verdicts decided early, {whole} after every example, "
+        f"{len(curves) - decided - whole} open; {amount(told['tokens'])} tokens, {share:.0%} of asking everything"
+    )

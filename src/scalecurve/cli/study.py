@@ -32,7 +32,8 @@ def run(
     from scalecurve.cli.run import stated, study_of
 
     path = Path(str(files("scalecurve.lab").joinpath("study.toml")))
-    execute_study(study_of(path, stated({"limit": limit})), out, retry_failed, workers, quiet, as_json=as_json)
+    chosen = study_of(path, stated({"limit": limit}))
+    execute_study(chosen, out, quiet, as_json, retry_failed=retry_failed, workers=workers)
 
 
 @study.command()

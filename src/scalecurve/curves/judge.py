@@ -91,7 +91,7 @@ def consider(
     el, b = linearity(curve.y), breakthroughness(curve.y)
     if len(curve.y) > 1 and not isfinite(el):
         flags.append("constant")
-    problem = _unjudgeable(curve)
+    problem = unjudgeable(curve)
     if problem:
         shape, reason = problem
         return Judgement(
@@ -171,7 +171,7 @@ def discovery_level(p: Sequence[float] | Floats) -> float:
     return FALSE_DISCOVERY * max(rejected, 1) / len(known)
 
 
-def _unjudgeable(curve: Curve) -> tuple[str, str] | None:
+def unjudgeable(curve: Curve) -> tuple[str, str] | None:
     scales = len(set(curve.x))
     if scales < MIN_SCALES:
         return "too-few", f"{scales} scales; a shape needs at least {MIN_SCALES}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scalecurve.engine import plain
@@ -16,14 +16,13 @@ from scalecurve.engine.generate import Writer
 from scalecurve.engine.linear import use_onednn
 from scalecurve.engine.score import Scored, score_pairs
 from scalecurve.engine.text import Encoder, Ids, scored_output
+from scalecurve.engine.windows import WINDOW_REQUESTS, windows
 from scalecurve.nouns import Output, Request
 
 log = logging.getLogger("scalecurve")
 
 OnOutput = Callable[[int, Output], None]
 IdPair = tuple[Ids, Ids]
-WINDOW_REQUESTS = 512  # looked at together: enough to share prefixes, few enough to stream
-WINDOW_LETTERS = 4_000_000
 CPU_BATCH = 1024
 MOST_BATCH = 32768
 
@@ -188,21 +187,6 @@ class Runner:
             self.forward.prefixes.clear()
             self.forward.model = self.forward.base = self.forward.head = None
         self.model = self.forward = None
-
-
-def windows(requests: Sequence[Request]) -> Iterator[list[tuple[int, Request]]]:
-    """Consecutive stretches of requests that are worked on together."""
-    window: list[tuple[int, Request]] = []
-    letters = 0
-    for index in range(len(requests)):
-        request = requests[index]
-        window.append((index, request))
-        letters += len(request.prompt) * max(1, len(request.options)) + sum(map(len, request.options))
-        if len(window) >= WINDOW_REQUESTS or letters >= WINDOW_LETTERS:
-            yield window
-            window, letters = [], 0
-    if window:
-        yield window
 
 
 def measured_batch(model: Any) -> int:

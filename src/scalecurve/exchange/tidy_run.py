@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 FORMAT, VERSION, INDEX = "scalecurve run", 1, "export.json"
+READ_ROWS = 16_384
 _PART = re.compile(r"part-(\d{5})-([0-9a-f]{16})\.parquet")
 
 
@@ -149,7 +150,7 @@ def read_tidy_run(folder: Path, run: RunDirectory) -> None:
 
 
 def _split(path: Path, run: RunDirectory) -> None:
-    """The parts of a table of outputs, one at a time, as they stood in the run."""
+    """The parts of a table of outputs as they stood in the run; some thousand rows are read at a time."""
     import polars as pl
 
     key = [*CELL_FIELDS, "part", "part_key"]
@@ -157,13 +158,21 @@ def _split(path: Path, run: RunDirectory) -> None:
     lengths = table.select(key).collect().with_columns(stretch=pl.struct(key).rle_id()).group_by(
         "stretch", maintain_order=True
     ).agg(pl.len(), pl.first(*key))  # fmt: skip
-    start = 0
-    for row in lengths.iter_rows(named=True):
-        frame = table.slice(start, row["len"]).drop("part", "part_key").collect()
-        start += row["len"]
-        target = part_path(run, Cell(**{name: row[name] for name in CELL_FIELDS}), row["part"], row["part_key"])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(parquet_bytes(frame))
+    lengths = lengths.with_columns(start=pl.col("len").cum_sum() - pl.col("len"))
+    lengths = lengths.with_columns(together=pl.col("start") // READ_ROWS)
+    for _, own in lengths.group_by("together", maintain_order=True):
+        first = own["start"][0]
+        frame = table.slice(first, int(own["len"].sum())).drop("part", "part_key").collect()
+        for row in own.iter_rows(named=True):
+            _put(run, row, frame.slice(row["start"] - first, row["len"]).rechunk())
+
+
+def _put(run: RunDirectory, row: Mapping[str, Any], frame: pl.DataFrame) -> None:
+    """Write one part; ``row`` says of which cell, its number and its key."""
+    cell = Cell(**{name: row[name] for name in CELL_FIELDS})
+    target = part_path(run, cell, row["part"], row["part_key"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(parquet_bytes(frame))
 
 
 def _checked_index(folder: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from scalecurve.metrics.benchmark import TaskScore, aggregate_leaves
 from scalecurve.nouns import Rung, UserError
 
+MOST_SHOTS = 10_000
 _SCORE_KEYS = ("score_dict", "preferred_score", "number_of_shots", "low_score", "high_score", "subtask_description")
 
 
@@ -122,10 +123,12 @@ def _model(path: Path, model: Mapping[str, Any]) -> ModelData:
     for name in ("model_family", "model_name"):
         if not isinstance(known.get(name), str):
             _fail(path, f"model.{name}", "must be text")
-    for name in ("total_params", "non_embedding_params", "flop_matched_non_embedding_params"):
+    for name in ("total_params", "non_embedding_params", "flop_matched_non_embedding_params", "training_steps"):
         value = known.get(name)
         if value is not None and not isinstance(value, int | float):
             _fail(path, f"model.{name}", "must be a number")
+        if value is not None and not 0 <= value < 2**63:
+            _fail(path, f"model.{name}", "must be a number from 0 to 2^63")
     return ModelData(**known)
 
 
@@ -135,6 +138,8 @@ def _score(path: Path, at: int, record: Any) -> TaskScore:
     for key, kind in (("preferred_score", str), ("number_of_shots", int), ("subtask_description", str)):
         if not isinstance(record.get(key), kind):
             _fail(path, f"scores[{at}].{key}", f"must be {'text' if kind is str else 'a whole number'}")
+    if not -1 <= record["number_of_shots"] <= MOST_SHOTS:
+        _fail(path, f"scores[{at}].number_of_shots", f"must be 0 to {MOST_SHOTS}, or -1 where it means nothing")
     for key in ("low_score", "high_score"):
         if _number(record.get(key)) is None:
             _fail(path, f"scores[{at}].{key}", "must be a finite number")

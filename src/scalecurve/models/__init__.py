@@ -7,6 +7,7 @@ Nothing here imports torch until a local model is opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -85,13 +86,14 @@ def open_model(
 
     ``batch_tokens``: most tokens computed at once (None: by the memory that is free). ``cache``: a file in which
     answers are kept and looked up, keyed by the model's fingerprint and the request. ``dtype`` of the weights;
-    log-probabilities are float32 in any case. Raises ``UserError`` when the rung's location or backend is at fault.
+    log-probabilities are float32 in any case. The rung's option ``resources`` (see ``scalecurve.distribute``) changes
+    no answer and is left out here. Raises ``UserError`` when the rung's location or backend is at fault.
     """
     try:
         opener = get_backend(rung.backend)
     except UserError as error:
         raise UserError(f"{rung.name}: {error}") from None
-    model = opener(rung, device=device, dtype=dtype, batch_tokens=batch_tokens)
+    model = opener(_plain(rung), device=device, dtype=dtype, batch_tokens=batch_tokens)
     if cache is None:
         return model
     from scalecurve.models.cached import CachedModel
@@ -106,8 +108,14 @@ def identity(rung: Rung, *, dtype: str = "float32", gone: str = "") -> str:
     """
     if rung.backend not in ("transformers", "gguf"):
         return ""
+    rung = _plain(rung)
     if rung.location.startswith("/") and not Path(rung.location).exists():
         return gone
     from scalecurve.models.local import local_identity
 
     return local_identity(rung, dtype)
+
+
+def _plain(rung: Rung) -> Rung:
+    """The rung without what is said of machines, which changes no answer."""
+    return replace(rung, options={key: value for key, value in rung.options.items() if key != "resources"})

@@ -92,7 +92,7 @@ def _look(path: Path, step: int, quiet: float) -> Checkpoint:
     except _Broken as problem:
         return Checkpoint(path, step, signature, str(problem), broken=True)
     newest = max((changed for _, changed in files.values()), default=0) / 1e9
-    if not lacks and time.time() - newest < quiet:
+    if not lacks and abs(time.time() - newest) < quiet:
         lacks = "it has just been written"
     return Checkpoint(path, step, signature, lacks)
 

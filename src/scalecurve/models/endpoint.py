@@ -8,6 +8,9 @@ Options of the rung: ``model`` (default: the rung's name), ``chat``, ``system`` 
 (name of the environment variable that holds the key, default OPENAI_API_KEY), ``concurrency`` (8), ``timeout`` in
 seconds (120), ``retries`` (6, with growing and jittered pauses, on 408, 409, 429, 5xx, timeouts and broken
 connections), ``max_tokens_total`` (budget).
+
+A reply that is no JSON, or not of the form that was asked for, is asked for once more and then fails its request, as
+does one whose log-probabilities are not one a token. Nothing is made of half a reply.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -34,6 +38,15 @@ DEFAULTS: dict[str, Any] = {
     "max_tokens_total": 0,
 }
 LETTERS_A_TOKEN = 4  # the tokenizer is the server's; this is the usual rule of thumb for English
+
+
+PAUSES = 10.0  # seconds for the pause before a request is tried again, at most
+_MALFORMED = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+)  # what comes of reading a reply that is not as it should
 
 
 class Refused(Exception):
@@ -90,17 +103,23 @@ class EndpointModel:
         budget = self.options["max_tokens_total"]
         if budget and self.used_tokens >= budget:
             return Output(error=f"the budget of {budget} tokens is used up (max_tokens_total)")
-        try:
-            if request.options:
-                return await self._score(client, request)
-            return await (self._chat if self.options["chat"] else self._complete)(client, request)
-        except Refused as error:
-            return Output(error=str(error))
-        except self._openai.OpenAIError as error:
-            return Output(error=self._clean(f"{type(error).__name__}: {error}"))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:  # a proxy's page, choices that are null
-            why = self._clean(f"{type(error).__name__}: {error}")
-            return Output(error=f"{self.name}: the server's reply is not what OpenAI's would be ({why})")
+        work = self._score if request.options else self._chat if self.options["chat"] else self._complete
+        longest = (self.options["retries"] + 1) * (self.options["timeout"] + PAUSES) * max(1, len(request.options))
+        for last in (False, True):
+            try:
+                async with asyncio.timeout(longest):  # the client's own is for each piece of a reply, which may trickle
+                    return await work(client, request)
+            except Refused as error:
+                return Output(error=str(error))
+            except TimeoutError:
+                return Output(error=f"no whole reply within {longest:.0f} s")
+            except self._openai.OpenAIError as error:
+                return Output(error=self._clean(f"{type(error).__name__}: {error}"))
+            except _MALFORMED as error:
+                if last:
+                    said = f"the server's reply is not understood ({type(error).__name__}: {error})"
+                    return Output(error=self._clean(said))
+        raise AssertionError("not reached: the last try returns")
 
     def _clean(self, text: str) -> str:
         """One line without the key, as far as a server repeats it."""
@@ -141,7 +160,13 @@ class EndpointModel:
                 "/completions), so options cannot be scored; vLLM and llama-cpp-python's server do. With options = "
                 "{ chat = true } answers are written instead"
             )
-        logprobs = list(told.token_logprobs)
+        logprobs = list(told.token_logprobs or ())
+        tops = list(told.top_logprobs or ())
+        if not len(tokens) == len(starts) == len(logprobs) == len(tops):
+            raise Refused(
+                f"the server told {len(logprobs)} log-probabilities, {len(tops)} best ones and "
+                f"{len(starts)} places for {len(tokens)} tokens"
+            )
         first = next((at for at, start in enumerate(starts) if start >= len(prompt)), len(tokens))
         end = next((at for at, start in enumerate(starts) if start >= len(whole)), len(tokens))
         if not prompt:
@@ -149,9 +174,9 @@ class EndpointModel:
         values = logprobs[first:end]
         if not values or any(value is None for value in values):
             raise Refused("the option has no token of its own after the prompt")
-        best = [
-            max(top.values(), default=value) for top, value in zip(told.top_logprobs[first:end], values, strict=True)
-        ]
+        if not all(math.isfinite(value) for value in values):
+            raise Refused("the server told a log-probability that is not a number")
+        best = [max(top.values(), default=value) for top, value in zip(tops[first:end], values, strict=True)]
         merged = first < len(starts) and first > 0 and starts[first] > len(prompt)
         return (
             float(sum(values)),
@@ -249,10 +274,15 @@ def _some(choices: Sequence[Any]) -> Sequence[Any]:
 
 def _token_logprobs(told: Any) -> tuple[float, ...]:
     """Log-probabilities of a text's tokens, as OpenAI's completions tell them or as llama.cpp does; empty if untold."""
-    values = getattr(told, "token_logprobs", None)
+    values, tokens = getattr(told, "token_logprobs", None), getattr(told, "tokens", None)
     if values is None:
         values = [each.get("logprob") for each in getattr(told, "content", None) or ()]
-    return tuple(float(value) for value in values if value is not None)
+    elif tokens is not None and len(values) != len(tokens):
+        raise Refused(f"the server told {len(values)} log-probabilities for {len(tokens)} tokens")
+    known = tuple(float(value) for value in values if value is not None)
+    if not all(map(math.isfinite, known)):
+        raise Refused("the server told a log-probability that is not a number")
+    return known
 
 
 def _offsets(tokens: Sequence[str]) -> list[int]:

@@ -1,4 +1,4 @@
-"""A model's identity: a hash of its files, remembered by size and time so that it is read once."""
+"""A model's identity: a hash of its files, remembered by size and times so that it is read once."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ def fingerprint(paths: Iterable[Path], said: Mapping[str, Any]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, from memory when its path, size and time of change are the same as before."""
+    """SHA-256 of a file, from memory when its path, size and times of change are the same as before.
+
+    Of contents and of the entry, so that a copy that brings its old time along is read again."""
     real = path.resolve()
     stat = real.stat()
-    key = f"{real}|{stat.st_size}|{stat.st_mtime_ns}"
+    key = f"{real}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
     known = _remembered()
     if key not in known:
         with real.open("rb") as file:

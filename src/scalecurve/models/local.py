@@ -21,6 +21,7 @@ from scalecurve.nouns import Output, Request, Rung, UserError
 
 if TYPE_CHECKING:
     from scalecurve.engine.runner import Runner
+    from scalecurve.engine.text import Encoder
     from scalecurve.models.chat import ChatTemplate
 
 log = logging.getLogger("scalecurve")
@@ -92,6 +93,7 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     try:
         import torch
         import transformers
+        from safetensors import SafetensorError
     except ImportError as error:
         raise UserError(f"{rung.name}: local models need {error.name}; pip install 'scalecurve[models]'") from None
     from scalecurve.engine.runner import Runner
@@ -104,12 +106,15 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     with _quiet(transformers):
         try:
             tokenizer, model = _load(transformers, source, getattr(torch, dtype))
-        except Exception as error:  # loaders fail in ways of their own; damaged safetensors, odd configurations
+        except SafetensorError as error:  # cut short, or no weights at all
+            fix = "the weights are damaged; fetch them again"
+            raise UserError(f"{rung.name}: location: {rung.location} cannot be loaded: {_line(error)}; {fix}") from None
+        except Exception as error:  # loaders fail in ways of their own; odd configurations
             raise UserError(f"{rung.name}: location: {rung.location} cannot be loaded: {_line(error)}") from None
     model.eval().requires_grad_(False)
     model.to(where)
     torch.set_num_threads(1 if count_parameters(model)[1] < SMALL else _all_threads())
-    encoder = Encoder(tokenizer, _max_length(rung, model, tokenizer), rung.options.get("add_bos_token"))
+    encoder = Encoder(tokenizer, _max_length(rung, model.config, tokenizer), rung.options.get("add_bos_token"))
     chat = chat_template(rung, tokenizer)
     if chat:
         encoder.ends |= chat.ends
@@ -135,6 +140,43 @@ def local_identity(rung: Rung, dtype: str) -> str:
 def _identity(rung: Rung, dtype: str, source: Source, chat: ChatTemplate | None = None) -> str:
     said: dict[str, Any] = {"dtype": dtype, "revision": rung.revision, "options": dict(rung.options)}
     return fingerprint(source.files, said | ({"chat_template": chat.source} if chat else {}))
+
+
+def open_tokens(rung: Rung) -> Encoder:
+    """How ``rung`` makes tokens of texts, without its weights. Raises ``UserError`` as ``open_local`` does.
+
+    Of a repository of the Hub only the tokenizer and the configuration are fetched.
+    """
+    _check(rung, "float32")
+    try:
+        import transformers
+    except ImportError as error:
+        raise UserError(f"{rung.name}: local models need {error.name}; pip install 'scalecurve[models]'") from None
+    from scalecurve.engine.text import Encoder
+
+    source, how = _tokenizer_source(rung)
+    with _quiet(transformers):
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source, **how)
+            config = transformers.AutoConfig.from_pretrained(source, **how)
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+            raise UserError(f"{rung.name}: location: {rung.location} cannot be loaded: {_line(error)}") from None
+    return Encoder(tokenizer, _max_length(rung, config, tokenizer), rung.options.get("add_bos_token"))
+
+
+def _tokenizer_source(rung: Rung) -> tuple[str, dict[str, Any]]:
+    """Where transformers finds the tokenizer, and what to tell it."""
+    from scalecurve.models.gguf import gguf_file, unpacked_folder
+
+    how: dict[str, Any] = {"trust_remote_code": False}
+    if rung.backend == "gguf":
+        path = gguf_file(rung)
+        unpacked = unpacked_folder(path)
+        if unpacked is not None and (unpacked / "config.json").is_file():
+            return str(unpacked), how
+        return str(path.parent), how | {"gguf_file": path.name}
+    folder = Path(rung.location).expanduser()
+    return (str(folder), how) if folder.is_dir() else (rung.location, how | {"revision": rung.revision or None})
 
 
 @cache
@@ -225,14 +267,14 @@ def _from_hub(rung: Rung) -> Source:
     return Source(folder, model_files(folder))
 
 
-def _max_length(rung: Rung, model: Any, tokenizer: Any) -> int:
+def _max_length(rung: Rung, settings: Any, tokenizer: Any) -> int:
     """Tokens the model takes: the rung's option, else what the configuration, else what the tokenizer says."""
     given = rung.options.get("max_length")
     if given is not None:
         if not isinstance(given, int) or given < 2:
             raise UserError(f"{rung.name}: options: max_length must be a whole number of 2 or more, not {given!r}")
         return given
-    config = model.config.get_text_config()
+    config = settings.get_text_config()
     for name in _LENGTHS:
         if isinstance(getattr(config, name, None), int):
             return int(getattr(config, name))

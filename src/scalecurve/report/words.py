@@ -116,6 +116,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "missing-scale": ("scales missing", "缺少规模值"),
     "failed-items": ("items without an answer", "部分题目无答案"),
     "explained-by-link": ("explained by a companion", "可由伴随指标解释"),
+    "stopped-early": ("decided before every example was asked", "未问完全部题目即已判定"),
+    "undecided": ("not decided yet", "尚未判定"),
     "one-companion": ("one companion only", "仅一个伴随指标"),
     "approximate": ("approximate compute", "计算量为近似值"),
     "extraction": ("answer extraction differs", "答案抽取率不同"),

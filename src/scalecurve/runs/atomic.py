@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,19 +17,46 @@ from scalecurve.nouns import UserError
 if TYPE_CHECKING:
     import polars as pl
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``path`` so that a reader, or a run killed at any instant, sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write ``path`` so that a reader, or a run killed at any instant, sees the old file or the new one.
+
+    ``UserError`` when the disk is full or the place cannot be written to; the old file, if any, stays.
+    """
+    temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise unwritable(path, error) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes of this machine left of files they were writing."""
+    for leftover in folder.rglob(".*.tmp"):
+        *_, host, process, _ = leftover.name.rsplit(".", 3)
+        if host == _host() and not _alive(process):
+            leftover.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "-")
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """The error that says why ``path`` cannot be written and what to do."""
+    full = error.errno in _FULL
+    fix = "make room and give the same command again" if full else "make it writable or give another directory"
+    return UserError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
 
 
 def parquet_bytes(frame: pl.DataFrame) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.nouns import Cell, UserError
-from scalecurve.runs.atomic import write_bytes
+from scalecurve.runs.atomic import sweep, unwritable, write_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,16 @@ class RunDirectory:
     def report(self) -> Path:
         return self.path / "report.html"
 
+    @property
+    def submitted(self) -> Path:
+        """The record of what was submitted as Slurm jobs."""
+        return self.path / "slurm" / "jobs.json"
+
+    @property
+    def until(self) -> Path:
+        """What was decided of each curve when not every example was asked (``scalecurve.adaptive``)."""
+        return self.path / "until.json"
+
     def cell(self, cell: Cell) -> Path:
         """The folder of one cell's parts."""
         return self.outputs / cell.key
@@ -88,9 +98,12 @@ class RunDirectory:
         """
         import fcntl
 
-        made = not self.path.exists() or not any(self.path.iterdir())
-        self.path.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            made = not self.path.exists() or not any(self.path.iterdir())
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
         try:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,14 +112,16 @@ class RunDirectory:
                 raise UserError(
                     f"{self.path}: in use by {holder}; wait for it to end or give another directory with --out"
                 ) from None
-            os.ftruncate(file, 0)
-            os.write(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-            for leftover in self.path.rglob(".*.tmp"):  # of a run that was killed while it wrote
-                leftover.unlink(missing_ok=True)
+            try:
+                os.ftruncate(file, 0)
+                os.write(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+            except OSError as error:
+                raise unwritable(self.path, error) from None
+            sweep(self.path)
             try:
                 yield
             except BaseException:
-                if made and not self.outputs.exists():
+                if made and not self.outputs.exists() and not self.submitted.exists():
                     shutil.rmtree(self.path, ignore_errors=True)
                 raise
             os.ftruncate(file, 0)
