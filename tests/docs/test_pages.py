@@ -108,6 +108,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("newcomer")
 @pytest.mark.parametrize("page", [page for page in with_blocks(LITERAL) if name(page) not in NEWCOMER], ids=name)
 def test_page_is_true_from_an_empty_directory(page: Path, tmp_path: Path) -> None:
     (folder := tmp_path / "empty").mkdir()
@@ -115,6 +116,7 @@ def test_page_is_true_from_an_empty_directory(page: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("newcomer")
 @pytest.mark.parametrize("page", with_blocks([page for page in PAGES if page not in LITERAL]), ids=name)
 def test_page_of_reference_is_true(page: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     follow(page, checkout)
