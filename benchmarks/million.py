@@ -97,7 +97,7 @@ def _lines(task: str, number: int, share: float, questions: int, seed: int) -> I
 
 # ── Measuring ────────────────────────────────────────────────────────────────────────────────────────────────
 def measured(name: str, arguments: list[str]) -> bool:
-    """Run a command; print its seconds and peak memory. Whether it ended well and below the bar."""
+    """Run a command; print its seconds, those of processors, and peak memory. Whether it ended well, below the bar."""
     began = time.monotonic()
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen([*COMMAND, *arguments], stdout=said, stderr=said)
@@ -105,21 +105,26 @@ def measured(name: str, arguments: list[str]) -> bool:
         child.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
         text = said.read().decode(errors="replace")
-    return _tell(name, time.monotonic() - began, usage.ru_maxrss / 1024, text if child.returncode else "")
+    worked = usage.ru_utime + usage.ru_stime
+    return _tell(name, time.monotonic() - began, worked, usage.ru_maxrss / 1024, text if child.returncode else "")
 
 
 def viewed(run: Path) -> list[bool]:
     """Start ``view``, open the page and the examples of two tasks."""
     began = time.monotonic()
     server = subprocess.Popen([*COMMAND, "view", str(run), "--no-open"], stdout=subprocess.PIPE, text=True)
-    good = []
+    good, before = [], 0.0
     try:
         address = re.match(r"(\S+)", server.stdout.readline())[1]
         for name, path in (("view: the page", ""), ("view: examples", "examples/1"), ("view: others", "examples/7")):
             with urllib.request.urlopen(address + path) as reply:
                 size = len(reply.read())
-            peak = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text())[1]) / 1024
-            good.append(_tell(f"{name} ({size / 1e6:.1f} MB)", time.monotonic() - began, peak))
+            told = Path(f"/proc/{server.pid}")
+            peak = int(re.search(r"VmHWM:\s+(\d+)", (told / "status").read_text())[1]) / 1024
+            ticks = (told / "stat").read_text().rpartition(")")[2].split()[11:13]
+            worked = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+            good.append(_tell(f"{name} ({size / 1e6:.1f} MB)", time.monotonic() - began, worked - before, peak))
+            before = worked
             began = time.monotonic()
     finally:
         server.terminate()
@@ -127,8 +132,9 @@ def viewed(run: Path) -> list[bool]:
     return good
 
 
-def _tell(name: str, seconds: float, peak: float, wrong: str = "") -> bool:
-    print(f"{name:40} {seconds:8.1f} s {peak:8.0f} MB{'  ABOVE' if peak > LIMIT_MB else ''}", flush=True)
+def _tell(name: str, seconds: float, worked: float, peak: float, wrong: str = "") -> bool:
+    above = "  ABOVE" if peak > LIMIT_MB else ""
+    print(f"{name:40} {seconds:8.1f} s {worked:8.1f} s of processors {peak:8.0f} MB{above}", flush=True)
     if wrong:
         print(wrong[-2000:])
     return not wrong and peak <= LIMIT_MB

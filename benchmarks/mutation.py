@@ -23,6 +23,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -144,9 +145,10 @@ class Watch:
         self.coverage, self.seconds, self.failed, self.now = coverage, Counter(), [], ""
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
-        for one in gc.get_objects():
-            if type(one).__name__ == "_lru_cache_wrapper" and str(one.__module__).startswith("scalecurve"):
-                one.cache_clear()  # or only the first test would run the line
+        for name in [name for name in sys.modules if name.startswith("scalecurve.")]:
+            for one in vars(sys.modules[name]).values():
+                if hasattr(one, "cache_clear"):  # or only the first test would run the line
+                    one.cache_clear()
         self.now = item.nodeid
         self.coverage.switch_context(item.nodeid)
 
@@ -304,10 +306,15 @@ def apart(work: Callable[[], Any]) -> None:
     """Do ``work`` in a forked process, so that this one loads and computes nothing."""
     pid = os.fork()
     if not pid:
-        work()
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
         sys.stdout.flush()
         os._exit(0)
-    os.waitpid(pid, 0)
+    if os.waitpid(pid, 0)[1]:
+        raise SystemExit("mutation: a part of the work failed, see above")
 
 
 def summary(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -31,7 +31,21 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<info>.*)$")
 NOT_RUN = re.compile(r"^(?:#|--|//) Not run: (?P<reason>.+)$")
-LANGUAGES = {"console", "sh", "python", "toml", "sql", "json", "jsonl", "yaml", "text", "csv", "bibtex", "diff"}
+LANGUAGES = {
+    "console",
+    "sh",
+    "python",
+    "ipython",
+    "toml",
+    "sql",
+    "json",
+    "jsonl",
+    "yaml",
+    "text",
+    "csv",
+    "bibtex",
+    "diff",
+}
 DURATION = re.compile(r"\d+(?:\.\d+)?(?:m\d+)? ?(?:ms|seconds|s|min|GB|MB|kB|tokens/s)\b")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 

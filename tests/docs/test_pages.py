@@ -30,10 +30,10 @@ NOT_RUN = {
     # page: how many of its blocks are not run; each says why in its first line
     "docs/bigbench.md": 3,
     "docs/cli.md": 2,
-    "docs/elicit.md": 1,
+    "docs/elicit.md": 2,
     "docs/export.md": 1,
     "docs/lab.md": 1,
-    "docs/query.md": 1,
+    "docs/query.md": 2,
     "docs/report.md": 1,
     "docs/security.md": 1,
     "docs/studies/answerability.md": 1,
@@ -62,12 +62,17 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 RUNG = '[[rung]]\nname = "lab-{0}"\nbackend = "transformers"\nlocation = "lab-{0}"\nparams_non_embedding = {0}\n'
-FEW = {"models": [{"ref": "lab", "rungs": ["lab-3k", "lab-12k"]}], "limit": 4}
+MOCKS = [
+    {"name": f"lab-{size}", "backend": "mock", "location": f"mock/{size}", "params_non_embedding": size,
+     "options": {"ability": size / 1000}}
+    for size in (200, 800)
+]  # fmt: skip
+FEW = {"models": MOCKS, "limit": 16}
 
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the pages of reference talk about: a checkout whose studies ask two small models four questions a task,
+    """What the pages of reference talk about: a checkout whose studies ask two mock models sixteen questions a task,
     the run of such an embedded study, and results, checkpoints and files of the user's own by the names on the pages.
     """
     folder = tmp_path_factory.mktemp("checkout")

@@ -211,7 +211,7 @@ def evaluate(
     fast: Fast = "direct",
     slow: Slow = "chain_of_thought",
     metric: Metric = None,
-    seed: Annotated[int, typer.Option(help="Of the halves and the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the halves and the bootstrap.")] = 0,
     chart: Annotated[Path | None, typer.Option(help="Also draw the fronts: a .svg, .png or .pdf file.")] = None,
     lang: Annotated[str, typer.Option(help="Language of the chart: en or zh.")] = "en",
     as_json: Json = False,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scalecurve import __version__
 from scalecurve.doctor.machine import Machine, look
-from scalecurve.doctor.packages import PROJECT, Extra, Package, broken, extras, required, version_of
+from scalecurve.doctor.packages import DEVELOPING, PROJECT, Extra, Package, broken, extras, required, version_of
 from scalecurve.doctor.speed import Speed, measure
 
 PYTHON = (3, 11)
@@ -55,7 +55,7 @@ def checkup(*, speed: bool = True) -> Checkup:
     from scalecurve.tasks import bigbench
 
     cache = bigbench.cache_dir()
-    packages, others = required(), tuple(extra for extra in extras() if extra.name != "dev")
+    packages, others = required(), tuple(extra for extra in extras() if extra.name not in DEVELOPING)
     machine = look({"runs": Path.cwd() / "runs", "cache": cache_folder(), "BIG-bench": cache})
     installed = cache if (cache / bigbench.INDEX).is_file() else None
     return Checkup(

@@ -18,9 +18,13 @@ EXTRAS = {
     "tensorboard": "`scalecurve export tensorboard`",
     "mlflow": "`scalecurve export mlflow`",
     "wandb": "`scalecurve export wandb`",
+    "mirror": "`--mirror`, a run kept under a URL too",
     "programmatic": "two of BIG-bench's programmatic tasks",
+    "docs": "the site of the documentation",
     "dev": "the project's own tests",
 }
+DEVELOPING = ("docs", "dev")
+"""Extras for those who work on scalecurve itself."""
 IMPORTS = {
     "jinja2": "jinja2", "prompt-toolkit": "prompt_toolkit", "pyyaml": "yaml", "rouge-score": "rouge_score",
     "tomli-w": "tomli_w", "vl-convert-python": "vl_convert",

@@ -183,6 +183,7 @@ def serve(
     view = View(directories, lang, patience)
     try:
         return _Server((HOST, port), _handler(view)), view
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         view.close()
-        raise UserError(f"--port: {port} cannot be used ({error.strerror}); give another or 0") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--port: {port} cannot be used ({reason}); give another or 0") from None
