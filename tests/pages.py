@@ -199,22 +199,28 @@ class Follower:
 
         import tomli_w
 
+        from scalecurve.cost.prices import load_prices
         from scalecurve.models import load_ladder
         from scalecurve.prompts.prompt import parse_prompt
         from scalecurve.study import parse_study
 
         table = tomllib.loads(block.text)
+        scratch = self.folder / ".read.toml"
         if "rung" in table:
             common = {"backend": "mock", "location": "m"}  # where the page shows a part of the file
             table = {"family": "page"} | table | {"rung": [common | rung for rung in table["rung"]]}
-            scratch = self.folder / ".read.toml"
-            scratch.write_text(tomli_w.dumps(table), encoding="utf-8")
-            load_ladder(str(scratch))
+        scratch.write_text(tomli_w.dumps(table), encoding="utf-8")
+        try:
+            if "rung" in table:
+                load_ladder(str(scratch))
+            elif "executor" in table:
+                load_prices(scratch)
+            elif "strategy" in table or "template" in table:
+                parse_prompt(block.text, block.where)
+            else:
+                parse_study({"name": "page", "models": ["lab"], "tasks": ["lab:addition"]} | table)
+        finally:
             scratch.unlink()
-        elif "strategy" in table or "template" in table:
-            parse_prompt(block.text, block.where)
-        else:
-            parse_study({"name": "page", "models": ["lab"], "tasks": ["lab:addition"]} | table)
 
     def _parse(self, block: Block) -> None:
         from scalecurve.query.parse import parse

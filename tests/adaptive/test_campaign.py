@@ -11,7 +11,8 @@ import pytest
 from scalecurve.adaptive import Goal
 from scalecurve.adaptive.settle import read_until
 from scalecurve.cli.run import goal_of
-from scalecurve.nouns import UserError
+from scalecurve.metrics import score
+from scalecurve.nouns import Answer, Example, Task, UserError
 from scalecurve.pipeline import rescore, run_study
 from scalecurve.plan import make_plan
 from scalecurve.runs import RunDirectory
@@ -87,6 +88,21 @@ def test_it_stops_early_with_the_verdict_of_the_full_run(task: Path, tmp_path: P
     cells = early.read_manifest()["cells"]
     assert [cell["examples"] for cell in cells] == [rung["asked"] for rung in curve["rungs"]]
     assert {cell["status"] for cell in cells} == {"done"}
+
+
+def test_answers_that_cannot_be_scored_do_not_end_it(
+    task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score_of_some(task: Task, example: Example, answer: Answer, metric: str) -> float | None:
+        return None if int(example.id) % 4 == 0 else score(task, example, answer, metric)
+
+    monkeypatch.setattr("scalecurve.adaptive.campaign.score", score_of_some)
+    monkeypatch.setattr("scalecurve.adaptive.campaign.LARGE_GROWTH", 0.1)  # a part at a time
+    run, _ = run_study(study(task), tmp_path / "run", until=Goal(0.999999))
+    (curve,) = read_until(run)["curves"]
+    assert curve["shape"] or curve["whole"], [rung["asked"] for rung in curve["rungs"]]
+    (verdict,) = pl.read_parquet(run.verdicts).filter(pl.col("metric") == "multiple_choice_grade").to_dicts()
+    assert "undecided" not in verdict["flags"]
 
 
 def test_again_it_computes_nothing_and_rescore_keeps_what_was_decided(task: Path, tmp_path: Path) -> None:

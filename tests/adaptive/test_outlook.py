@@ -120,6 +120,18 @@ def test_examples_go_to_the_rung_that_keeps_the_verdict_open() -> None:
     assert wanted[6] > 50
 
 
+def test_examples_that_could_not_be_scored_count_as_asked() -> None:
+    """A part of 25 of which 20 were scored is no reason to ask for those 25 again, and so for nothing."""
+    lost = state([0.2] * 6 + [0.3], 100, 20)
+    lost.lost = np.full(7, 5)
+    (wanted,) = next_round([lost], 0.99)
+    assert lost.decided is None
+    assert wanted.max() > 25
+    assert wanted.min() >= 25
+    lost.lost = np.full(7, 80)
+    assert lost.whole, "everything was asked"
+
+
 def test_cheap_rungs_are_preferred() -> None:
     dear = state([0.2] * 6 + [0.26], 1000, 100)
     dear.costs = np.array([1.0] * 6 + [50.0])

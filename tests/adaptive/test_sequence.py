@@ -51,6 +51,16 @@ def test_when_everything_was_asked_the_mean_is_known() -> None:
     assert interval(np.empty(0), 10) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize(("total", "n"), [(1000, 999), (14042, 14025), (20000, 19990), (20000, 19950)])
+def test_with_few_left_the_mean_between_two_candidates_is_kept(total: int, n: int) -> None:
+    """What is possible is narrower than the grid of candidates: the interval was the mean of those asked, a point."""
+    for seed in range(20):
+        order = np.random.default_rng(seed).permutation(np.repeat([0.0, 1.0], [total - total // 3, total // 3]))
+        low, high = interval(order[:n], total)
+        assert low <= order.mean() <= high
+        assert high - low <= (total - n) / total + 1e-9
+
+
 def test_more_examples_make_it_narrower() -> None:
     order = np.random.default_rng(0).permutation(np.repeat([0.0, 1.0], [700, 300]))
     widths = [high - low for low, high in (interval(order[:n], 1000) for n in (25, 100, 400, 900))]

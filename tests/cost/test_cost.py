@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scalecurve.cost import estimate, load_prices
+from scalecurve.cost import Price, estimate, load_prices
 from scalecurve.cost.count import CountingModel, Letters, Remembering, Tally
 from scalecurve.cost.estimate import side_by_side
 from scalecurve.cost.pilot import Pilot, predicted
@@ -136,6 +136,21 @@ def test_without_a_pilot_texts_are_as_long_as_they_may_become() -> None:
     assert small.tally.written % 20 == 0
     assert large.flops == 10 * small.flops
     assert small.flops == 2 * (10**6 * small.tally.forwarded + 10**6 * small.tally.heads)
+
+
+def test_models_of_unknown_size_and_real_ones_beside_mocks_have_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zero parameters would be zero FLOPs, zero seconds and no cost; and a mock's speed is not that of a model."""
+    monkeypatch.setattr(sys.modules["scalecurve.cost.estimate"], "_tokenizer", lambda rung: ("letters", Letters()))
+    unknown = {"name": "unknown", "backend": "transformers", "location": "nobody/unknown"}
+    known = unknown | {"name": "known", "params_non_embedding": 10**6, "params_total": 2 * 10**6}
+    for measured, rate in (([MOCKS[0]], ""), (["lab:lab-3k"], "scaled")):
+        models = [*measured, unknown, known]
+        found = estimate(mock_plan(models=models, tasks=["lab:rebus:title"]), pilot_seconds=0.1)
+        told = {rung.rung: (rung.rate, rung.flops is None, rung.seconds is None) for rung in found.rungs}
+        assert told["unknown"] == ("", True, True)
+        assert told["known"] == (rate, False, not rate)
+    card = Price("card", flops=1e14, per_hour=1.0)
+    assert card.cost(None, 60.0, 1, 1) is None
 
 
 def test_large_tasks_are_estimated_from_their_first_questions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -277,6 +277,16 @@ def test_seeds_of_one_item_are_one_item():
     assert judge_all(curves, twice, replicates=100).equals(judge_all(curves, once, replicates=100))
 
 
+def test_seeds_of_the_bootstrap_and_of_the_noise_and_scores_without_a_seed():
+    table = frame({"a/t": [0.25, 0.31, 0.24, 0.33, 0.26, 0.34]})
+    one, again, other = (judge_all(table, replicates=100, seed=seed) for seed in (1, 1, 2))
+    assert one.equals(again)
+    assert one["p_linearity"].item() != other["p_linearity"].item()
+    right = [(np.arange(200) < 200 * level).astype(float) for level in (0.25, 0.31, 0.24, 0.33, 0.26, 0.34)]
+    scores = item_scores(right)
+    assert judge_all(table, scores.drop("seed"), replicates=50).equals(judge_all(table, scores, replicates=50))
+
+
 def test_scores_of_some_rungs_only_cannot_be_paired():
     right = [(np.arange(200) < 200 * level).astype(float) for level in (0.3, 0.4, 0.5, 0.6, 0.7)]
     curves = frame({"a/t": [column.mean() for column in right]}).with_columns(n=pl.lit(200), se=pl.lit(0.03))

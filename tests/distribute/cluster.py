@@ -164,11 +164,12 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
 
 
 SBATCH = """#!{python}
-import json, os, subprocess, sys
+import json, os, shlex, subprocess, sys
 from pathlib import Path
 state = Path(os.environ["FAKE_SLURM"])
 script = Path(sys.argv[-1])
-told = dict(line[10:].partition("=")[::2] for line in script.read_text().splitlines() if line.startswith("#SBATCH --"))
+lines = [line[8:] for line in script.read_text().splitlines() if line.startswith("#SBATCH --")]
+told = dict(shlex.split(line)[0][2:].partition("=")[::2] for line in lines)
 job = 100 + len(list(state.glob("job-*.json")))
 tasks = {{}}
 for number in told["array"].split(","):

@@ -49,7 +49,7 @@ def slurm(tmp_path: Path) -> Iterator[FakeSlurm]:
 def start(slurm: FakeSlurm, tmp_path: Path, *options: str) -> subprocess.Popen[str]:
     study = tmp_path / "jobs.toml"
     study.write_text(parse_study(STUDY).to_toml())
-    command = [SCRIPT, "run", study, "--out", tmp_path / "run", "--on", "slurm", *options]
+    command = [SCRIPT, "run", study, "--out", tmp_path / "a run", "--on", "slurm", *options]
     own = os.environ | slurm.environment
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own)
 
@@ -66,7 +66,7 @@ def test_array_jobs_give_the_results_of_a_local_run(slurm: FakeSlurm, tmp_path: 
     said, err = process.communicate(timeout=120)
     assert process.returncode == 0, said + err
     local, _ = run_study(parse_study(STUDY), tmp_path / "local")
-    assert results(tmp_path / "run") == results(local.path)
+    assert results(tmp_path / "a run") == results(local.path)
 
     jobs = slurm.jobs()
     assert [sorted(job["tasks"]) for job in jobs] == [["0"], ["1", "2"]], "one array for each kind of machine"
@@ -84,15 +84,15 @@ def test_array_jobs_give_the_results_of_a_local_run(slurm: FakeSlurm, tmp_path: 
 @pytest.mark.slow
 def test_only_what_is_missing_is_submitted_again(slurm: FakeSlurm, tmp_path: Path) -> None:
     assert start(slurm, tmp_path).wait(timeout=120) == 0
-    before = results(tmp_path / "run")
-    for path in (tmp_path / "run").glob("outputs/*large*rebus*title*/part-00001-*"):
+    before = results(tmp_path / "a run")
+    for path in (tmp_path / "a run").glob("outputs/*large*rebus*title*/part-00001-*"):
         path.unlink()
     process = start(slurm, tmp_path)
     said, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert [sorted(job["tasks"]) for job in slurm.jobs()] == [["0"], ["1"], ["1"]]
     assert "; 4 answers computed" in said
-    assert results(tmp_path / "run") == before
+    assert results(tmp_path / "a run") == before
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_a_killed_driver_finds_its_jobs_again(slurm: FakeSlurm, tmp_path: Path) 
     assert second.returncode == 0, said + err
     assert len(slurm.jobs()) == 2, "nothing was submitted again"
     local, _ = run_study(parse_study(STUDY), tmp_path / "local")
-    assert results(tmp_path / "run") == results(local.path)
+    assert results(tmp_path / "a run") == results(local.path)
 
 
 @pytest.mark.slow
@@ -126,13 +126,13 @@ def test_a_job_that_dies_is_missing_and_done_by_the_next_command(slurm: FakeSlur
     said, err = process.communicate(timeout=120)
     assert process.returncode == 0, said + err
     local, _ = run_study(parse_study(STUDY), tmp_path / "local")
-    assert results(tmp_path / "run") == results(local.path)
+    assert results(tmp_path / "a run") == results(local.path)
 
 
 def submitted(slurm: FakeSlurm, tmp_path: Path) -> subprocess.Popen[str]:
     """A driver that has submitted both jobs."""
     process = start(slurm, tmp_path)
-    record = RunDirectory(tmp_path / "run").submitted
+    record = RunDirectory(tmp_path / "a run").submitted
     while not record.exists() or len(json.loads(record.read_text())["jobs"]) < 2:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
@@ -142,8 +142,8 @@ def submitted(slurm: FakeSlurm, tmp_path: Path) -> subprocess.Popen[str]:
 def test_without_sbatch_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="no `sbatch` on this machine"):
-        run_study(parse_study(STUDY), tmp_path / "run", on="slurm")
-    assert not (tmp_path / "run").exists()
+        run_study(parse_study(STUDY), tmp_path / "a run", on="slurm")
+    assert not (tmp_path / "a run").exists()
 
 
 def test_shares_cover_every_part_once_and_go_to_the_heaviest(tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ def test_wrong_resources_are_named(wrong: object) -> None:
         needs("vllm", resources=wrong)
 
 
+def test_an_engine_that_is_no_table_is_named() -> None:
+    with pytest.raises(UserError, match="m: options: engine must be a table, not 4"):
+        needs("vllm", engine=4)
+
+
 def test_resources_change_no_answer() -> None:
     plain = open_model(Rung("m", "mock", "x"))
     assert open_model(Rung("m", "mock", "x", options={"resources": {"gpus": 1}})).fingerprint == plain.fingerprint

@@ -30,6 +30,7 @@ NOT_RUN = {
     # page: how many of its blocks are not run; each says why in its first line
     "docs/bigbench.md": 3,
     "docs/cli.md": 2,
+    "docs/distributed.md": 1,
     "docs/elicit.md": 2,
     "docs/export.md": 1,
     "docs/lab.md": 1,
@@ -41,6 +42,7 @@ NOT_RUN = {
     "docs/studies/bigbench_lite.md": 1,
     "docs/studies/emoji.md": 1,
     "docs/studies/inverse.md": 1,
+    "docs/testing.md": 1,
     "docs/thinking.md": 2,
     "docs/watch.md": 1,
 }
@@ -96,8 +98,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(folder / "letters.yaml", folder / "task.yaml")
     (folder / "scores.csv").write_text("Model,Benchmark,acc,acc_err\na,piqa,.6,.01\nb,piqa,.7,.01\n")
     (folder / "titles.csv").write_text("title\n" + "".join(f"{film.title}\n" for film in build_world().films[:4]))
+    (folder / "prices.toml").write_text('[[executor]]\nname = "h100"\nflops = 4e14\nper_hour = 2.5\n')
     (folder / "mine.toml").write_text('family = "mine"\n' + "".join(RUNG.format(size) for size in (3, 1000)))
-    (folder / "study.toml").write_text(tomli_w.dumps({"tasks": ["lab:facts_choice"], "limit": 4}))
+    (folder / "study.toml").write_text(tomli_w.dumps({"tasks": ["lab:facts_choice"], **FEW, "limit": 4}))
     asked = {"name": "lab", "strategies": ["direct", "chain_of_thought"], "shots": [2], **FEW}
     study = parse_study(asked | {"tasks": ["lab:addition:3_digits", "lab:two_hop_facts"]})
     run_study(study, folder / "runs" / "lab")
@@ -105,6 +108,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("newcomer")
 @pytest.mark.parametrize("page", [page for page in with_blocks(LITERAL) if name(page) not in NEWCOMER], ids=name)
 def test_page_is_true_from_an_empty_directory(page: Path, tmp_path: Path) -> None:
     (folder := tmp_path / "empty").mkdir()
@@ -112,6 +116,7 @@ def test_page_is_true_from_an_empty_directory(page: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("newcomer")
 @pytest.mark.parametrize("page", with_blocks([page for page in PAGES if page not in LITERAL]), ids=name)
 def test_page_of_reference_is_true(page: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     follow(page, checkout)

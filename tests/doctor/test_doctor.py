@@ -105,6 +105,7 @@ def test_a_place_still_to_be_made_is_judged_by_where_it_will_be(tmp_path: Path) 
     (tmp_path / "file").write_text("")
     assert not place("cache", tmp_path / "file" / "cache").writable
     assert not (tmp_path / "a").exists(), "looking makes nothing"
+    assert place("cache", tmp_path / ("x" * 300) / "cache").free, "the system refuses to look for such a name"
 
 
 # ── Packages ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -280,6 +280,8 @@ def test_bounds_of_the_preferred_metric_are_those_of_the_task() -> None:
     plain = Task("t", (EXAMPLE,), ("bleu",), "bleu", chance=2.0)
     assert bounds(plain, "bleu") == (2, 100)
     assert bounds(plain, "acc") == (0, 1)
+    other = Task("t", (OPTIONS, FOUR), ("acc",), "exact_match")
+    assert bounds(other, "multiple_choice_grade") == (pytest.approx(0.4375), 1)
     assert bounds(plain, "brier") == (None, 0)
     cloze = Task("t", (OPTIONS,), ("acc",), "perplexity", harness=Harness("loglikelihood"))
     assert bounds(cloze, "acc") == (0, 1)

@@ -30,7 +30,8 @@ class OpenCurve:
     """A curve in the making. ``seen``: for each rung the scores so far, a prefix of one fixed random order, on 0–1.
 
     ``costs``: of one example of each rung, in any unit. ``part``: examples that are asked as a whole. ``growth``: of
-    each rung, or of all. ``decided``: the outlook that settled it; None while it is open.
+    each rung, or of all. ``decided``: the outlook that settled it; None while it is open. ``lost``: examples of each
+    rung that were asked and could not be scored.
     """
 
     curve: Curve
@@ -40,10 +41,11 @@ class OpenCurve:
     seen: list[Floats] = field(default_factory=list)
     decided: Outlook | None = None
     growth: Floats | float = GROWTH
+    lost: NDArray[np.int64] | int = 0
 
     @property
     def asked(self) -> NDArray[np.int64]:
-        return np.array([len(scores) for scores in self.seen], dtype=np.int64)
+        return np.array([len(scores) for scores in self.seen], dtype=np.int64) + self.lost
 
     @property
     def whole(self) -> bool:
@@ -59,7 +61,7 @@ def next_round(curves: Sequence[OpenCurve], confidence: float, seed: int = 0) ->
     looks = {
         number: outlook(each.curve, each.seen, each.total, flat_level=level, seed=seed + number)
         for number, each in enumerate(curves)
-        if each.decided is None and not each.whole and (each.asked > 0).all()
+        if each.decided is None and not each.whole and all(map(len, each.seen))
     }
     _settle(curves, looks, confidence, level, seed)
     wanted = []
@@ -106,7 +108,7 @@ def flat_level(curves: Sequence[OpenCurve]) -> float:
     """The p-value below which a curve is not flat, over all curves as they would be with every example asked."""
     values = []
     for each in curves:
-        if each.seen and (each.asked > 0).all() and len(each.curve.x) >= 2:
+        if each.seen and all(map(len, each.seen)) and len(each.curve.x) >= 2:
             whole = predicted_curve(each.curve, each.seen, each.total)
             values.append(flatness(whole.y, whole.se)[1])
     return discovery_level(values)

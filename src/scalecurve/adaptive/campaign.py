@@ -184,10 +184,11 @@ class Campaign:
     def _update(self, line: Line, axis: str) -> None:
         """The open curve of a line, with all that is known by now; what was decided stays so."""
         order = [query.example.id for query in line.task.queries[line.arms[0]]]
-        seen, costs = [], []
+        seen, lost, costs = [], [], []
         for job in line.jobs:
             scores = line.scores[self.jobs.index(job)]
             seen.append(np.array([np.mean(scores[name]) for name in order if scores.get(name)], float))
+            lost.append(len(scores) - len(seen[-1]))
             cells = [job.state.cells[cells_of(job.family, job.rung, line.task)[arm]] for arm in line.arms]
             tokens = sum(cell.prompt_tokens + cell.generated_tokens for cell in cells)
             costs.append(max(1.0, tokens / max(1, sum(cell.examples for cell in cells))))
@@ -198,7 +199,9 @@ class Campaign:
         size = line.jobs[0].plan.study.part_size or PART
         small = np.array([(job.state.record["params_total"] or SMALL) < SMALL for job in line.jobs])
         growth = np.where(small, GROWTH, LARGE_GROWTH)  # a large model is opened anew in few rounds only
-        line.state = OpenCurve(self._curve(line, axis), line.total, size, np.array(costs), seen, decided, growth)
+        line.state = OpenCurve(
+            self._curve(line, axis), line.total, size, np.array(costs), seen, decided, growth, np.array(lost, np.int64)
+        )
 
     def _curve(self, line: Line, axis: str) -> Curve:
         chance, ceiling = bounds(line.task.task, line.metric)

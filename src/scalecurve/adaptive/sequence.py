@@ -45,9 +45,9 @@ def interval(scores: Floats, total: int, alpha: float = 0.05) -> tuple[float, fl
         up = np.where(possible, up + np.log1p(above * (seen[t] - inner)), np.inf)
         down = np.where(possible, down + np.log1p(-below * (seen[t] - inner)), np.inf)
         best = np.maximum(best, np.maximum(up, down))
-    kept = means[best < log(2 / alpha)]
-    if not len(kept):
-        return float(seen.mean()), float(seen.mean())
+    if not np.isfinite(best).any():
+        return low, high  # so few are left that what is possible lies between two candidates
+    kept = means[best < max(log(2 / alpha), np.nextafter(best.min(), np.inf))]  # the best one, if none else
     step = 1.0 / (GRID - 1)
     return float(max(low, kept[0] - step)), float(min(high, kept[-1] + step))
 

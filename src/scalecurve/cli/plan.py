@@ -19,7 +19,7 @@ def plan(
     study: Annotated[Path, typer.Argument(help="Study file (TOML).")],
     limit: Annotated[int | None, typer.Option(help="Examples of each task, in place of the study's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Models run at the same time.")] = None,
-    pilot: Annotated[float, typer.Option(help="Seconds to try the models; 0: count only, tell no time.")] = 30.0,
+    pilot: Annotated[float, typer.Option(min=0, help="Seconds to try the models; 0: count only, tell no time.")] = 30.0,
     prices: Annotated[Path | None, typer.Option(help="Prices (TOML) by the hour or by the token.")] = None,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="As for run.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -29,13 +29,13 @@ def plan(
     import sys
 
     from scalecurve.cli import _print
-    from scalecurve.cli.run import study_of
+    from scalecurve.cli.run import stated, study_of
     from scalecurve.cost import estimate, load_prices
     from scalecurve.execute import default_workers
     from scalecurve.plan import make_plan
 
     chosen = load_prices(prices) if prices else ()
-    made = make_plan(study_of(study, {"limit": limit} if limit else {}), allow_code=allow_code)
+    made = make_plan(study_of(study, stated({"limit": limit})), allow_code=allow_code)
     at_a_time = workers or default_workers(rung for _, rung in made.rungs())
 
     def note(text: str) -> None:
@@ -64,7 +64,7 @@ def _table(found: Estimate, executors: list[str]) -> str:
             _print.amount(rung.tally.sent),
             _print.amount(rung.tally.read),
             _print.amount(rung.tally.written),
-            f"{rung.flops:.2g}",
+            "–" if rung.flops is None else f"{rung.flops:.2g}",
             "–" if rung.seconds is None else _print.duration(rung.seconds),
             rung.rate,
             *(_print.number(rung.costs[name], 2) for name in executors),

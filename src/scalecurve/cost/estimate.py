@@ -24,7 +24,8 @@ PILOT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class RungEstimate:
-    """What a rung will take. ``tally`` counts its work; ``seconds`` is None where no rate is known.
+    """What a rung will take. ``tally`` counts its work; ``flops`` is None where the parameters are not known, and
+    ``seconds`` where no rate is.
 
     ``rate`` says where the seconds come from: ``measured``, ``scaled`` (from smaller rungs, by FLOPs) or "".
     ``costs``: executor → money, None where it cannot be told.
@@ -35,7 +36,7 @@ class RungEstimate:
     cells: int
     questions: int
     tally: Tally
-    flops: float
+    flops: float | None
     seconds: float | None
     rate: str
     costs: dict[str, float | None]
@@ -82,7 +83,7 @@ def estimate(
         tally, every = count(plan, rung, known[at], texts, size)
         exact &= every
         non_embedding, total = _size(rung, pilots.get(at))
-        flops = tally.flops(non_embedding, total - non_embedding)
+        flops = tally.flops(non_embedding, total - non_embedding) if total else None
         opening = pilots[at].opening if at in pilots else 0.0
         seconds = opening + predicted(tally, rates[at]) if at in rates else None
         rungs.append(
@@ -193,21 +194,23 @@ def _size(rung: Rung, pilot: Pilot | None = None) -> tuple[int, int]:
 
 
 def _rates(plan: Plan, pilots: dict[int, Pilot]) -> dict[int, Floats]:
-    """Rung number → seconds of each feature: measured, or for rungs that were not tried a line in parameters."""
+    """Rung number → seconds of each feature: measured, or for models of known size that were not tried a line in
+    parameters (through real ones: how fast a mock is says nothing of them)."""
     from scipy.optimize import nnls
 
     measured = {at: pilot.rates() for at, pilot in pilots.items()}
     rates = dict(measured)
-    if not measured:
-        return rates
     rungs = [rung for _, rung in plan.rungs()]
-    sizes = np.array([_size(rungs[at], pilots[at])[0] for at in measured], float)
+    tried = [at for at in measured if rungs[at].backend in LOCAL and _size(rungs[at], pilots[at])[0]]
+    if not tried:
+        return rates
+    sizes = np.array([_size(rungs[at], pilots[at])[0] for at in tried], float)
     for at, rung in enumerate(rungs):
-        if at in rates or rung.backend not in LOCAL:
-            continue
         size, line = _size(rung)[0], np.zeros(len(FEATURES))
+        if at in rates or rung.backend not in LOCAL or not size:
+            continue
         for place in range(len(FEATURES)):
-            values = np.array([own[place] for own in measured.values()])
+            values = np.array([own[place] for own in (measured[at] for at in tried)])
             basis = np.column_stack([np.ones_like(sizes), sizes / sizes.max()]) if len(sizes) > 1 else sizes[:, None]
             fitted, _ = nnls(basis, values)
             line[place] = fitted[0] + fitted[1] * size / sizes.max() if len(fitted) > 1 else fitted[0] * size

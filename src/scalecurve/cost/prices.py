@@ -31,15 +31,15 @@ class Price:
     per_million_input: float | None = None
     per_million_output: float | None = None
 
-    def hours(self, flops: float, seconds: float | None) -> float | None:
-        """Hours of this executor; None when it bills tokens or its speed is not known."""
+    def hours(self, flops: float | None, seconds: float | None) -> float | None:
+        """Hours of this executor; None when it bills tokens, or the work or its speed is not known."""
         if self.per_hour is None:
             return None
         if self.flops is not None:
-            return flops / self.flops / 3600
+            return None if flops is None else flops / self.flops / 3600
         return None if seconds is None else seconds / 3600
 
-    def cost(self, flops: float, seconds: float | None, sent: float, written: float) -> float | None:
+    def cost(self, flops: float | None, seconds: float | None, sent: float, written: float) -> float | None:
         """The money; None when it cannot be told."""
         if self.per_hour is not None:
             hours = self.hours(flops, seconds)

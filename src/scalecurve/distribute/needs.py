@@ -39,7 +39,10 @@ def needs_of(rung: Rung, *, node_cpus: float, has_gpus: bool) -> Needs:
         raise UserError(f"{rung.name}: options: resources must be a table of {' and '.join(KEYS)}, not {given!r}")
     size = rung.params_total or rung.params_non_embedding or 0
     local = rung.backend in ("transformers", "gguf") and not 0 < size < SMALL
-    parallel = rung.options.get("engine", {}).get("tensor_parallel_size", 1) if rung.backend == "vllm" else 0
+    engine = rung.options.get("engine", {}) if rung.backend == "vllm" else {"tensor_parallel_size": 0}
+    if not isinstance(engine, Mapping):
+        raise UserError(f"{rung.name}: options: engine must be a table, not {engine!r}")
+    parallel = engine.get("tensor_parallel_size", 1)
     gpus = _number(rung, given, "gpus", parallel or (1 if local and has_gpus else 0))
     cpus = _number(rung, given, "cpus", node_cpus if local and not gpus else 1)
     if gpus > 1 and gpus != math.floor(gpus):

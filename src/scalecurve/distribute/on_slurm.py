@@ -186,11 +186,12 @@ def _submit(
 def _script(run: RunDirectory, job: RungRun, need: Needs, group: Sequence[Share]) -> str:
     """The batch script of one array job."""
     numbers = ",".join(str(share.number) for share in group)
+    log = str(_folder(run)).replace("%", "%%") + "/%A_%a.log"
     lines = [
         "#!/bin/sh",
         f"#SBATCH --job-name=scalecurve-{job.plan.study.name}",
         f"#SBATCH --array={numbers}",
-        f"#SBATCH --output={_folder(run)}/%A_%a.log",
+        f"#SBATCH --output={shlex.quote(log)}",
         f"#SBATCH --cpus-per-task={max(1, math.ceil(need.cpus))}",
     ]
     if need.gpus:

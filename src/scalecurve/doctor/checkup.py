@@ -57,7 +57,7 @@ def checkup(*, speed: bool = True) -> Checkup:
     cache = bigbench.cache_dir()
     packages, others = required(), tuple(extra for extra in extras() if extra.name not in DEVELOPING)
     machine = look({"runs": Path.cwd() / "runs", "cache": cache_folder(), "BIG-bench": cache})
-    installed = cache if (cache / bigbench.INDEX).is_file() else None
+    installed = cache if os.path.isfile(cache / bigbench.INDEX) else None
     return Checkup(
         version=__version__,
         python=platform.python_version(),

@@ -123,8 +123,11 @@ def gpus() -> tuple[Gpu, ...]:
 
 
 def place(what: str, path: Path) -> Place:
-    """The directory, or where it is still to be made, the nearest one above it that is there."""
-    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    """The directory, or where it is still to be made, the nearest one above it that is there.
+
+    ``os.path.exists``, as a path's own ``exists`` fails in a directory that may not be looked into.
+    """
+    there = next(folder for folder in (path, *path.absolute().parents) if os.path.exists(folder))
     try:
         free = shutil.disk_usage(there).free
     except OSError:

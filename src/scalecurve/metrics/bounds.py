@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from scalecurve.metrics.registry import aggregate, get_metric
 from scalecurve.nouns import Answer, Task
@@ -36,5 +35,5 @@ def bounds(task: Task, metric: str) -> tuple[float | None, float | None]:
         return 0.0 if open_ended else blind_grade(graded), ceiling
     if metric in _UNIFORM and graded:
         even = [Answer(e.id, "", option_logprobs=(-math.log(len(e.options)),) * len(e.options)) for e in graded]
-        return aggregate(replace(task, examples=graded), metric, graded, even, replicates=2)[0], ceiling
+        return aggregate(task, metric, graded, even, replicates=2)[0], ceiling
     return (None if "options" in definition.needs else definition.low), ceiling

@@ -54,6 +54,8 @@ def _host() -> str:
 
 def unwritable(path: Path, error: OSError) -> UserError:
     """The error that says why ``path`` cannot be written and what to do."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return UserError(f"{path}: is or lies in a file, where a directory is needed; give another path")
     full = error.errno in _FULL
     fix = "make room and give the same command again" if full else "make it writable or give another directory"
     return UserError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
