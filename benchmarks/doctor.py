@@ -3,7 +3,7 @@
     python benchmarks/doctor.py [--model REF …]
 
 Alternately: the doctor's measurement, and prompts that share nothing but their first words through the engine. Printed:
-tokens a second as foretold and as measured, and their ratio. The doctor claims a factor of two.
+tokens a second as foretold and as measured, and their ratio. The doctor claims a factor of three.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@
 #   FOLDER/audit.txt                    what pip-audit knows of those versions
 #   FOLDER/SHA256SUMS
 #
-# Exit code 0: all is well. 1: a check failed. 3: all is well, but pip-audit could not reach its advisories (they come
+# Exit code 0: all is well. 1: a check failed. 3: all is well, but pip-audit could not look up some version (advisories come
 # from pypi.org), so that the dependencies are not audited; audit.txt says so.
 set -eu
 
@@ -51,12 +51,15 @@ audited=0
 grep -v '^#' constraints.txt >"$work/pinned.txt"
 "$work/tools/bin/pip-audit" --requirement "$work/pinned.txt" --no-deps --disable-pip --progress-spinner off \
   >"$out/audit.txt" 2>&1 || audited=$?
+unknown=$(grep -c 'could not be audited' "$out/audit.txt" || true)
 if [ "$audited" -ne 0 ] && ! grep -q '^Name .*ID' "$out/audit.txt"; then
-  printf 'NOT AUDITED: pip-audit could not ask for advisories here:\n%s\n' "$(tail -n 1 "$out/audit.txt")" \
-    >"$work/audit.txt"
-  mv "$work/audit.txt" "$out/audit.txt"
+  why=$(tail -n 1 "$out/audit.txt")
+  audited=3
+elif [ "$audited" -eq 0 ] && [ "$unknown" -gt 0 ]; then  # pip-audit itself would call this a success
+  why="$unknown versions could not be looked up"
   audited=3
 fi
+[ "$audited" -ne 3 ] || sed -i "1i NOT AUDITED: $(printf %s "$why" | tr '/&\\' '   ')" "$out/audit.txt"
 cat "$out/audit.txt"
 
 (cd "$out" && sha256sum -- *.tar.gz *.whl *.json audit.txt >SHA256SUMS && cat SHA256SUMS)

@@ -161,7 +161,7 @@ def test_a_place_that_cannot_be_written_to_is_told_apart_from_a_full_disk(tmp_pa
     folder = next(run.outputs.glob("*large*title*"))
     shutil.rmtree(folder)
     folder.write_text("a file where a folder should be")
-    with pytest.raises(UserError, match=r"cannot be written \(.*\); make it writable or give another directory"):
+    with pytest.raises(UserError, match=r"is or lies in a file, where a directory is needed; give another path"):
         run_study(study(), run.path)
 
 

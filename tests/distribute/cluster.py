@@ -21,6 +21,7 @@ from scalecurve.models.mock import fraction
 SCRIPTS = Path(sys.executable).parent
 HEAD, NODE = "127.0.0.2", "127.0.0.3"  # Ray puts "localhost" down as the machine's outer address
 RAY = {
+    "RAY_AUTH_MODE": "disabled",  # whether or not this machine's user has a token
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_health_check_initial_delay_ms": "500",
     "RAY_health_check_period_ms": "500",

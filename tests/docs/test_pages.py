@@ -66,7 +66,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 RUNG = '[[rung]]\nname = "lab-{0}"\nbackend = "transformers"\nlocation = "lab-{0}"\nparams_non_embedding = {0}\n'
 MOCKS = [
     {"name": f"lab-{size}", "backend": "mock", "location": f"mock/{size}", "params_non_embedding": size,
-     "options": {"ability": size / 1000}}
+     "training_flops": 6e9 * size, "options": {"ability": size / 1000}}
     for size in (200, 800)
 ]  # fmt: skip
 FEW = {"models": MOCKS, "limit": 16}

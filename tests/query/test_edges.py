@@ -301,7 +301,7 @@ def test_what_is_written(asked: Session, tmp_path: Path) -> None:
         write(nothing, tmp_path / "n.csv")
     with pytest.raises(UserError, match=r"o\.txt: write to a \.csv"):
         write(odd, tmp_path / "o.txt")
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match="where a directory is needed"):
         write(odd, tmp_path / "o.csv" / "o.csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.csv", "o.json"]
 

@@ -9,10 +9,12 @@ seat, and no other is repeated. A node that joins later is put to use.
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from scalecurve.distribute.needs import Needs, needs_of
@@ -43,8 +45,20 @@ def on_ray(address: str = "") -> Executor:
     return run
 
 
+def _show_token() -> None:
+    """Show Ray's access token, where there is one, at an address that is given too, as Ray does at others by itself.
+
+    `ray start --head` demands the token as soon as one is there; a cluster that demands none takes it all the same.
+    """
+    token = Path.home() / ".ray" / "auth_token"
+    if token.exists() or os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
+    if address:
+        _show_token()
     try:
         import ray
     except ImportError:

@@ -47,8 +47,8 @@ class Pace:
 class Speed:
     """FLOP/s of a float32 product by one thread and by as many as libraries take; None where it could not be measured.
 
-    ``paces`` are estimates from it, right within about a factor of two: for prompts that share nothing, in float32, and
-    without a graphics card.
+    ``paces`` are rough estimates from it, good to a factor of about three: for prompts that share nothing, in float32,
+    and without a graphics card.
     """
 
     one_thread: float | None

@@ -80,7 +80,11 @@ def _step(path: Path) -> int | None:
 
 def _look(path: Path, step: int, quiet: float) -> Checkpoint:
     files = {}
-    for file in (*model_files(path), path / _INDEX):
+    try:
+        found = model_files(path)
+    except FileNotFoundError:  # deleted while it was looked at
+        found = []
+    for file in (*found, path / _INDEX):
         try:
             stat = file.stat()
         except FileNotFoundError:

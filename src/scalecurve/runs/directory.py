@@ -81,9 +81,9 @@ class RunDirectory:
         except FileNotFoundError:
             return {}
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{self.manifest}: not valid JSON ({error}); run the study again to rebuild it") from None
+            raise UserError(f"{self.manifest}: not valid JSON ({error}); delete it and run the study again") from None
         if not isinstance(manifest, dict):
-            raise UserError(f"{self.manifest}: is no JSON object; run the study again to rebuild it")
+            raise UserError(f"{self.manifest}: is no JSON object; delete it and run the study again")
         return manifest
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
