@@ -12,6 +12,7 @@ from .helpers import curve_of
 def test_prize_metrics_golden():
     assert classification_loss([-2.0, -3.0], 0) == pytest.approx(0.313262, abs=1e-6)
     assert log_odds([-2.0, -3.0], 0) == pytest.approx(1)
+    assert log_odds([-2.0, -3.0], 1) == pytest.approx(-1)
     assert sequence_loss(-4.5) == 4.5
     assert log_odds_shift([-1.0, -3.0], [-2.0, -3.0], 0) == pytest.approx(1)
     assert log_odds_shift([-1.0, -3.0], [-2.0, -3.0], 1) == pytest.approx(-1)
