@@ -21,6 +21,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
+from kept import results
 
 from scalecurve.nouns import UserError
 from scalecurve.pipeline import rescore, run_study
@@ -36,15 +37,10 @@ def study(**changes: object) -> Study:
     return parse_study(values | {"limit": 12, "part_size": 4} | changes)
 
 
-def results(run: RunDirectory) -> dict[str, bytes]:
-    paths = [*run.outputs.rglob("*.parquet"), run.scores, run.curves, run.verdicts]
-    return {str(path.relative_to(run.path)): path.read_bytes() for path in paths}
-
-
 @pytest.fixture(scope="module")
 def unharmed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     run, _ = run_study(study(), tmp_path_factory.mktemp("faults") / "run")
-    return results(run)
+    return results(run.path)
 
 
 # ── Damaged files ────────────────────────────────────────────────────────────────────────────────────────────
@@ -58,7 +54,7 @@ def test_a_truncated_part_is_computed_again(left: float, unharmed: dict[str, byt
         rescore(run.path)
     _, outcome = run_study(study(), run.path)
     assert outcome.computed == 4, "that part and no other"
-    assert results(run) == unharmed
+    assert results(run.path) == unharmed
 
 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
@@ -96,7 +92,7 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_keeps_what_is_done(
     assert outcome.complete
     assert outcome.computed == 12 * 2 * 2 - 4 * len(kept)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert results(run) == unharmed
+    assert results(run.path) == unharmed
 
 
 @pytest.fixture
@@ -129,7 +125,7 @@ def test_a_small_real_disk(small_disk: Path, tmp_path: Path) -> None:
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
     whole, _ = run_study(load_study(path), tmp_path / "whole")
-    assert results(RunDirectory(small_disk / "run")) == results(whole)
+    assert results(small_disk / "run") == results(whole.path)
 
 
 @pytest.fixture
@@ -175,7 +171,7 @@ def test_parts_of_an_older_format_are_computed_anew(
     old = {path.name for path in run.outputs.rglob("part-*")}
     _, outcome = run_study(study(), run.path)
     assert outcome.computed == 12 * 2 * 2
-    assert results(run) == unharmed
+    assert results(run.path) == unharmed
     assert not old & {path.name for path in run.outputs.rglob("part-*")}, "no old part is left beside a new one"
 
 
@@ -190,7 +186,7 @@ def test_a_manifest_of_an_older_version_is_continued(unharmed: dict[str, bytes],
     run.manifest.write_text(json.dumps(manifest))
     _, outcome = run_study(study(), run.path)
     assert outcome.computed == 0
-    assert results(run) == unharmed
+    assert results(run.path) == unharmed
     assert run.read_manifest()["scalecurve"] != "0.0.1"
 
 
@@ -224,7 +220,7 @@ def test_a_clock_that_jumps_changes_nothing(
     assert outcome.computed == 4, "what is missing and no more"
     assert outcome.seconds >= 0
     assert all(cell["seconds"] >= 0 for cell in run.read_manifest()["cells"])
-    assert results(run) == unharmed
+    assert results(run.path) == unharmed
 
 
 # ── Signals ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from completions import CompletionsServer, Reply, answer
+from kept import results
 
 from scalecurve.execute import Silent
 from scalecurve.models.mock import fraction
@@ -26,81 +25,17 @@ from scalecurve.runs import RunDirectory
 from scalecurve.study import Study, parse_study
 
 LAB = Path(__file__).parent.parent / "src" / "scalecurve" / "lab" / "weights"
-Reply = tuple[int, bytes]
-
-
-def results(run: RunDirectory) -> dict[str, bytes]:
-    paths = [*run.outputs.rglob("*.parquet"), run.scores, run.curves, run.verdicts]
-    return {str(path.relative_to(run.path)): path.read_bytes() for path in paths}
 
 
 # ── Servers ──────────────────────────────────────────────────────────────────────────────────────────────────
-def answer(body: dict[str, Any]) -> dict[str, Any]:
-    """Tokens are single characters; each one's log-probability is a hash of what comes before it."""
-    shown = [*(body["prompt"] if body.get("echo") else ""), "7", "\n"]
-    values: list[float | None] = [-5 * fraction("".join(shown[:n])) for n in range(len(shown))]
-    if body.get("echo"):
-        values[0] = None
-    told = {
-        "tokens": shown,
-        "token_logprobs": values,
-        "text_offset": list(range(len(shown))),
-        "top_logprobs": [{"x": -0.01} for _ in shown],
-    }
-    choice = {"index": 0, "text": "".join(shown), "logprobs": told, "finish_reason": "stop"}
-    usage = {"prompt_tokens": len(body["prompt"]), "completion_tokens": 2, "total_tokens": len(shown)}
-    base = {"id": "x", "created": 0, "object": "text_completion", "model": body["model"]}
-    return base | {"usage": usage, "choices": [choice]}
-
-
-class Server:
-    """A completions server. ``fault``: what to send in place of an answer; None: the answer."""
-
-    def __init__(self) -> None:
-        self.fault: Callable[[dict[str, Any], int], Reply | None] = lambda body, times: None
-        self.asked: Counter[str] = Counter()
-        self.closing = threading.Event()
-        lock, outer = threading.Lock(), self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with lock:
-                    outer.asked[body["prompt"]] += 1
-                    times = outer.asked[body["prompt"]]
-                status, data = outer.fault(body, times) or (200, json.dumps(answer(body)).encode())
-                try:
-                    self.send_response(status)
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Retry-After-Ms", "1")
-                    self.send_header("Content-Length", str(len(data)))
-                    self.end_headers()
-                    self.wfile.write(data)
-                except OSError:  # who asked has hung up
-                    self.close_connection = True
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.closing.set()
-        self.http.shutdown()
-        self.http.server_close()
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
+def server() -> Iterator[CompletionsServer]:
+    made = CompletionsServer()
     yield made
     made.close()
 
 
-def far(server: Server, **options: Any) -> Study:
+def far(server: CompletionsServer, **options: Any) -> Study:
     model = {"name": "far", "backend": "endpoint", "location": server.url, "params_non_embedding": 10**6}
     models = [model | {"options": {"timeout": 20.0, "retries": 2} | options}]
     return parse_study({"name": "far", "models": models, "tasks": ["lab:facts_choice"], "limit": 12, "part_size": 6})
@@ -109,7 +44,7 @@ def far(server: Server, **options: Any) -> Study:
 @pytest.fixture(scope="module")
 def unharmed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The results of that study with a server that is well. Where the server is enters the parts' names only."""
-    server = Server()
+    server = CompletionsServer()
     run, outcome = run_study(far(server), tmp_path_factory.mktemp("well") / "run")
     server.close()
     assert outcome.complete
@@ -117,7 +52,7 @@ def unharmed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def nameless(run: RunDirectory) -> dict[str, bytes]:
-    return {name.rpartition("-")[0] or name: data for name, data in results(run).items()}
+    return {name.rpartition("-")[0] or name: data for name, data in results(run.path).items()}
 
 
 def struck(body: dict[str, Any]) -> bool:
@@ -157,7 +92,7 @@ LASTING: dict[str, tuple[Callable[[dict[str, Any]], Reply], str]] = {
 
 @pytest.mark.parametrize("fault", LASTING)
 def test_a_server_that_errs_on_some_questions_costs_those(
-    fault: str, server: Server, unharmed: dict[str, bytes], tmp_path: Path
+    fault: str, server: CompletionsServer, unharmed: dict[str, bytes], tmp_path: Path
 ) -> None:
     reply, words = LASTING[fault]
     server.fault = lambda body, times: reply(body) if struck(body) else None
@@ -178,7 +113,7 @@ def test_a_server_that_errs_on_some_questions_costs_those(
 
 @pytest.mark.parametrize("fault", ["429", "500", "cut JSON"])
 def test_a_server_that_errs_for_a_moment_costs_nothing(
-    fault: str, server: Server, unharmed: dict[str, bytes], tmp_path: Path
+    fault: str, server: CompletionsServer, unharmed: dict[str, bytes], tmp_path: Path
 ) -> None:
     reply, _ = LASTING[fault]
     server.fault = lambda body, times: reply(body) if struck(body) and times == 1 else None
@@ -188,7 +123,9 @@ def test_a_server_that_errs_for_a_moment_costs_nothing(
     assert set(server.asked.values()) == {1, 2}
 
 
-def test_a_server_that_hangs_costs_those_questions(server: Server, unharmed: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_server_that_hangs_costs_those_questions(
+    server: CompletionsServer, unharmed: dict[str, bytes], tmp_path: Path
+) -> None:
     def hang(body: dict[str, Any], times: int) -> None:
         if struck(body):
             server.closing.wait(60)
@@ -207,7 +144,7 @@ def test_a_server_that_hangs_costs_those_questions(server: Server, unharmed: dic
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
-    server = Server()
+    server = CompletionsServer()
     server.close()
     run, outcome = run_study(far(server, retries=0), tmp_path / "run")
     assert "APIConnectionError" in outcome.first_error
@@ -252,23 +189,25 @@ def test_a_weights_file_cut_short_costs_that_model_only(weights: Path, tmp_path:
     weights.write_bytes(whole)
     _, outcome = run_study(near(weights), run.path)
     assert outcome.computed == 8, "the other model is not asked again"
-    assert results(run) == results(unharmed)
+    assert results(run.path) == results(unharmed.path)
 
 
 def test_weights_that_change_between_two_runs_are_noticed_and_never_mixed(weights: Path, tmp_path: Path) -> None:
     whole = weights.read_bytes()
     run, _ = run_study(near(weights), tmp_path / "run")
-    before = results(run)
+    before = results(run.path)
     weights.write_bytes(whole[:-40] + bytes(byte ^ 0x40 for byte in whole[-40:]))
     ears = Ears()
     _, outcome = run_study(near(weights), run.path, watcher=ears)
     assert "mine: not the weights this run began with; its parts are computed anew" in ears.notes
     assert outcome.computed == 8
-    assert not set(results(run)) & {name for name in before if "mine" in name}, "no part of the old weights is left"
+    assert not set(results(run.path)) & {name for name in before if "mine" in name}, (
+        "no part of the old weights is left"
+    )
     weights.write_bytes(whole)
     _, outcome = run_study(near(weights), run.path)
     assert outcome.computed == 8
-    assert results(run) == before
+    assert results(run.path) == before
 
 
 def test_weights_that_give_no_numbers_give_no_scores(weights: Path, tmp_path: Path) -> None:

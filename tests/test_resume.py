@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kept import parts, results
 
 from scalecurve.runs import RunDirectory
 
@@ -33,17 +34,6 @@ def finish(study: Path, out: Path) -> str:
     said, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     return said
-
-
-def parts(out: Path) -> dict[str, int]:
-    """The finished parts and when each was written."""
-    return {str(path): path.stat().st_mtime_ns for path in (out / "outputs").glob("*/part-*.parquet")}
-
-
-def results(out: Path) -> dict[str, bytes]:
-    run = RunDirectory(out)
-    paths = [*map(Path, parts(out)), run.scores, run.curves, run.verdicts]
-    return {str(path.relative_to(out)): path.read_bytes() for path in paths}
 
 
 def when(condition: Iterator[bool], process: "subprocess.Popen[str]") -> None:

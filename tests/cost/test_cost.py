@@ -50,8 +50,8 @@ def test_scored_tokens_are_counted_as_the_engine_computes_them(lab: Rung, shared
     model.run(requests(shared), lambda index, output: None)
     counting = CountingModel(open_tokens(lab), lambda request: [])
     counting.run(requests(shared), lambda index, output: None)
-    assert counting.tally.read == model.forwarded_tokens  # type: ignore[attr-defined]
-    assert counting.tally.heads == model.head_positions  # type: ignore[attr-defined]
+    assert counting.tally.read == model.forwarded_tokens
+    assert counting.tally.heads == model.head_positions
     assert counting.tally.sequences == 120
 
 
@@ -64,7 +64,7 @@ def test_written_tokens_are_counted_nearly_as_the_engine_computes_them(lab: Rung
     counting = CountingModel(open_tokens(lab), lambda request: next(replies))
     counting.run(asked, lambda index, output: None)
     assert counting.tally.written == sum(output.generated_tokens for output in outputs.values())
-    assert counting.tally.forwarded == pytest.approx(model.forwarded_tokens, rel=0.1)  # type: ignore[attr-defined]
+    assert counting.tally.forwarded == pytest.approx(model.forwarded_tokens, rel=0.1)
 
 
 def test_an_encoder_that_remembers_gives_the_same_tokens(lab: Rung) -> None:
@@ -122,7 +122,7 @@ def test_a_pilot_on_a_real_model_foretells_tokens() -> None:
     ]
     written = sum(int(each.totals["generated_tokens"]) for each in done)
     assert rung.tally.written == pytest.approx(written, rel=0.25)
-    assert rung.tally.forwarded == pytest.approx(model.forwarded_tokens, rel=0.25)  # type: ignore[attr-defined]
+    assert rung.tally.forwarded == pytest.approx(model.forwarded_tokens, rel=0.25)
 
 
 # ── Estimates ────────────────────────────────────────────────────────────────────────────────────────────────

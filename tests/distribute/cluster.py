@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine, a Slurm of shell scripts, and a server that counts what it is asked."""
+"""A Ray cluster of two nodes on this machine, and a Slurm of shell scripts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-
-from scalecurve.models.mock import fraction
 
 SCRIPTS = Path(sys.executable).parent
 HEAD, NODE = "127.0.0.2", "127.0.0.3"  # Ray puts "localhost" down as the machine's outer address
@@ -102,65 +97,6 @@ class Cluster:
             kill_tree(process.pid)
             process.wait()
         self.folder.cleanup()
-
-
-class CountingServer:
-    """A completions server with log-probabilities of its own making; counts how often each model gets each prompt."""
-
-    def __init__(self, seconds: float) -> None:
-        self.asked: Counter[tuple[str, str]] = Counter()
-        lock = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with lock:
-                    outer.asked[body["model"], body["prompt"]] += 1
-                time.sleep(seconds)
-                data = json.dumps(answer(body)).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.http.shutdown()
-        self.http.server_close()
-
-
-def answer(body: dict[str, Any]) -> dict[str, Any]:
-    """Tokens are single characters; each one's log-probability is a hash of what comes before it."""
-    shown = [*(body["prompt"] if body.get("echo") else ""), "7", "\n"]
-    values: list[float | None] = [-5 * fraction("".join(shown[:n])) for n in range(len(shown))]
-    if body.get("echo"):
-        values[0] = None
-    told = {
-        "tokens": shown,
-        "token_logprobs": values,
-        "text_offset": list(range(len(shown))),
-        "top_logprobs": [{"x": -0.01} for _ in shown],
-    }
-    usage = {"prompt_tokens": len(body["prompt"]), "completion_tokens": 2, "total_tokens": len(shown)}
-    choice = {"index": 0, "text": "".join(shown), "logprobs": told, "finish_reason": "stop"}
-    return {
-        "id": "x",
-        "created": 0,
-        "model": body["model"],
-        "object": "text_completion",
-        "usage": usage,
-        "choices": [choice],
-    }
 
 
 SBATCH = """#!{python}

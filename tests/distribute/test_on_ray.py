@@ -15,7 +15,9 @@ import pytest
 
 pytest.importorskip("ray")
 
-from cluster import Cluster, CountingServer, kill_tree
+from cluster import Cluster, kill_tree
+from completions import CompletionsServer
+from kept import parts, results
 
 from scalecurve.runs import RunDirectory, read_outputs
 
@@ -37,14 +39,14 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[CountingServer]:
-    made = CountingServer(0.02)
+def server() -> Iterator[CompletionsServer]:
+    made = CompletionsServer(0.02)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def study(server: CountingServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study(server: CompletionsServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of two models behind ``server``."""
     rungs = "".join(
         f'[[models]]\nname = "{name}"\nbackend = "endpoint"\nlocation = "{server.url}"\nparams_non_embedding = {size}\n'
@@ -74,23 +76,13 @@ def ended(process: subprocess.Popen[str]) -> str:
     return err
 
 
-def parts(out: Path) -> dict[str, int]:
-    return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in out.glob("outputs/*/part-*.parquet")}
-
-
-def results(out: Path) -> dict[str, bytes]:
-    run = RunDirectory(out)
-    paths = [*(out / name for name in parts(out)), run.scores, run.curves, run.verdicts]
-    return {str(path.relative_to(out)): path.read_bytes() for path in paths}
-
-
 def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     while not condition():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
 
 
-def repeats(server: CountingServer, out: Path) -> Counter[tuple[str, str]]:
+def repeats(server: CompletionsServer, out: Path) -> Counter[tuple[str, str]]:
     """(model, task) → prompts that a model was asked more often than its run needs."""
     prompts = read_outputs(RunDirectory(out)).select("rung", "task", "prompt").collect().rows()
     surplus: Counter[tuple[str, str]] = Counter()
@@ -114,7 +106,7 @@ def test_two_nodes_give_the_bits_of_one_machine(cluster: Cluster, tmp_path: Path
 
 
 def test_a_node_that_dies_costs_the_part_in_hand(
-    cluster: Cluster, server: CountingServer, study: Path, clean: dict[str, bytes], tmp_path: Path
+    cluster: Cluster, server: CompletionsServer, study: Path, clean: dict[str, bytes], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     server.asked.clear()
@@ -131,7 +123,7 @@ def test_a_node_that_dies_costs_the_part_in_hand(
 
 
 def test_a_process_and_then_the_driver_die(
-    cluster: Cluster, server: CountingServer, study: Path, clean: dict[str, bytes], tmp_path: Path
+    cluster: Cluster, server: CompletionsServer, study: Path, clean: dict[str, bytes], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     server.asked.clear()

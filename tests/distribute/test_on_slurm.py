@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from cluster import FakeSlurm
+from kept import results
 
 from scalecurve.distribute.on_slurm import shares_of
 from scalecurve.nouns import UserError
@@ -52,12 +53,6 @@ def start(slurm: FakeSlurm, tmp_path: Path, *options: str) -> subprocess.Popen[s
     command = [SCRIPT, "run", study, "--out", tmp_path / "a run", "--on", "slurm", *options]
     own = os.environ | slurm.environment
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own)
-
-
-def results(out: Path) -> dict[str, bytes]:
-    run = RunDirectory(out)
-    paths = [*run.outputs.rglob("*.parquet"), run.scores, run.curves, run.verdicts]
-    return {str(path.relative_to(out)): path.read_bytes() for path in paths}
 
 
 @pytest.mark.slow

@@ -185,7 +185,7 @@ def test_missing_and_old_packages_come_with_the_command(machine: Machine) -> Non
     ],
 )
 def test_settings_and_clock(machine: Machine, tmp_path: Path, change: dict[str, object], said: str) -> None:
-    (found,) = findings((GOOD,), (), replace(machine, **change), tmp_path)  # type: ignore[arg-type]
+    (found,) = findings((GOOD,), (), replace(machine, **change), tmp_path)
     assert said in whats((found,))
 
 

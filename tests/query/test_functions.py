@@ -211,7 +211,7 @@ def test_the_gate_refuses_before_anything_is_asked() -> None:
 
 def test_a_chat_model_writes_what_it_cannot_score() -> None:
     told = Told(lambda question: "Insect." if "Answer only with one of: mammal, insect." in question else "perhaps")
-    told.scores = False  # type: ignore[attr-defined]
+    told.scores = False
     asked = session(told)
     assert rows(asked, "SELECT ai_classify('ant', ['mammal', 'insect'])") == [("insect",)]
     assert rows(asked, "SELECT ai_meta(ai_filter('An insect?', 'ant')).status") == [("unparsable",)]

@@ -94,7 +94,7 @@ class Naming(Told):
         super().__init__(lambda question: atlas(question))
         self.names = [["France", "Peru", "France"], ["Chad", "unknown", ""], ["Fiji", "Peru"], ["Peru"], ["Oz"]]
 
-    def run(self, requests, on_output) -> None:  # type: ignore[no-untyped-def]
+    def run(self, requests, on_output) -> None:
         from scalecurve.nouns import Output
 
         for index, request in enumerate(requests):
