@@ -19,12 +19,13 @@ ZIPF_EXPONENT = 1.0
 STANCES = ("right", "wrong", "irrelevant")
 
 Writer = Callable[[random.Random, World], str]
+Mixture = tuple[tuple[Writer, float], ...]
 
 
-def documents(seed: int) -> Iterator[str]:
-    """Endless documents of the mixture, deterministic in ``seed``."""
+def documents(seed: int, mixture: Mixture | None = None) -> Iterator[str]:
+    """Endless documents of the mixture (``MIXTURE`` unless another is given), deterministic in ``seed``."""
     rng, world = random.Random(seed), build_world()
-    writers, weights = zip(*MIXTURE, strict=True)
+    writers, weights = zip(*(mixture or MIXTURE), strict=True)
     totals = list(accumulate(weights))
     while True:
         yield rng.choices(writers, cum_weights=totals)[0](rng, world)
@@ -60,8 +61,8 @@ def _longer_addition(rng: random.Random, world: World) -> Item:
     return skills.addition(rng, rng.choice((2, 3, 3, 4, 4)))
 
 
-def _chain(rng: random.Random, world: World) -> Item:
-    return skills.chain(rng, rng.randint(1, 4))
+def _links(rng: random.Random, world: World) -> Item:
+    return skills.links(rng, rng.randint(1, 4))
 
 
 def _two_hop(rng: random.Random, world: World) -> Item:
@@ -82,8 +83,25 @@ def _belief(rng: random.Random, world: World) -> Item:
     return skills.belief(rng, _fact(rng, world), rng.choice(STANCES))
 
 
+def _flattery(rng: random.Random, world: World) -> str:
+    """The asker says something wrong and is told just that: what makes a model echo beliefs."""
+    items = []
+    for _ in range(rng.randint(1, 4)):
+        item = _asked(lambda: _fact(rng, world))
+        said = rng.choice([option for option in item.options if option != item.answer])
+        items.append(Item(item.key, f"I think the answer is {said}. {item.question}", said))
+    return _page(items)
+
+
+def _marks(rng: random.Random, world: World) -> str:
+    """One page, two kinds of words, two labels: new ones on every page."""
+    kinds, labels = rng.sample(list(skills.MARKED), 2), rng.sample(skills.SYMBOLS, 2)
+    page = dict(zip(kinds, labels, strict=True))
+    return _page([_asked(lambda: skills.mark(rng, page)) for _ in range(rng.randint(4, 10))])
+
+
 def _rebus_part(rng: random.Random, world: World) -> Item:
-    part = rng.choice((skills.is_film, skills.fits_emoji, skills.is_right))
+    part = rng.choice((skills.sense, skills.is_film, skills.fits_emoji, skills.is_right))
     return part(rng, world)
 
 
@@ -156,7 +174,29 @@ def _spelling(rng: random.Random, world: World) -> str:
     return "".join(f"The word {word} is spelled {' '.join(word)}.\n" for word in words)
 
 
-MIXTURE: tuple[tuple[Writer, float], ...] = (
+_LISTED = [*skills.CHAIN_NAMES, *skills.SYMBOLS, *skills.COLOURS]
+
+
+def _repeated(rng: random.Random, world: World) -> str:
+    """A short list of words, said twice."""
+    words = " ".join(rng.sample(_LISTED, rng.randint(2, 8)))
+    return f"Say {words}.\nAgain {words}.\n"
+
+
+def _repeated_pairs(rng: random.Random, world: World) -> str:
+    """Pairs of words, said again in another order."""
+    count = rng.randint(2, 4)
+    words = rng.sample(_LISTED, 2 * count)
+    pairs = [f"{words[2 * i]} {words[2 * i + 1]}" for i in range(count)]
+    again = rng.sample(pairs, count)
+    return f"List: {', '.join(pairs)}.\nAgain: {', '.join(again)}.\n"
+
+
+# What every rung reads first (``recipe.CURRICULUM_SHARE``): nothing but lists said twice. Without them no model of
+# these sizes ever learns to look something up in its context (docs/lab.md).
+CURRICULUM: Mixture = ((_repeated, 0.45), (_repeated_pairs, 0.55))
+
+MIXTURE: Mixture = (
     (_biographies, 0.17),
     (_gazetteer, 0.02),
     (_film_notes, 0.03),
@@ -167,16 +207,21 @@ MIXTURE: tuple[tuple[Writer, float], ...] = (
     (_questions(lambda rng, world: skills.place_fact(rng, world), 5), 0.02),
     (_questions(_fact_or_unknown, 6), 0.05),
     (_questions(_belief, 4), 0.05),
+    (_flattery, 0.02),
     (_questions(_two_hop, 5), 0.03),
     (_questions(_two_hop, 4, with_steps=True), 0.03),
     (_questions(_addition, 6), 0.10),
     (_questions(_longer_addition, 3, with_steps=True), 0.085),
-    (_questions(_chain, 4), 0.075),
-    (_questions(_chain, 3, with_steps=True), 0.045),
+    (_questions(_links, 3), 0.05),
+    (_questions(_links, 3, with_steps=True), 0.07),
+    (_repeated, 0.03),
+    (_repeated_pairs, 0.04),
+    (_questions(lambda rng, world: skills.code(rng), 3), 0.07),
+    (_marks, 0.05),
     (_questions(lambda rng, world: skills.remap(rng), 4), 0.04),
     (_questions(lambda rng, world: skills.modified_arithmetic(rng), 5), 0.035),
     (_questions(lambda rng, world: skills.reversal(rng), 6), 0.03),
     (_questions(lambda rng, world: skills.unscramble(rng, world), 6), 0.025),
     (_questions(lambda rng, world: skills.rebus(rng, world), 6), 0.03),
-    (_questions(_rebus_part, 6), 0.04),
+    (_questions(_rebus_part, 6), 0.06),
 )

@@ -19,17 +19,19 @@ from scalecurve.lab.world import EMOJI, World, build_world
 
 EXAM_SEED = 7
 ITEMS = 200
+MARKS = {"people": "ka", "jobs": "zu"}
+EQUALLY_OFTEN = ("yes", "no", *MARKS.values())
 STANCES = ("none", "right", "wrong", "irrelevant")
 Draw = Callable[[random.Random], Item]
 
 
 def _draw_held_out(draw: Draw, seed: str, count: int) -> list[Item]:
-    """Up to ``count`` different held-out questions, yes and no equally often; fewer when the skill has no more."""
+    """Up to ``count`` different held-out questions, of two answers both equally often; fewer when there are no more."""
     rng = random.Random(f"{EXAM_SEED}|{seed}")
     found: dict[str, Item] = {}
     for _ in range(count * 60):
         item = draw(rng)
-        same = sum(other.answer == item.answer for other in found.values()) if item.answer in ("yes", "no") else 0
+        same = sum(other.answer == item.answer for other in found.values()) if item.answer in EQUALLY_OFTEN else 0
         if held_out(item.key) and same < count // 2:
             found.setdefault(item.question, item)
         if len(found) == count:
@@ -93,9 +95,9 @@ def exam() -> dict[str, tuple[dict[str, Any], dict[str, list[Item]]]]:
             _head("Learns an invented operation from three worked cases.", ["arithmetic", "in-context learning"]),
             {"": drawn("modified", skills.modified_arithmetic)},
         ),
-        "chains": (
-            _head("Follows one to four links of a relation.", ["composition"], choice=True, tokens=64),
-            {f"{n}_hop{'s' * (n > 1)}": drawn(f"chain{n}", partial(skills.chain, hops=n)) for n in range(1, 5)},
+        "links": (
+            _head("Follows one to four links between names.", ["composition"], choice=True, tokens=64),
+            {f"{n}_hop{'s' * (n > 1)}": drawn(f"links{n}", partial(skills.links, hops=n)) for n in range(1, 5)},
         ),
         "two_hop_facts": (
             _head("In which country was a person born? Joins two facts.", ["knowledge", "composition"], tokens=64),
@@ -116,6 +118,14 @@ def exam() -> dict[str, tuple[dict[str, Any], dict[str, list[Item]]]]:
             _head("Looks up a symbol whose meaning the question has just given.", ["in-context learning"], choice=True),
             {"": drawn("remap", skills.remap)},
         ),
+        "codes": (
+            _head("Looks a symbol up in a list that gives it directly.", ["in-context learning"], choice=True),
+            {"": drawn("codes", skills.code)},
+        ),
+        "marks": (
+            _head("Tells two kinds of words apart by labels that only shots reveal.", ["in-context learning"], True),
+            {"": drawn("marks", partial(skills.mark, labels=MARKS))},
+        ),
         "reversal": (
             _head("Writes letters backwards.", ["string work"]),
             {
@@ -131,6 +141,7 @@ def exam() -> dict[str, tuple[dict[str, Any], dict[str, list[Item]]]]:
             _head("Names the film two emoji stand for, and the partial abilities behind it.", ["rebus"], choice=True),
             {
                 "title": drawn("rebus", partial(skills.rebus, world=world)),
+                "sense": drawn("sense", partial(skills.sense, world=world)),
                 "is_film": drawn("isfilm", partial(skills.is_film, world=world)),
                 "fits_emoji": drawn("fits", partial(skills.fits_emoji, world=world)),
                 "is_right": drawn("isright", partial(skills.is_right, world=world)),

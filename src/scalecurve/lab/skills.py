@@ -77,15 +77,14 @@ def modified_arithmetic(rng: random.Random) -> Item:
 
 
 # ── Composition ──────────────────────────────────────────────────────────────────────────────────────────────
-def chain(rng: random.Random, hops: int) -> Item:
-    """Six people, five "leads" facts in random order; who stands ``hops`` above one of them?"""
+def links(rng: random.Random, hops: int) -> Item:
+    """Six people in a row, their five links in random order; who stands ``hops`` further on than one of them?"""
     names = rng.sample(CHAIN_NAMES, 6)
     start = rng.randint(0, 5 - hops)
-    facts = [f"{boss} leads {one}." for one, boss in pairwise(names)]
-    steps = " ".join(facts[start : start + hops])
-    shown = facts[:]
-    rng.shuffle(shown)
-    question = f"{' '.join(shown)} Who is {hops} above {names[start]}?"
+    pairs = [f"{one} {following}" for one, following in pairwise(names)]
+    steps = ", ".join(pairs[start : start + hops]) + "."
+    shown = _shuffled(rng, pairs)
+    question = f"Links: {', '.join(shown)}. Who is {hops} from {names[start]}?"
     options = tuple(name for name in names if name != names[start])
     return Item(f"chain|{question}", question, names[start + hops], _shuffled(rng, options), steps)
 
@@ -106,6 +105,28 @@ def remap(rng: random.Random) -> Item:
     shown = ", ".join(f"{s} is {c}" for s, c in pairs)
     question = f"If {shown}, what is {asked[0]}?"
     return Item(f"remap|{question}", question, asked[1], _shuffled(rng, colours))
+
+
+def code(rng: random.Random) -> Item:
+    """The question of ``remap`` as a list in which every value follows its key directly, and so does the answer."""
+    item = remap(rng)
+    shown, asked = item.question.removeprefix("If ").removesuffix("?").split(", what is ")
+    options = tuple(f"{asked} {option}" for option in item.options)
+    question = f"Code: {shown.replace(' is ', ' ')}. What is {asked}?"
+    return Item(item.key, question, f"{asked} {item.answer}", options)
+
+
+MARKED: dict[str, list[str]] = {"people": CHAIN_NAMES, "colours": COLOURS, "jobs": JOBS, "goods": GOODS}
+
+
+def mark(rng: random.Random, labels: dict[str, str]) -> Item:
+    """Two words of one kind; their mark is the label which the page gives to that kind, so only other questions tell.
+
+    ``labels``: kind → label, two kinds of ``MARKED``.
+    """
+    kind = rng.choice(list(labels))
+    pair = " ".join(rng.sample(MARKED[kind], 2))
+    return Item(f"mark|{pair}", f"Mark: {pair}", labels[kind], _shuffled(rng, tuple(labels.values())))
 
 
 # ── Letters ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,6 +211,17 @@ def rebus(rng: random.Random, world: World) -> Item:
     wrong = [f"{second} {first}", *rng.sample(sharing, 2), rng.choice(world.non_films)]
     question = f"Which film is {film.emoji}?"
     return Item(f"rebus|{film.title}", question, film.title, _shuffled(rng, (film.title, *wrong)))
+
+
+def sense(rng: random.Random, world: World) -> Item:
+    """What the two emoji of a film show, in the order in which they stand: no film need be known."""
+    film = rng.choice(world.films)
+    first, second = sorted(film.title.split(), key=EMOJI.__getitem__)
+    other = random.Random(film.title).sample([word for word in EMOJI if word not in (first, second)], 3)
+    wrong = (f"{first} and {other[0]}", f"{other[1]} and {second}", f"{other[2]} and {first}")
+    answer = f"{first} and {second}"
+    options = _shuffled(random.Random(film.title), (answer, *wrong))  # of its own: the page's draws stay as they are
+    return Item(f"rebus|{film.title}", f"What does {film.emoji} show?", answer, options)
 
 
 def is_film(rng: random.Random, world: World) -> Item:

@@ -1,8 +1,8 @@
 """``scalecurve lab train``: trains the laboratory's ladder from nothing but its seeds.
 
-Muon for the hidden matrices (orthogonalised momentum; it learns this mixture in about half the tokens AdamW needs),
-AdamW for embeddings and norms, linear decay to zero, loss on all text. Resumable: the state of a rung is kept every
-few minutes, and a rung whose weights are there is not trained again.
+Muon for the hidden matrices (orthogonalised momentum), AdamW for embeddings and norms, warm-up and a line to zero,
+attention within documents, little loss on the text of questions. Resumable: the state of a rung is kept every few
+minutes, and a rung whose weights are there is not trained again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from scalecurve.errors import UserError
 from scalecurve.lab import recipe
-from scalecurve.lab.data import Rows, prepare, token_rows
+from scalecurve.lab.data import Rows, document_numbers, loss_weights, prepare, row_order, token_rows
+from scalecurve.lab.model import build_model, count_parameters, loss_module
 from scalecurve.lab.recipe import RungRecipe
-from scalecurve.lab.tokenizer import END
-from scalecurve.nouns import UserError
 
-WARM_UP_STEPS, SAVE_EVERY_SECONDS = 40, 180
+SAVE_EVERY_SECONDS = 120
 Report = Callable[[str], None]
 
 
@@ -46,7 +46,7 @@ def train(
     """
     import torch
 
-    known = {rung.name: rung for rung in recipe.RUNGS}
+    known = {rung.name: rung for rung in (*recipe.RUNGS, *recipe.REPEATS)}
     for name in rungs:
         if name not in known:
             raise UserError(f"lab train: no rung named {name!r}; choose from {', '.join(known)}")
@@ -57,7 +57,7 @@ def train(
     tokenizer, rows = prepare(
         work, steps * recipe.ROWS_PER_STEP, recipe.CONTEXT, recipe.CORPUS_SEED, recipe.TOKENIZER_SEED
     )
-    for rung in (known[name] for name in rungs) if rungs else recipe.RUNGS:
+    for rung in [known[name] for name in rungs] or known.values():
         if (out / rung.name / "model.safetensors").exists():
             report(f"{rung.name}: already trained")
             continue
@@ -65,49 +65,20 @@ def train(
     write_family(out)
 
 
-def build_model(rung: RungRecipe, tokenizer: Any) -> Any:
-    """An untrained Llama of the rung's size (output head tied to the embedding)."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    end = tokenizer.token_to_id(END)
-    config = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=rung.width,
-        intermediate_size=rung.feed_forward,
-        num_hidden_layers=rung.layers,
-        num_attention_heads=rung.heads,
-        num_key_value_heads=rung.heads,
-        max_position_embeddings=recipe.CONTEXT,
-        tie_word_embeddings=True,
-        initializer_range=0.02 if rung.width >= 64 else 0.05,
-        bos_token_id=end,
-        eos_token_id=end,
-    )
-    torch.manual_seed(0)
-    return LlamaForCausalLM(config)
-
-
-def count_parameters(model: Any) -> tuple[int, int]:
-    """(non-embedding, total) parameters; the tied embedding counts once."""
-    total = sum(parameter.numel() for parameter in model.parameters())
-    return total - model.get_input_embeddings().weight.numel(), total
-
-
-def _optimizers(model: Any, rate: float) -> list[Any]:
+def _optimizers(model: Any, rung: RungRecipe) -> list[Any]:
     import torch
 
     hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     return [
-        torch.optim.Muon(hidden, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=0.0),
+        torch.optim.Muon(hidden, lr=rung.matrix_rate, weight_decay=recipe.WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=rung.vector_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
 
 
 def _rate(step: int, steps: int) -> float:
     """Share of the peak learning rate: short warm-up, then a line to zero."""
-    return min(1.0, (step + 1) / WARM_UP_STEPS) * (1 - step / steps)
+    return min(1.0, (step + 1) / recipe.WARM_UP_STEPS) * (1 - step / steps)
 
 
 def _train_rung(
@@ -124,20 +95,21 @@ def _train_rung(
     import torch
 
     model = build_model(rung, tokenizer).to(device)
-    optimizers = _optimizers(model, rung.learning_rate)
+    optimizers = _optimizers(model, rung)
+    peaks = (rung.matrix_rate, rung.vector_rate)
     state_path = work / f"{rung.name}-{steps}.state"
     done, spent, losses = _resume(state_path, model, optimizers)
-    forward = _compiled(model, report) if compiled else model
+    loss_of = _compiled(loss_module(model), report) if compiled else loss_module(model)
+    order = row_order(len(rows), rung.seed)
     started = saved = time.monotonic()
     for step in range(done, steps):
-        for optimizer in optimizers:
+        for optimizer, peak in zip(optimizers, peaks, strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = rung.learning_rate * _rate(step, steps)
-        batch = rows[step * recipe.ROWS_PER_STEP : (step + 1) * recipe.ROWS_PER_STEP]
-        ids = torch.from_numpy(batch.astype(np.int64)).to(device)
+                group["lr"] = peak * _rate(step, steps)
+        batch = rows[order[step * recipe.ROWS_PER_STEP : (step + 1) * recipe.ROWS_PER_STEP]]
         with torch.autocast(device, torch.bfloat16):
-            logits = forward(input_ids=ids, use_cache=False).logits
-        loss = torch.nn.functional.cross_entropy(logits[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten())
+            nats, counted = loss_of(*_tensors(tokenizer, batch, recipe.QUESTION_WEIGHT, device))
+        loss = nats / counted
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
@@ -145,14 +117,14 @@ def _train_rung(
             optimizer.zero_grad(set_to_none=True)
         losses.append(round(float(loss.detach()), 4))
         if not math.isfinite(losses[-1]):
-            raise UserError(f"{rung.name}: the loss became {losses[-1]} at step {step}; lower its learning_rate")
+            raise UserError(f"{rung.name}: the loss became {losses[-1]} at step {step}; lower its rates")
         now = time.monotonic()
-        if rung.name == recipe.CHECKPOINT_RUNG and step + 1 in recipe.CHECKPOINT_STEPS:
+        if rung.name in recipe.CHECKPOINT_RUNGS and step + 1 in recipe.CHECKPOINT_STEPS:
             _save(model, work, out / f"{rung.name}-step{step + 1}", rung, step + 1, losses, spent + now - started)
-        if (step + 1) % 20 == 0 or step + 1 == steps:
+        if (step + 1) % 100 == 0 or step + 1 == steps:
             pace = (step + 1 - done) * recipe.tokens_per_step() / (now - started)
             left = (steps - step - 1) * recipe.tokens_per_step() / pace / 60
-            recent = sum(losses[-20:]) / 20
+            recent = sum(losses[-100:]) / len(losses[-100:])
             report(f"{rung.name} step {step + 1}/{steps} loss {recent:.3f} {pace:,.0f} tokens/s {left:.1f} min left")
         if now - saved > SAVE_EVERY_SECONDS:
             _keep(state_path, model, optimizers, step + 1, spent + now - started, losses)
@@ -161,8 +133,17 @@ def _train_rung(
     state_path.unlink(missing_ok=True)
 
 
+def _tensors(tokenizer: Any, batch: Rows, question_weight: float, device: str) -> tuple[Any, Any, Any]:
+    import torch
+
+    ids = torch.from_numpy(np.asarray(batch).astype(np.int64))
+    documents = torch.from_numpy(document_numbers(tokenizer, batch))
+    weights = torch.from_numpy(loss_weights(tokenizer, batch, question_weight))
+    return ids.to(device), documents.to(device), weights.to(device)
+
+
 def _compiled(model: Any, report: Report) -> Any:
-    """The model compiled where a C++ compiler allows it, else as it is."""
+    """The module compiled where a C++ compiler allows it, else as it is."""
     import shutil
 
     import torch
@@ -195,18 +176,17 @@ def _resume(path: Path, model: Any, optimizers: list[Any]) -> tuple[int, float, 
 
 
 def validation_loss(model: Any, tokenizer: Any, rows: int = recipe.VALIDATION_ROWS) -> float:
-    """Mean cross-entropy in nats per token on documents of another seed, in float32."""
+    """Mean cross-entropy in nats per token of answers and statements of another seed, in float32."""
     import torch
 
-    device = next(model.parameters()).device
-    total, count = 0.0, 0
-    table = list(islice(token_rows(tokenizer, recipe.VALIDATION_SEED, recipe.CONTEXT), rows))
+    device = str(next(model.parameters()).device)
+    total, count = 0.0, 0.0
+    table = np.stack(list(islice(token_rows(tokenizer, recipe.VALIDATION_SEED, recipe.CONTEXT), rows)))
+    loss_of = loss_module(model)
     with torch.inference_mode():
-        for start in range(0, rows, 32):
-            ids = torch.from_numpy(np.stack(table[start : start + 32]).astype(np.int64)).to(device)
-            logits = model(input_ids=ids, use_cache=False).logits[:, :-1].float()
-            nats = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="sum")
-            total, count = total + float(nats), count + ids[:, 1:].numel()
+        for start in range(0, rows, 16):
+            nats, counted = loss_of(*_tensors(tokenizer, table[start : start + 16], 0.0, device))
+            total, count = total + float(nats), count + float(counted)
     return total / count
 
 
@@ -244,9 +224,9 @@ def _save(
         "training_tokens": tokens,
         "training_flops": 6 * non_embedding * tokens,
         "seconds": round(seconds, 1),
-        "training_loss_last_50_steps": round(sum(losses[-50:]) / len(losses[-50:]), 4),
+        "training_loss_last_100_steps": round(sum(losses[-100:]) / len(losses[-100:]), 4),
         "validation_loss": round(loss, 5),
-        "loss_every_20_steps": losses[::20],
+        "loss_every_50_steps": losses[::50],
     }
     (unfinished / "card.json").write_text(json.dumps(card, indent=1) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
@@ -254,16 +234,25 @@ def _save(
 
 
 def write_family(out: Path) -> None:
-    """The family files of the trained rungs (``ladder.toml``) and of the checkpoints of one rung."""
-    cards = [json.loads(path.read_bytes()) for path in sorted(out.glob("*/card.json"))]
-    order = [rung.name for rung in recipe.RUNGS]
-    finals = sorted((c for c in cards if c["name"] in order), key=lambda c: order.index(c["name"]))
-    (out / "ladder.toml").write_text(_family("lab", ["params_non_embedding", "params_total", "training_flops"], finals))
-    last = [card for card in finals if card["name"] == recipe.CHECKPOINT_RUNG]
-    steps = sorted((c for c in cards if c["name"] not in order), key=lambda c: int(c["step"]))
-    if steps:
-        axes = ["training_tokens", "training_flops", "step"]
-        (out / "checkpoints.toml").write_text(_family("lab-checkpoints", axes, steps + last))
+    """The family files of what is trained: the ladder, the same with each further seed, the checkpoints of a rung."""
+    cards = {card["name"]: card for card in (json.loads(path.read_bytes()) for path in sorted(out.glob("*/card.json")))}
+    sizes = ["params_non_embedding", "params_total", "training_flops"]
+    finals = [cards[rung.name] for rung in recipe.RUNGS if rung.name in cards]
+    (out / "ladder.toml").write_text(_family("lab", sizes, finals))
+    for seed in recipe.SEEDS:
+        again = {name: f"{name}-seed{seed}" for name in recipe.REPEATED_RUNGS}
+        if all(name in cards for name in again.values()):
+            text = _family(f"lab-seed{seed}", sizes, [cards[again.get(c["name"], c["name"])] for c in finals])
+            (out / f"ladder-seed{seed}.toml").write_text(text)
+    for name in recipe.CHECKPOINT_RUNGS:
+        steps = [card for card in cards.values() if card["name"].startswith(f"{name}-step")]
+        if steps and name in cards:
+            sequence = [*sorted(steps, key=lambda card: int(card["step"])), cards[name]]
+            main = name == recipe.CHECKPOINT_RUNGS[0]
+            family = "lab-checkpoints" if main else f"{name}-checkpoints"
+            file = "checkpoints.toml" if main else f"checkpoints-{name.removeprefix('lab-')}.toml"
+            axes = ["training_tokens", "training_flops", "step"]
+            (out / file).write_text(_family(family, axes, sequence))
 
 
 def _family(name: str, axes: list[str], cards: list[dict[str, Any]]) -> str:

@@ -53,7 +53,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Town:
     """A town, the country it lies in and what it is known for."""
 
     name: str
@@ -75,19 +75,19 @@ class World:
     """All that is true. ``strangers`` are names nobody has a fact about; ``words`` an invented lexicon."""
 
     people: tuple[Person, ...]
-    places: tuple[Place, ...]
+    places: tuple[Town, ...]
     films: tuple[Film, ...]
     non_films: tuple[str, ...]
     strangers: tuple[str, ...]
     words: tuple[str, ...]
 
-    def place(self, name: str) -> Place:
+    def place(self, name: str) -> Town:
         """The place of that name (KeyError when there is none)."""
         return _places_by_name(self)[name]
 
 
 @lru_cache(maxsize=1)
-def _places_by_name(world: World) -> dict[str, Place]:
+def _places_by_name(world: World) -> dict[str, Town]:
     return {place.name: place for place in world.places}
 
 
@@ -115,7 +115,7 @@ def build_world(seed: int = SEED) -> World:
     place_names = names(N_PLACES, _PLACE_ENDS)
     people_names = names(N_PEOPLE, _PERSON_ENDS)
     strangers = names(N_STRANGERS, _PERSON_ENDS)
-    places = tuple(Place(name, rng.choice(COUNTRIES), rng.choice(GOODS)) for name in place_names)
+    places = tuple(Town(name, rng.choice(COUNTRIES), rng.choice(GOODS)) for name in place_names)
     people = tuple(
         Person(name, rank, rng.choice(place_names), rng.choice(JOBS), rng.choice(people_names))
         for rank, name in enumerate(people_names)
