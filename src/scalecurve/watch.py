@@ -24,24 +24,27 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from scalecurve.analysis.verdicts.run import judge_tables
+from scalecurve.errors import UserError
 from scalecurve.models.checkpoints import Checkpoint, list_checkpoints
-from scalecurve.nouns import Curve, Rung, UserError
-from scalecurve.pipeline import judge_tables, run_plan
-from scalecurve.runs import RunDirectory
-from scalecurve.runs.atomic import write_bytes
-from scalecurve.study import Study, load_study
+from scalecurve.pipeline import run_plan
+from scalecurve.schema import CURVE_KEY
+from scalecurve.store import RunDirectory, read_table
+from scalecurve.store.atomic import write_bytes
+from scalecurve.study.study import Study, load_study
+from scalecurve.types import Curve, Rung, Shape
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from scalecurve.execute import Outcome, Watcher
-    from scalecurve.plan import Plan
+    from scalecurve.runner.execute import Outcome, Watcher
+    from scalecurve.study.plan import Plan
 
 AXIS = "step"
 ALERTS, STATE = "alerts.jsonl", "watch.json"
+SIGNIFICANT = 3.0  # standard errors of a fall that counts
 FALSE_ALARMS = 0.05  # of a divergence, over all curves at one checkpoint
-UNKNOWN = ("too-few", "inconclusive")
-KEY = ("family", "task", "strategy", "shots", "metric")
+UNKNOWN = (Shape.TOO_FEW, Shape.INCONCLUSIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class Watch:
 
     def _plan(self) -> Plan:
         """The study of the checkpoints that are there, and of those that were evaluated and then deleted."""
-        from scalecurve.plan import make_plan
+        from scalecurve.study.plan import make_plan
 
         plan = make_plan(self.study)
         (ladder,) = plan.ladders
@@ -134,7 +137,7 @@ class Watch:
         """
         import polars as pl
 
-        curves, scores = pl.read_parquet(self.run.curves), pl.read_parquet(self.run.scores)
+        curves, scores = read_table(self.run.curves), read_table(self.run.scores)
         scored = curves.filter(pl.col("y").is_not_null() & (pl.col(AXIS) > 0)).sort(AXIS)
         rungs: list[str] = scored["rung"].unique(maintain_order=True).to_list()
         told = self._told()
@@ -161,7 +164,7 @@ class Watch:
     def _judged(self, rungs: Sequence[str], curves: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
         """The verdicts on the curves of these rungs; those of the last step are remembered."""
         if self._verdicts is None or self._verdicts[0] != frozenset(rungs):
-            self._verdicts = (frozenset(rungs), judge_tables(curves, scores))
+            self._verdicts = (frozenset(rungs), judge_tables(curves, scores, ()))
         return self._verdicts[1]
 
     def _told(self) -> list[str] | None:
@@ -185,7 +188,7 @@ def read_alerts(path: Path) -> list[dict[str, Any]]:
 
 
 def _name(alert: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(alert[field] for field in ("kind", "rung", *KEY))
+    return tuple(alert[field] for field in ("kind", "rung", *CURVE_KEY))
 
 
 def changes(
@@ -194,19 +197,21 @@ def changes(
     """What the checkpoint ``rung`` changed, from curves and verdicts without it and with it, by one metric a task."""
     import polars as pl
 
-    from scalecurve.curves import curves_from_frame
+    from scalecurve.analysis import curves_from_frame
 
     chosen = _headlines(after)
     newest = chosen.filter(pl.col("rung") == rung)
     if newest.is_empty():
         return
     step = int(newest[AXIS][0])
-    shapes = [{tuple(row[name] for name in KEY): row["shape"] for row in table.to_dicts()} for table in (old, new)]
+    shapes = [
+        {tuple(row[name] for name in CURVE_KEY): row["shape"] for row in table.to_dicts()} for table in (old, new)
+    ]
     expected = _forecasts(before, step, chosen)
     for curve in curves_from_frame(chosen, AXIS):
         if rung not in curve.rungs or not curve.rungs.index(rung):
             continue
-        key = tuple(getattr(curve, name) for name in KEY)
+        key = tuple(getattr(curve, name) for name in CURVE_KEY)
         at = curve.rungs.index(rung)
         se = curve.se[at] if math.isfinite(curve.se[at]) else None
         was, has = shapes[0].get(key, ""), shapes[1].get(key, "")
@@ -224,7 +229,7 @@ def changes(
             before=was,
             after=has,
         )
-        if has == "emergent" and was != "emergent":
+        if has == Shape.EMERGENT and was != Shape.EMERGENT:
             yield replace(alert, kind="emergence")
         elif was != has and was and not {was, has} & set(UNKNOWN):
             yield alert
@@ -241,21 +246,23 @@ def _headlines(curves: pl.DataFrame) -> pl.DataFrame:
     """The scored points of each task's preferred metric, or where that was not asked for, of the first that was."""
     import polars as pl
 
-    asked = list(KEY[:-1])
+    asked = list(CURVE_KEY[:-1])
     best = (pl.col("metric").filter(pl.col("preferred")).first(), pl.col("metric").first())
     chosen = curves.group_by(asked, maintain_order=True).agg(pl.coalesce(*best).alias("metric"))
-    return curves.join(chosen, on=list(KEY), how="semi").filter(pl.col("y").is_not_null())
+    return curves.join(chosen, on=list(CURVE_KEY), how="semi").filter(pl.col("y").is_not_null())
 
 
 def _fallen_from(curve: Curve, at: int) -> float | None:
     """The best score before point ``at`` when that point is significantly worse, else None."""
-    from scalecurve.curves.judge import prepare
-    from scalecurve.curves.rules import significant_pairs
+    from scalecurve.analysis.verdicts.evidence import prepare
 
-    evidence = prepare(curve)
-    _, falls = significant_pairs(evidence.y[None], evidence.setting)
-    best = max(range(at), key=lambda index: float(evidence.y[index]), default=None)
-    return curve.y[best] if best is not None and falls[0][best, at] else None
+    own = prepare(curve)
+    error = own.errors()
+    best = max(range(at), key=lambda index: float(own.y[index]), default=None)
+    if best is None:
+        return None
+    needed = max(own.delta, SIGNIFICANT * float(error[best] ** 2 + error[at] ** 2) ** 0.5)
+    return curve.y[best] if own.y[best] - own.y[at] >= needed - 1e-9 else None
 
 
 def _forecasts(
@@ -264,8 +271,8 @@ def _forecasts(
     """Curve → (forecast score at ``step``, its interval); none where the step lies below known ones."""
     import polars as pl
 
-    from scalecurve.curves import forecast
-    from scalecurve.curves.forecast import COMBINED, MIN_POINTS
+    from scalecurve.analysis import forecast
+    from scalecurve.analysis.forecast.forecast import COMBINED, MIN_POINTS
 
     known = before.filter(pl.col("y").is_not_null() & (pl.col(AXIS) > 0))
     if known[AXIS].n_unique() < MIN_POINTS or (known[AXIS] >= step).any():
@@ -274,9 +281,9 @@ def _forecasts(
         found = forecast(known, [step], axis=AXIS).filter(pl.col("method") == COMBINED)
     except UserError:  # no curve has enough points yet
         return {}
-    rows = found.join(chosen.select(KEY).unique(), on=list(KEY), how="semi").to_dicts()
+    rows = found.join(chosen.select(CURVE_KEY).unique(), on=list(CURVE_KEY), how="semi").to_dicts()
     reach = NormalDist().inv_cdf(1 - FALSE_ALARMS / 2 / max(1, len(rows)))
     return {
-        tuple(row[name] for name in KEY): (row["y"], row["y"] - reach * row["sd"], row["y"] + reach * row["sd"])
+        tuple(row[name] for name in CURVE_KEY): (row["y"], row["y"] - reach * row["sd"], row["y"] + reach * row["sd"])
         for row in rows
     }

@@ -50,7 +50,7 @@ def _outcome() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        from scalecurve.nouns import UserError
+        from scalecurve.errors import UserError
 
         if isinstance(error, UserError | OSError):
             from scalecurve.cli._plain import plain

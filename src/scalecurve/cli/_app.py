@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scalecurve import __version__
+from scalecurve._version import __version__
 
 app = typer.Typer(
     name="scalecurve",

@@ -39,7 +39,7 @@ def models(incomplete: str) -> list[str]:
 
 def strategies(incomplete: str) -> list[str]:
     """Strategies by name."""
-    from scalecurve.prompts.strategy import strategy_names
+    from scalecurve.strategies.protocol import strategy_names
 
     return _starting(incomplete, strategy_names())
 

@@ -30,6 +30,10 @@ Metric = Annotated[
     str | None,
     typer.Option(help="This metric; each task's preferred one when not given.", autocompletion=_complete.metrics),
 ]
-Axis = Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")]
+Axis = Annotated[
+    str | None,
+    typer.Option(help="Axis of scale, such as training_flops; by itself the first on which a family's models differ."),
+]
+Family = Annotated[str | None, typer.Option(help="Only this family of models.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
 Dtype = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]

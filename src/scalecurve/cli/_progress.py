@@ -12,7 +12,7 @@ from scalecurve.cli._plain import console, plain
 from scalecurve.cli._print import duration
 
 if TYPE_CHECKING:
-    from scalecurve.execute import Watcher
+    from scalecurve.runner.execute import Watcher
 
 LINE_SECONDS = 10.0
 
@@ -21,7 +21,7 @@ LINE_SECONDS = 10.0
 def progress(quiet: bool = False) -> Iterator[Watcher]:
     """A watcher fit for where standard error goes."""
     if quiet:
-        from scalecurve.execute import Silent
+        from scalecurve.runner.model_run import Silent
 
         yield Silent()
     elif sys.stderr.isatty():
@@ -115,7 +115,7 @@ class _Lines(_Counts):
     def begin(self, work: float, rungs: int, tasks: int) -> None:
         super().begin(work, rungs, tasks)
         self.work, self.started = work, time.monotonic()
-        self.note(f"{rungs} models × {tasks} tasks")
+        self.note(f"{rungs} models × {tasks} tasks; the first are loading")
 
     def rung(self, name: str) -> None:
         super().rung(name)

@@ -5,24 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from scalecurve.runs import RunDirectory
+    from scalecurve.store import RunDirectory
 
 
 def scores_and_curves(run: Path) -> tuple[RunDirectory, pl.DataFrame, pl.DataFrame]:
     """The run with its item scores and curves. ``UserError`` when it has none yet."""
-    import polars as pl
 
-    from scalecurve.runs import open_run
+    from scalecurve.store import open_run, read_table
 
     directory = open_run(run)
     if not (directory.scores.exists() and directory.curves.exists() and directory.verdicts.exists()):
         raise UserError(f"{run}: not scored yet; finish the run, or rebuild it with `scalecurve rescore {run}`")
-    return directory, pl.read_parquet(directory.scores), pl.read_parquet(directory.curves)
+    return directory, read_table(directory.scores), read_table(directory.curves)
 
 
 def scales_on(curves: pl.DataFrame, axis: str, run: Path) -> dict[str, float]:

@@ -10,7 +10,7 @@ import typer
 
 from scalecurve.cli import _complete
 from scalecurve.cli._app import app
-from scalecurve.cli._options import Axis, TaskText
+from scalecurve.cli._options import TaskText
 from scalecurve.cli._print import Json
 
 
@@ -24,7 +24,7 @@ def belief(
     ],
     task: TaskText = None,
     metric: Annotated[str, typer.Option(help="Metric of the options.")] = "multiple_choice_grade",
-    axis: Axis = "params_non_embedding",
+    axis: Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")] = "params_non_embedding",
     as_json: Json = False,
 ) -> None:
     """Show what stated beliefs do at each scale: change of score, flips, resistance, shift of log-probability."""
@@ -95,10 +95,10 @@ def _effects(run: Path, task: str | None, metric: str, axis: str) -> Iterator[di
     """One record a family, task and number of shots; ``UserError`` when nothing was asked under belief_none."""
     import polars as pl
 
+    from scalecurve.analysis.compare.belief import COLUMNS, NONE, belief_effects
     from scalecurve.cli._tables import scales_on, scores_and_curves
-    from scalecurve.curves.belief import COLUMNS, NONE, belief_effects
-    from scalecurve.nouns import UserError
-    from scalecurve.runs import read_outputs
+    from scalecurve.errors import UserError
+    from scalecurve.store import read_outputs
 
     directory, scores, curves = scores_and_curves(run)
     asked = scores.filter(pl.col("task").str.contains(task or "", literal=True), strategy=NONE, metric=metric)

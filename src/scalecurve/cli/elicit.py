@@ -53,14 +53,14 @@ def elicit(
     asked = study_of(study, stated(given))
     folder = out or Path("elicited") / asked.name
     with prompt_interrupt():
-        from scalecurve.elicit import Budget
+        from scalecurve.elicit import SearchBudget
         from scalecurve.elicit import elicit as search
 
         minutes = MINUTES if tokens is None and minutes is None else minutes
         found = search(
             asked,
             folder,
-            budget=Budget(tokens, None if minutes is None else minutes * 60),
+            budget=SearchBudget(tokens, None if minutes is None else minutes * 60),
             space=_space(shots, template, trigger, options, steps),
             say=(lambda text: None) if quiet else (lambda text: print(text, file=sys.stderr, flush=True)),
         )

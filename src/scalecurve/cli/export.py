@@ -9,7 +9,7 @@ import typer
 from scalecurve.cli._app import app
 from scalecurve.cli._options import Run
 
-NAMES = "parquet, csv, lm-eval, bigbench, model-card, tensorboard, mlflow or wandb"
+NAMES = "parquet, csv, lm-eval, bigbench, eee, eval-results, model-card, tensorboard, mlflow or wandb"
 
 
 @app.command()
@@ -22,9 +22,9 @@ def export(
     axis: Annotated[str, typer.Option(help="Trackers: the axis of their steps, such as training_tokens.")] = "",
 ) -> None:
     """Write a run's answers, scores, curves and verdicts for other tools."""
-    from scalecurve.exchange.export import Wanted
-    from scalecurve.exchange.export import export as write
-    from scalecurve.runs import open_run
+    from scalecurve.io.exporters.export import Wanted
+    from scalecurve.io.exporters.export import export as write
+    from scalecurve.store import open_run
 
     written = write(open_run(run), format, out, Wanted(strategy, tuple(metric or ()), axis))
     print(f"{len(written)} written to {out}")

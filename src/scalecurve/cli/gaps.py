@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalecurve.cli._app import app
-from scalecurve.cli._options import Axis, Run, TaskText
+from scalecurve.cli._options import Run, TaskText
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def gaps(
     run: Run,
     task: TaskText = None,
     metric: Annotated[str | None, typer.Option(help="This metric; each task's first one when not given.")] = None,
-    axis: Axis = "params_non_embedding",
+    axis: Annotated[str, typer.Option(help="Axis of scale, such as training_flops.")] = "params_non_embedding",
     as_json: Json = False,
 ) -> None:
     """Compare tasks that hold a trap with their controls, item by item, at each scale."""
@@ -56,18 +56,18 @@ def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _gaps(run: Path, task: str | None, metric: str | None, axis: str) -> Iterator[dict[str, Any]]:
     """One record a task with its control and way of asking; ``UserError`` when the run has none."""
-    import polars as pl
 
+    from scalecurve.analysis.compare.gaps import LOG_ODDS, PREFIX, SHIFT, gap_table
     from scalecurve.cli._tables import scales_on, scores_and_curves
-    from scalecurve.curves.gaps import LOG_ODDS, PREFIX, SHIFT, gap_table
-    from scalecurve.nouns import UserError
+    from scalecurve.errors import UserError
+    from scalecurve.store import read_table
 
     directory, scores, curves = scores_and_curves(run)
     pairs = _pairs(directory.read_manifest()["tasks"], task)
     if not pairs:
         some = f" contains {task!r}" if task else ""
         raise UserError(f"{run}: no task with its control{some}; ask both parts of a kind")
-    scales, verdicts = scales_on(curves, axis, run), pl.read_parquet(directory.verdicts)
+    scales, verdicts = scales_on(curves, axis, run), read_table(directory.verdicts)
     for record, control in pairs:
         measure = metric or record["metrics"][0]
         asked = scores.filter(task=record["ref"], metric=measure)
@@ -113,7 +113,7 @@ def _with_chance(rows: Sequence[dict[str, Any]], control: pl.DataFrame) -> list[
 
 def _trend(points: pl.DataFrame, axis: str) -> dict[str, float] | None:
     """The slope of the gap over scale, from three rungs on."""
-    from scalecurve.curves import curves_from_frame, trend_test
+    from scalecurve.analysis import curves_from_frame, trend_test
 
     if points.height < 3:
         return None

@@ -12,7 +12,7 @@ from scalecurve.cli._app import app
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
-    from scalecurve.thinking.answerability import GateReport
+    from scalecurve.routing.answerability import GateReport
 
 
 @app.command()
@@ -32,8 +32,8 @@ def gate(
     from math import isnan
 
     from scalecurve.cli import _print
-    from scalecurve.runs import open_run
-    from scalecurve.thinking.answerability import fitted_thresholds, judge_gate
+    from scalecurve.routing.answerability import fitted_thresholds, judge_gate
+    from scalecurve.store import open_run
 
     if thresholds:
         import tomli_w

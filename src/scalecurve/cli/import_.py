@@ -23,22 +23,28 @@ def import_(
         list[str] | None, typer.Option(help="A task that is another, asked otherwise: TASK=OTHER:STRATEGY. Repeatable.")
     ] = None,
     shots: Annotated[int | None, typer.Option(help="Shots of results that do not say.")] = None,
+    model: Annotated[str, typer.Option(help="Model of results that name none.")] = "",
+    chance: Annotated[
+        list[str] | None, typer.Option(help="Score of blind guessing: TASK=0.25, or 0.25 for all. Repeatable.")
+    ] = None,
+    percent: Annotated[list[str] | None, typer.Option(help="Task or column written in percent. Repeatable.")] = None,
+    fraction: Annotated[list[str] | None, typer.Option(help="Task or column written as fractions.")] = None,
+    keep: Annotated[str, typer.Option(help="Of several results of one kind keep the newest, or the oldest.")] = "",
 ) -> None:
     """Make a run of finished evaluations, to judge, forecast and report without running a model."""
     import sys
 
-    from scalecurve.exchange import lines_to_add
-    from scalecurve.exchange.tidy_run import is_tidy_run, read_tidy_run
-    from scalecurve.pipeline import import_run
-    from scalecurve.runs import RunDirectory
+    from scalecurve.io import import_run, lines_to_add
+    from scalecurve.io.sources import Said
+    from scalecurve.io.tidy_run import is_tidy_run, read_tidy_run
+    from scalecurve.store import RunDirectory
 
     if len(paths) == 1 and source in ("auto", "scalecurve") and is_tidy_run(paths[0]):
         read_tidy_run(paths[0], RunDirectory(into))
         print(f"imported into {into}; next: scalecurve report {into}")
         return
-    done = import_run(
-        paths, into, source, columns=_columns(columns), shots=shots, arms=arm or (), families=family or ()
-    )
+    said = Said(_columns(columns), shots, model, _chances(chance), frozenset(percent or ()), frozenset(fraction or ()))
+    done = import_run(paths, into, source, arms=arm or (), families=family or (), said=said, keep=keep)
     for line in (*done.notes[:SHOWN], *done.missing[:SHOWN]):
         print(line, file=sys.stderr)
     for kind, lines in (("notes", done.notes), ("missing scores", done.missing)):
@@ -50,9 +56,12 @@ def import_(
             "sizes, and import again with --family FILE:",
             file=sys.stderr,
         )
-        print('family = "…"', *lines_to_add(done.unmatched[:SHOWN]), sep="\n", file=sys.stderr)
+        print('family = "mine"', *lines_to_add(done.unmatched[:SHOWN]), sep="\n", file=sys.stderr)
         if len(done.unmatched) > SHOWN:
             print(f"# … and {len(done.unmatched) - SHOWN} more", file=sys.stderr)
+    if done.left_out:
+        print(f"left out: {'; '.join(done.left_out)}", file=sys.stderr)
+    print(f"understood: {', '.join(done.understood)}", file=sys.stderr)
     print(
         f"{done.scores} scores and {done.answers} answers of {done.files} files imported into {into}; "
         f"next: scalecurve report {into}"
@@ -65,7 +74,7 @@ def _columns(text: str | None) -> dict[str, str]:
     """``model=Model,score=acc`` as a dictionary; a backslash before a comma makes it part of a name."""
     import re
 
-    from scalecurve.nouns import UserError
+    from scalecurve.errors import UserError
 
     found: dict[str, str] = {}
     for pair in re.split(r"(?<!\\),", text) if text else []:
@@ -73,4 +82,18 @@ def _columns(text: str | None) -> dict[str, str]:
         if not equals or not name.strip() or not column.strip():
             raise UserError(f"--map: {pair!r} is no column; write it like model=Model,score=acc")
         found[name.strip()] = column.strip()
+    return found
+
+
+def _chances(given: list[str] | None) -> dict[str, float]:
+    """``piqa=0.5`` as a dictionary; a number alone stands for every task ("")."""
+    from scalecurve.errors import UserError
+
+    found: dict[str, float] = {}
+    for text in given or ():
+        task, _, value = text.rpartition("=")
+        try:
+            found[task.strip()] = float(value)
+        except ValueError:
+            raise UserError(f"--chance: {text!r} is no chance level; write it like piqa=0.5") from None
     return found

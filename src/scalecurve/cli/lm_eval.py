@@ -16,7 +16,7 @@ def lm_eval(context: typer.Context) -> None:
     """Run lm-evaluation-harness with all its arguments; it then knows --model scalecurve. Its help: lm-eval run -h."""
     import sys
 
-    from scalecurve.nouns import UserError
+    from scalecurve.errors import UserError
 
     if context.args in (["--help"], ["-h"]):
         print(context.get_help())
@@ -24,7 +24,7 @@ def lm_eval(context: typer.Context) -> None:
     try:
         from lm_eval.__main__ import cli_evaluate
 
-        import scalecurve.exchange.lm_eval_model  # noqa: F401  (registers the model)
+        import scalecurve.io.lm_eval_model  # noqa: F401  (registers the model)
     except ImportError as error:
         raise UserError(f"lm-eval: {error.name} is not installed; pip install 'scalecurve[models]' lm_eval") from None
     sys.argv = ["lm-eval", *context.args]

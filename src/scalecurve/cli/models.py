@@ -40,4 +40,4 @@ def list_(
         for rung in each.rungs
     ]
     headers = ("family", "model", "non-embedding", "parameters", "tokens", "FLOPs", "loss", "backend")
-    print(_print.table(headers, rows, right=(2, 3, 4, 5, 6)))
+    print(_print.table(headers, rows, right=(2, 3, 4, 5, 6), spare=(7, 6)))

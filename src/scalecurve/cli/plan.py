@@ -11,7 +11,7 @@ from scalecurve.cli._app import app
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
-    from scalecurve.cost import Estimate
+    from scalecurve.cost import StudyEstimate
 
 
 @app.command()
@@ -31,8 +31,8 @@ def plan(
     from scalecurve.cli import _print
     from scalecurve.cli.run import stated, study_of
     from scalecurve.cost import estimate, load_prices
-    from scalecurve.execute import default_workers
-    from scalecurve.plan import make_plan
+    from scalecurve.runner.local import default_workers
+    from scalecurve.study.plan import make_plan
 
     chosen = load_prices(prices) if prices else ()
     made = make_plan(study_of(study, stated({"limit": limit})), allow_code=allow_code)
@@ -52,7 +52,7 @@ def plan(
     print(_summary(found, pilot))
 
 
-def _table(found: Estimate, executors: list[str]) -> str:
+def _table(found: StudyEstimate, executors: list[str]) -> str:
     from scalecurve.cli import _print
 
     headers = ("model", "cells", "requests", "sent", "read", "written", "FLOPs", "time", "", *executors)
@@ -74,7 +74,7 @@ def _table(found: Estimate, executors: list[str]) -> str:
     return _print.table(headers, rows, right=(1, 2, 3, 4, 5, 6, 7, *range(9, 9 + len(executors))))
 
 
-def _summary(found: Estimate, pilot: float) -> str:
+def _summary(found: StudyEstimate, pilot: float) -> str:
     from scalecurve.cli import _print
 
     lines = []

@@ -26,7 +26,10 @@ def query(
         str, typer.Option(help="Model or ladder asked where a query names none.", autocompletion=_complete.models)
     ] = "",
     attach: Annotated[
-        list[str] | None, typer.Option(help="name=path of a CSV, Parquet, JSON or DuckDB file. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="name=path of a CSV, Parquet, JSON, DuckDB or SQLite file, or a data set's folder. Repeatable."
+        ),
     ] = None,
     run: Annotated[
         list[Path] | None,
@@ -41,8 +44,8 @@ def query(
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no answers.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
-    timeout: Annotated[float, typer.Option(help="Most seconds of one SQL statement, models not counted.")] = 60.0,
-    memory: Annotated[str, typer.Option(help="Memory for SQL.")] = "2GB",
+    timeout: Annotated[float, typer.Option(help="Most seconds of one statement, models not counted.")] = 60.0,
+    memory: Annotated[str, typer.Option(help="Memory of the process SQL runs in.")] = "2GB",
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")] = False,
 ) -> None:
     """Ask models with SQL: ai_filter, ai_classify, ai_extract, ai_score, ai_ask, ai_complete, model('…').table."""
@@ -50,10 +53,10 @@ def query(
 
     from scalecurve.cli._interrupt import prompt_interrupt
     from scalecurve.models.fingerprint import cache_folder
-    from scalecurve.query.attach import attachments
-    from scalecurve.query.parse import split
-    from scalecurve.query.run import Limits
+    from scalecurve.query.executor.attach import attachments
+    from scalecurve.query.executor.run import Limits
     from scalecurve.query.session import Session
+    from scalecurve.query.sql.parse import split
 
     text = " ; ".join(statements or ())
     if not text and not sys.stdin.isatty():
@@ -116,7 +119,7 @@ def _print(result: Result, as_csv: bool, as_json: bool) -> None:
 
 
 def _write(results: list[Result], out: Path) -> None:
-    from scalecurve.nouns import UserError
+    from scalecurve.errors import UserError
     from scalecurve.query import show
 
     tables = [result for result in results if result.table is not None]

@@ -21,7 +21,7 @@ def report(
 ) -> None:
     """Write the self-contained HTML report of one or more runs; prints its path."""
     from scalecurve.report import write_report
-    from scalecurve.runs import open_run
+    from scalecurve.store import open_run
 
     directories = [open_run(run) for run in runs]
     print(write_report([run.path for run in directories], out or directories[0].report, lang=lang))

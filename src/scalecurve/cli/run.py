@@ -14,10 +14,12 @@ from scalecurve.cli._options import Models, StudyFile, Tasks
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
-    from scalecurve.adaptive import Goal
-    from scalecurve.execute import Outcome
-    from scalecurve.runs import RunDirectory
-    from scalecurve.study import Study
+    from collections.abc import Callable
+
+    from scalecurve.runner.adaptive import Goal
+    from scalecurve.runner.execute import Outcome
+    from scalecurve.store import RunDirectory
+    from scalecurve.study.study import Study
 
 Out = Annotated[Path | None, typer.Option(help="Run directory; runs/<name> when not given.")]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Ask again where an example got no answer.")]
@@ -53,6 +55,7 @@ def run(
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Examples of each task.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed of the draw of shots. Repeatable.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Times each question is asked, sampled.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Longest generation.")] = None,
     mode: Annotated[str | None, typer.Option(help="How defects of a task are treated.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")] = None,
@@ -84,6 +87,7 @@ def run(
         "metrics": metric,
         "limit": limit,
         "seeds": seed,
+        "repeats": repeats,
         "max_tokens": max_tokens,
         "mode": mode,
         "device": device,
@@ -92,7 +96,7 @@ def run(
         "max_tokens_total": max_tokens_total,
     }
     asked = study_of(study, stated(given))
-    where = {"workers": workers, "on": on, "jobs": jobs, "sbatch": sbatch, "mirror": mirror}
+    where: dict[str, Any] = {"workers": workers, "on": on, "jobs": jobs, "sbatch": sbatch, "mirror": mirror}
     goal = goal_of(until, confidence, budget)
     execute_study(asked, out, quiet, as_json, retry_failed=retry_failed, until=goal, allow_code=allow_code, **where)
 
@@ -106,8 +110,8 @@ def study_of(path: Path | None, given: dict[str, Any]) -> Study:
     """The study in ``path`` with ``given`` in place of its own values, or ``given`` alone."""
     import re
 
-    from scalecurve.nouns import UserError
-    from scalecurve.study import load_study, parse_study
+    from scalecurve.errors import UserError
+    from scalecurve.study.study import load_study, parse_study
 
     if path:
         study = load_study(path)
@@ -127,7 +131,7 @@ def study_of(path: Path | None, given: dict[str, Any]) -> Study:
 
 def goal_of(until: str, confidence: float, budget: int | None) -> Goal | None:
     """What --until, --confidence and --budget ask for; None for every example."""
-    from scalecurve.nouns import UserError
+    from scalecurve.errors import UserError
 
     if until not in ("", "decided"):
         raise UserError(f"--until: unknown {until!r}; use decided, or leave it out to ask every example")
@@ -137,13 +141,23 @@ def goal_of(until: str, confidence: float, budget: int | None) -> Goal | None:
         return None
     if not 0.5 <= confidence < 1:
         raise UserError(f"--confidence: {confidence} is not between 0.5 and 1; the usual value is 0.95")
-    from scalecurve.adaptive import Goal
+    from scalecurve.runner.adaptive import Goal
 
     return Goal(confidence, budget)
 
 
-def execute_study(study: Study, out: Path | None, quiet: bool, as_json: bool, **how: Any) -> None:
-    """Run (``how`` goes to ``run_study``), print what came of it, and exit with 1 when something is missing."""
+def execute_study(
+    study: Study,
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+    closing: Callable[[RunDirectory], tuple[str, ...]] | None = None,
+    **how: Any,
+) -> None:
+    """Run (``how`` goes to ``run_study``), print what came of it, and exit with 1 when something is missing.
+
+    The last line is the report's path, or else what ``closing`` says of the run, a line each.
+    """
     from scalecurve.cli import _print
     from scalecurve.cli._interrupt import prompt_interrupt
     from scalecurve.cli._progress import progress
@@ -156,13 +170,15 @@ def execute_study(study: Study, out: Path | None, quiet: bool, as_json: bool, **
         print(_print.as_json(_record(directory, outcome)))
     else:
         _show(directory, outcome)
+        for line in closing(directory) if closing else (f"report: {directory.report}",):
+            print(line)
     if not outcome.complete:
         raise typer.Exit(1)
 
 
 def _record(run: RunDirectory, outcome: Outcome) -> dict[str, Any]:
     """What ``--json`` prints: where the run is, whether it is whole, the counts, and what ``--until`` came to."""
-    from scalecurve.adaptive.settle import read_until
+    from scalecurve.runner.adaptive.verdicts import read_until
 
     cells = [{"cell": cell, "reason": reason} for cell, reason in outcome.failed_cells]
     record = {"run": run.path, "report": run.report, "complete": outcome.complete}
@@ -173,11 +189,16 @@ def _show(run: RunDirectory, outcome: Outcome) -> None:
     from scalecurve.cli._print import duration
 
     print(f"{outcome.cells} cells; {outcome.computed} answers computed in {duration(outcome.seconds)}")
+    for rung in run.read_manifest()["rungs"]:
+        if rung.get("unshared"):
+            print(f"slow: {rung['name']} computes shared prefixes anew for each question: {rung['unshared']}")
     if run.until.exists():
         print(_decided(run))
     if outcome.unextracted:
         share = f"{outcome.unextracted} of {outcome.texts} generated texts ({outcome.unextracted / outcome.texts:.0%})"
         print(f"no answer was found in {share}; see `scalecurve scores extraction {run.path}`")
+    if outcome.cut:
+        print(_cut(outcome))
     if not outcome.complete:
         print(f"missing: {len(outcome.failed_cells)} cells failed, {outcome.failed_examples} examples have no answer")
         for key, reason in outcome.failed_cells[:5]:
@@ -185,13 +206,23 @@ def _show(run: RunDirectory, outcome: Outcome) -> None:
         if not outcome.failed_cells:
             print(f"  first reason: {outcome.first_error}")
         print("  the same command tries failed cells again, and with --retry-failed failed examples too")
-    print(f"report: {run.report}")
+
+
+def _cut(outcome: Outcome) -> str:
+    """What limits cut off, in one line."""
+    said = f"{outcome.cut} texts were cut at their limit of tokens"
+    if not outcome.censored:
+        return f"{said}; every answer among them was found"
+    return (
+        f"{said}, {outcome.censored} before they said an answer; curves give the score with those wrong, and right "
+        "(settings: max_tokens, step_tokens, answer_tokens, thinking_tokens raise the limits)"
+    )
 
 
 def _decided(run: RunDirectory) -> str:
     """What asking until decided came to, in one line."""
-    from scalecurve.adaptive.settle import read_until
     from scalecurve.cli._print import amount
+    from scalecurve.runner.adaptive.verdicts import read_until
 
     told = read_until(run)
     curves = told["curves"]

@@ -21,8 +21,8 @@ def export(
     strategy: Annotated[str, typer.Option(help="The strategy whose scores to write.")] = "direct",
 ) -> None:
     """Write a run's BIG-bench scores as the reference's score files."""
-    from scalecurve.runs import open_run
-    from scalecurve.runs.score_files import export_score_files
+    from scalecurve.io.bigbench_scores import export_score_files
+    from scalecurve.store import open_run
 
     paths = export_score_files(open_run(run), out, strategy)
     print(f"{len(paths)} score files in {out}")
@@ -34,9 +34,9 @@ def import_(
     out: Annotated[Path, typer.Argument(help="Run directory to make.")],
 ) -> None:
     """Make a run directory of published score files, to plot beside other runs."""
-    from scalecurve.metrics.score_files import read_score_file, read_score_files
-    from scalecurve.runs import RunDirectory
-    from scalecurve.runs.score_files import import_score_files
+    from scalecurve.io.bigbench_files import read_score_file, read_score_files
+    from scalecurve.io.bigbench_scores import import_score_files
+    from scalecurve.store import RunDirectory
 
     files = [read_score_file(folder)] if folder.is_file() else read_score_files(folder)
     import_score_files(files, RunDirectory(out))
@@ -52,8 +52,8 @@ def benchmark(
 ) -> None:
     """Mean normalised preferred scores (0: low, 100: high) over the run's BIG-bench tasks and BIG-bench Lite."""
     from scalecurve.cli import _print
-    from scalecurve.runs import open_run
-    from scalecurve.runs.score_files import benchmark_scores
+    from scalecurve.io.bigbench_scores import benchmark_scores
+    from scalecurve.store import open_run
 
     found = benchmark_scores(open_run(run), strategy)
     shown = [
@@ -81,32 +81,43 @@ def extraction(
     as_json: Json = False,
 ) -> None:
     """In how many generated texts no answer was found, and how many were cut short, cell by cell."""
+    from scalecurve.analysis.extraction import extraction_of
     from scalecurve.cli import _print
-    from scalecurve.runs import open_run
-    from scalecurve.runs.extraction import extraction_of
+    from scalecurve.store import open_run
 
     found = [cell for cell in extraction_of(open_run(run)) if every or cell.unextracted or cell.unfinished]
     if as_json:
         print(_print.as_json(found))
         return
+    named = _print.ways(cell.strategy for cell in found)
     rows = [
         (
             cell.task,
-            f"{cell.strategy} {cell.shots}-shot",
+            f"{named[cell.strategy]} {cell.shots}-shot",
             cell.rung,
             str(cell.texts),
             str(cell.unextracted),
             f"{cell.unextracted / cell.texts:.1%}",
             f"{cell.unfinished / cell.texts:.1%}",
+            str(cell.censored),
         )
         for cell in found
     ]
     print(
         _print.table(
-            ("task", "strategy", "model", "texts", "no answer", "share", "cut short"), rows, right=(3, 4, 5, 6)
+            ("task", "strategy", "model", "texts", "no answer", "share", "cut short", "cut off"),
+            rows,
+            right=(3, 4, 5, 6, 7),
+            spare=(6, 5),
         )
     )
-    print("An answer that was not found counts as wrong. Cut short: the text reached its limit of tokens.")
+    for line in (
+        "An answer that was not found counts as wrong. Cut short: a text reached its limit of tokens.",
+        "Cut off: it did so before it said an answer; `curves` gives the score with all of those wrong, and right.",
+        _print.said_ways(named).removesuffix("; "),
+    ):
+        if line:
+            print(_print.wrapped(line))
 
 
 @scores.command()
@@ -115,9 +126,9 @@ def human(
 ) -> None:
     """Show what people scored on BIG-bench tasks: the average and the best rater."""
     from scalecurve.cli import _print
-    from scalecurve.nouns import UserError
+    from scalecurve.errors import UserError
     from scalecurve.tasks.human import human_baselines
-    from scalecurve.tasks.sources import suggest
+    from scalecurve.tasks.registry import suggest
 
     found = human_baselines()
     if task and task not in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from scalecurve.cli._app import app
 from scalecurve.cli._options import Device, Dtype
 
 if TYPE_CHECKING:
-    from scalecurve.nouns import Rung
+    from scalecurve.types import Rung
 
 
 @app.command()
@@ -27,6 +28,15 @@ def serve(
     gate: Annotated[bool, typer.Option(help="Refuse what the controller's gate holds unanswerable.")] = True,
     abstain_below: Annotated[float | None, typer.Option(help="Withhold answers less sure than this (0-1).")] = None,
     slow: Annotated[str, typer.Option(help="Strategy of slow answers; the controller's when not given.")] = "",
+    ability: Annotated[
+        list[str] | None,
+        typer.Option(help="A measured task: model auto:TASK is the cheapest that is good enough at it. Repeatable."),
+    ] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run directory that abilities are read from. Repeatable.", autocompletion=_complete.runs),
+    ] = None,
+    min_accuracy: Annotated[float, typer.Option(min=0.0, max=1.0, help="What is good enough (0-1), surely.")] = 0.8,
     host: Annotated[str, typer.Option(help="Address to listen on; others than this machine need a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
     concurrent: Annotated[int, typer.Option(help="Requests under way; more get 429.")] = 64,
@@ -40,22 +50,25 @@ def serve(
     import os
     import sys
 
-    from scalecurve.nouns import UserError
-    from scalecurve.thinking import Thinker, threshold
+    from scalecurve.errors import UserError
+    from scalecurve.routing import Thinker, threshold
 
     if controller is not None and below is not None:
         raise UserError("serve: give --controller or --below, not both")
     if not thinker and (controller is not None or below is not None):
         raise UserError("serve: --plain thinks never; leave out --controller and --below")
     try:
-        from scalecurve.serving import Limits
+        from scalecurve.serving import ServingLimits
         from scalecurve.serving.server import serve as answer
     except ImportError as error:
         raise UserError(f"serve: needs {error.name}; pip install 'scalecurve[serve]'") from None
-    limits = Limits(concurrent, max_body, max_tokens, timeout)
+    limits = ServingLimits(concurrent, max_body, max_tokens, timeout)
     decides = controller if below is None else threshold(below)
-    own = Thinker(_rungs(model), decides, gate=gate, slow=slow, abstain_below=abstain_below, device=device, dtype=dtype)
-    answer(own, host=host, port=port, limits=limits, key=os.environ.get("SCALECURVE_API_KEY", ""))
+    rungs = _rungs(model)
+    aliases = _good_enough(rungs, ability or (), run or (), min_accuracy)
+    own = Thinker(rungs, decides, gate=gate, slow=slow, abstain_below=abstain_below, device=device, dtype=dtype)
+    key = os.environ.get("SCALECURVE_API_KEY", "")
+    answer(own, host=host, port=port, limits=limits, key=key, aliases=aliases)
     sys.stdout.flush()
     os._exit(0)  # the desk may be deep in a model, which nothing but this interrupts
 
@@ -69,3 +82,48 @@ def _rungs(names: list[str]) -> list[Rung]:
     for name in names:
         found += load_ladder(name).rungs if is_ladder(name) else [resolve_rung(name)]
     return found
+
+
+def _good_enough(
+    rungs: Sequence[Rung], abilities: Sequence[str], runs: Sequence[Path], min_accuracy: float
+) -> dict[str, str]:
+    """``auto:TASK`` → the cheapest rung whose accuracy without shots is surely ``min_accuracy``; ``auto`` too if there
+    is one ability. ``UserError`` where none is, or where nothing is measured."""
+    import sys
+
+    from scalecurve.errors import UserError
+    from scalecurve.query.rungs.abilities import abilities_of, measured, tasks_measured
+    from scalecurve.query.rungs.ladder import choose, wilson_lower
+    from scalecurve.store import RunDirectory
+
+    if bool(abilities) != bool(runs):
+        raise UserError("serve: --ability says at which task a model must be good enough, --run where that is measured")
+    if not abilities:
+        return {}
+    table = abilities_of([RunDirectory(path) for path in runs])
+    found: dict[str, str] = {}
+    for ability in abilities:
+        known = [
+            each
+            for family in table["family"].unique().sort()
+            for each in measured(table, ability, family, [rung.name for rung in rungs])
+            if each.strategy == "direct"
+        ]
+        if not known:
+            raise UserError(
+                f"--ability {ability}: not measured of these models without shots; "
+                f"measured: {', '.join(tasks_measured(table)[:8]) or 'nothing'}"
+            )
+        try:
+            best = choose(known, min_accuracy)
+        except UserError:
+            best = max(known, key=lambda each: wilson_lower(each.correct, each.n))
+            surely = wilson_lower(best.correct, best.n)
+            raise UserError(
+                f"--ability {ability}: no model is surely right in {min_accuracy:.0%}; the best, {best.rung}, was "
+                f"right in {best.correct} of {best.n}, surely {surely:.0%}; lower --min-accuracy"
+            ) from None
+        lower = wilson_lower(best.correct, best.n)
+        print(f"auto:{ability}: {best.rung}, right in {best.correct} of {best.n}, surely {lower:.0%}", file=sys.stderr)
+        found[f"auto:{ability}"] = best.rung
+    return found | ({"auto": next(iter(found.values()))} if len(found) == 1 else {})

@@ -11,7 +11,7 @@ from scalecurve.cli._app import group
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
-    from scalecurve.nouns import Example, Task
+    from scalecurve.types import Example, Task
 
 tasks = group("tasks", "List tasks, or show one.")
 
@@ -39,7 +39,7 @@ def list_(
         (listing.ref, str(listing.n_examples or "–"), listing.preferred_metric, _shortened(listing.description, 60))
         for listing in found
     ]
-    print(_print.table(("task", "examples", "metric", "what it asks"), rows, right=(1,)))
+    print(_print.table(("task", "examples", "metric", "what it asks"), rows, right=(1,), keep=(0,), spare=(2,)))
 
 
 @tasks.command()
@@ -83,7 +83,7 @@ def _record(task: Task, shots: int, examples: int) -> dict[str, Any]:
 
 def _prompts(task: Task, shots: int, count: int) -> list[tuple[str, list[str]]]:
     """The first ``count`` prompts of ``task``, each with the answers that are right."""
-    from scalecurve.prompts import build_prompt, draw
+    from scalecurve.strategies import build_prompt, draw
 
     drawn = draw(task, shots, "fixed", limit=count)
     return [(build_prompt(task, query.example, query.shots), _answers(query.example)) for query in drawn]

@@ -15,7 +15,7 @@ from scalecurve.cli._print import Json
 from scalecurve.cli.tasks import tasks
 
 if TYPE_CHECKING:
-    from scalecurve.prompts.check import Checked
+    from scalecurve.strategies.bigbench_check import Checked
 
 
 @tasks.command()
@@ -52,8 +52,8 @@ def check(
 ) -> None:
     """Load every leaf of the installed BIG-bench and build its 0- and 3-shot requests for a sample."""
     from scalecurve.cli import _print
-    from scalecurve.nouns import UserError
-    from scalecurve.prompts.check import check_bigbench
+    from scalecurve.errors import UserError
+    from scalecurve.strategies.bigbench_check import check_bigbench
     from scalecurve.tasks.reader import MODES
 
     _only_bigbench(what)
@@ -83,7 +83,7 @@ def _show(found: Checked, seconds: float) -> None:
 
 
 def _only_bigbench(what: str) -> None:
-    from scalecurve.nouns import UserError
+    from scalecurve.errors import UserError
 
     if what != "bigbench":
         raise UserError(f"unknown source {what!r}; use bigbench")

@@ -15,8 +15,8 @@ from scalecurve.cli.tasks import tasks
 if TYPE_CHECKING:
     from scalecurve.metrics.benchmark import TaskScore
     from scalecurve.models import Model
-    from scalecurve.nouns import Output, Request
     from scalecurve.tasks.programmatic import ProgramOutcome
+    from scalecurve.types import Output, Request
 
 
 @tasks.command()
@@ -35,14 +35,14 @@ def program(
     """Run programmatic BIG-bench tasks, each in a process without network, with limits of time and memory."""
     from scalecurve.cli import _print
     from scalecurve.models import open_model, resolve_rung
-    from scalecurve.tasks.programmatic import Limits, program_names, run_program
+    from scalecurve.tasks.programmatic import ProgramLimits, program_names, run_program
 
     wanted = program_names() if every else names or []
     if not wanted:
         known = program_names()
         print(_print.as_json([{"task": name} for name in known]) if as_json else "\n".join(known))
         return
-    limits = Limits(seconds=timeout, memory=int(memory * 2**30), max_tokens=max_tokens)
+    limits = ProgramLimits(seconds=timeout, memory=int(memory * 2**30), max_tokens=max_tokens)
     rung = resolve_rung(model)
     opened = open_model(rung) if allow_code else None
     outcomes: list[ProgramOutcome] = []
@@ -90,8 +90,8 @@ def _rows(found: ProgramOutcome) -> list[tuple[str, ...]]:
 
 
 def _write(out: Path, found: ProgramOutcome, model: str) -> None:
+    from scalecurve.io.bigbench_files import ScoreFile, model_data, with_aggregates, write_score_file
     from scalecurve.metrics.benchmark import TaskScore
-    from scalecurve.metrics.score_files import ScoreFile, model_data, with_aggregates, write_score_file
     from scalecurve.models import resolve_rung
 
     rung = resolve_rung(model)

@@ -14,8 +14,8 @@ from scalecurve.cli._options import Device, Dtype
 from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
-    from scalecurve.nouns import Step, Trace
-    from scalecurve.thinking import Inquiry, RungReport
+    from scalecurve.routing import Inquiry, RungReport
+    from scalecurve.types import Step, Trace
 
 
 class _AskByDefault(TyperGroup):
@@ -66,13 +66,13 @@ def ask(
 
     from scalecurve.cli import _print
     from scalecurve.cli._interrupt import prompt_interrupt
-    from scalecurve.nouns import UserError
-    from scalecurve.thinking import Thinker, threshold
+    from scalecurve.errors import UserError
+    from scalecurve.routing import Thinker, threshold
 
     if controller is not None and below is not None:
         raise UserError("think: give --controller or --below, not both")
     decides = controller if below is None else threshold(below)
-    tell = _Teller(quiet=as_json)
+    tell = _StepPrinter(quiet=as_json)
     with (
         prompt_interrupt(),
         Thinker(model, decides, gate=gate, fast=fast, slow=slow, abstain_below=abstain_below, device=device,
@@ -92,15 +92,15 @@ def ask(
 
 def _inquiry(text: str, options: tuple[str, ...], task: str | None, shots: int, max_tokens: int) -> Inquiry:
     """The question as the task asks, with its shots, or plainly."""
-    from scalecurve.nouns import UserError
-    from scalecurve.thinking import Inquiry
+    from scalecurve.errors import UserError
+    from scalecurve.routing import Inquiry
 
     if task is None:
         if shots:
             raise UserError("--shots: come from a task; give --task too")
         return Inquiry(text, options, max_tokens=max_tokens)
-    from scalecurve.plan import task_ref
-    from scalecurve.prompts import draw
+    from scalecurve.strategies import draw
+    from scalecurve.study.plan import task_ref
     from scalecurve.tasks import load_tasks
 
     leaves = load_tasks(task)
@@ -110,7 +110,7 @@ def _inquiry(text: str, options: tuple[str, ...], task: str | None, shots: int, 
     return Inquiry(text, options, shown, leaves[0], task_ref(leaves[0]), max_tokens)
 
 
-class _Teller:
+class _StepPrinter:
     """Steps on standard error, a line each."""
 
     def __init__(self, quiet: bool) -> None:
@@ -165,8 +165,8 @@ def fit(
 ) -> None:
     """Fit what decides when to think, for every rung of a run, and keep it in a file."""
     from scalecurve.cli import _print
-    from scalecurve.runs import open_run
-    from scalecurve.thinking import fit_run, read_run_pairs, replay, save_controllers
+    from scalecurve.routing import fit_run, read_run_pairs, replay, save_controllers
+    from scalecurve.store import open_run
 
     directory = open_run(run)
     made = fit_run(directory, kind=kind, fast=fast, slow=slow, metric=metric, tokens=tokens, larger=larger,
@@ -221,8 +221,8 @@ def evaluate(
     from dataclasses import asdict
 
     from scalecurve.cli import _print
-    from scalecurve.runs import open_run
-    from scalecurve.thinking import evaluate_run
+    from scalecurve.routing import evaluate_run
+    from scalecurve.store import open_run
 
     found = evaluate_run(open_run(run), fast=fast, slow=slow, metric=metric, rungs=rung or (), seed=seed)
     if as_json:
@@ -233,7 +233,7 @@ def evaluate(
         print(_over_scale(found))
     if chart is not None:
         from scalecurve.report.figures import save
-        from scalecurve.report.fronts import draw_fronts
+        from scalecurve.report.pareto import draw_fronts
 
         drawn = save(draw_fronts([asdict(report) for report in found], lang), chart)
         print(drawn, file=sys.stderr if as_json else sys.stdout)
@@ -241,7 +241,7 @@ def evaluate(
 
 def _report(report: RungReport) -> str:
     from scalecurve.cli._print import amount, number, table
-    from scalecurve.thinking import front
+    from scalecurve.routing import front
 
     best = front([one for one in report.outcomes if one.name not in ("oracle", "least")])
     rows = [

@@ -21,12 +21,12 @@ def work(
     from scalecurve.cli._interrupt import prompt_interrupt
 
     with prompt_interrupt():
-        from scalecurve.distribute.on_slurm import do_share
-        from scalecurve.plan import make_plan
-        from scalecurve.rung_run import rung_runs
-        from scalecurve.runs import RunDirectory
-        from scalecurve.study import load_study
+        from scalecurve.runner.model_run import model_runs
+        from scalecurve.runner.slurm import do_share
+        from scalecurve.store import RunDirectory
+        from scalecurve.study.plan import make_plan
+        from scalecurve.study.study import load_study
 
         directory = RunDirectory(run)
         plan = make_plan(load_study(directory.study), allow_code=allow_code)
-        do_share(directory, rung_runs(plan, directory, retry_failed=retry_failed), share)
+        do_share(directory, model_runs(plan, directory, retry_failed=retry_failed), share)

@@ -4,7 +4,7 @@ Tokens are counted by the models' own tokenizers on the study's own requests, wi
 the engine computes it. How long texts become and how fast this machine is, a short pilot measures.
 """
 
-from scalecurve.cost.estimate import Estimate, RungEstimate, estimate
+from scalecurve.cost.estimate import RungEstimate, StudyEstimate, estimate
 from scalecurve.cost.prices import Price, load_prices
 
-__all__ = ["Estimate", "Price", "RungEstimate", "estimate", "load_prices"]
+__all__ = ["Price", "RungEstimate", "StudyEstimate", "estimate", "load_prices"]

@@ -9,10 +9,11 @@ from zlib import crc32
 
 import numpy as np
 
+from scalecurve.engine.batching import windows
 from scalecurve.engine.text import Encoder, Pair
 from scalecurve.engine.trie import build_trie, common_prefix
-from scalecurve.engine.windows import windows
-from scalecurve.nouns import Output, Request
+from scalecurve.models import Model
+from scalecurve.types import Output, Request
 
 SLOTS = 128  # texts that the engine writes at the same time
 MIN_SHARED, MIN_PROMPTS = 16, 4  # tokens a prefix must have, and prompts it must begin, to be remembered
@@ -64,7 +65,7 @@ Replay = Callable[[Request], Sequence[tuple[str, int]]]
 """What a generation would give: (text, tokens) of each sample."""
 
 
-class CountingModel:
+class CountingModel(Model):
     """Answers nothing of worth, and keeps the ``tally`` of what answering would have taken."""
 
     name, fingerprint = "counting", ""
@@ -137,9 +138,6 @@ class CountingModel:
             self.tally.read -= common_prefix(remembered[kind], common)
         if len(common) >= MIN_SHARED:
             remembered[kind] = common
-
-    def close(self) -> None:
-        pass
 
 
 def _scored(row: Sequence[Pair]) -> Output:

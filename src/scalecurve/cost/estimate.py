@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from scalecurve.asking import drive
 from scalecurve.cost.count import CountingModel, Letters, Remembering, Replay, Tally, Tokens
 from scalecurve.cost.pilot import FEATURES, Floats, Pilot, Texts, predicted, run_pilot
 from scalecurve.cost.prices import Price
-from scalecurve.nouns import Rung
-from scalecurve.part import conversations, part_size
-from scalecurve.plan import Arm, Plan, TaskPlan, cells_of
-from scalecurve.prompts import Query
+from scalecurve.runner.shard import conversations, part_size
+from scalecurve.strategies import FewShotExample
+from scalecurve.strategies.driver import drive
+from scalecurve.study.plan import Arm, Plan, TaskPlan, cells_of
+from scalecurve.types import Rung
 
 MOST_COUNTED = 512  # questions of an arm that are tokenized; of more, the first so many stand for all
 LOCAL = ("transformers", "gguf")
@@ -43,7 +43,7 @@ class RungEstimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class StudyEstimate:
     """What a study will take: each rung, and ``seconds`` of all with ``workers`` rungs at a time."""
 
     rungs: tuple[RungEstimate, ...]
@@ -64,7 +64,7 @@ def estimate(
     pilot_seconds: float = PILOT_SECONDS,
     workers: int = 1,
     note: Callable[[str], None] = lambda text: None,
-) -> Estimate:
+) -> StudyEstimate:
     """Requests, tokens, FLOPs, seconds and money of every rung of ``plan``.
 
     ``pilot_seconds``: how long models may be tried, the smallest first (0: not at all; then texts count as long as they
@@ -100,7 +100,7 @@ def estimate(
             )
         )
     whole = side_by_side([rung.seconds for rung in rungs], workers)
-    return Estimate(tuple(rungs), workers, whole, exact)
+    return StudyEstimate(tuple(rungs), workers, whole, exact)
 
 
 def count(plan: Plan, rung: Rung, tokens: Tokens, texts: Texts, size: int) -> tuple[Tally, bool]:
@@ -123,7 +123,7 @@ def _count_arm(
     task: TaskPlan,
     arm: Arm,
     rung: str,
-    stretches: Sequence[Sequence[Query]],
+    stretches: Sequence[Sequence[FewShotExample]],
     tokens: Tokens,
     replay: Replay,
 ) -> Tally:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scalecurve.asking import drive
 from scalecurve.cost.count import CountingModel, Tally, Tokens
 from scalecurve.models import Model
-from scalecurve.nouns import Output, Request, Rung
-from scalecurve.part import conversations, open_for
-from scalecurve.plan import Arm, Plan, TaskPlan
-from scalecurve.prompts import Query
+from scalecurve.models.wrapper import ModelWrapper
+from scalecurve.runner.shard import conversations, open_for
+from scalecurve.strategies import FewShotExample
+from scalecurve.strategies.driver import drive
+from scalecurve.study.plan import Arm, Plan, TaskPlan
+from scalecurve.types import Output, Request, Rung
 
 Floats = NDArray[np.float64]
 Stage = tuple[int, tuple[str, ...], bool]
@@ -150,7 +151,7 @@ def _sample(plan: Plan) -> Iterator[tuple[TaskPlan, Arm]]:
         yield from (each[turn] for each in by_strategy.values() if turn < len(each))
 
 
-def _batches(queries: Sequence[Query]) -> list[list[Query]]:
+def _batches(queries: Sequence[FewShotExample]) -> list[list[FewShotExample]]:
     """One batch of each of ``SIZES``, of different examples as far as there are enough."""
     mixed = random.Random(1).sample(list(queries), len(queries))
     small, large = SIZES
@@ -158,7 +159,7 @@ def _batches(queries: Sequence[Query]) -> list[list[Query]]:
 
 
 def _ask(
-    model: Model, plan: Plan, task: TaskPlan, arm: Arm, queries: Sequence[Query], tokens: Tokens, texts: Texts
+    model: Model, plan: Plan, task: TaskPlan, arm: Arm, queries: Sequence[FewShotExample], tokens: Tokens, texts: Texts
 ) -> tuple[Tally, float]:
     recorder = _Recorder(model, tokens)
     generators = conversations(plan, task, arm, model.name, queries)
@@ -170,11 +171,11 @@ def _ask(
     return recorder.tally, taken
 
 
-class _Recorder:
+class _Recorder(ModelWrapper):
     """Passes requests on to a model, counts what they take, and keeps the texts that come back."""
 
     def __init__(self, model: Model, tokens: Tokens) -> None:
-        self.model, self.name, self.fingerprint = model, model.name, model.fingerprint
+        super().__init__(model)
         self.written: list[tuple[Stage, tuple[str, int]]] = []
         self.aside = 0.0  # seconds of counting, which a run does not take
         self._replies: Iterator[list[tuple[str, int]]] = iter(())
@@ -183,7 +184,7 @@ class _Recorder:
 
     def run(self, requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
         outputs: dict[int, Output] = {}
-        self.model.run(requests, outputs.__setitem__)
+        self.inner.run(requests, outputs.__setitem__)
         began = clock()
         replies = [_texts(request, outputs[at]) for at, request in enumerate(requests) if not request.options]
         stages = [stage_of(request) for request in requests if not request.options]
@@ -194,14 +195,8 @@ class _Recorder:
         for index, output in outputs.items():
             on_output(index, output)
 
-    def parameters(self) -> tuple[int, int]:
-        return self.model.parameters()
-
-    def count_tokens(self, text: str) -> int:
-        return self.model.count_tokens(text)
-
     def close(self) -> None:
-        pass
+        """The model stays open; it is not ours."""
 
 
 def _texts(request: Request, output: Output) -> list[tuple[str, int]]:

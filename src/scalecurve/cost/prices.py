@@ -18,7 +18,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
+from scalecurve.util.guard import regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Price:
 def load_prices(path: str | Path) -> tuple[Price, ...]:
     """The executors of a price file. ``UserError`` with one line that names the file, the field and the fix."""
     try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        table = tomllib.loads(regular(Path(path), 1 << 24).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}; give a TOML file of prices") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

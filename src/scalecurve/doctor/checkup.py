@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scalecurve import __version__
+from scalecurve._version import __version__
 from scalecurve.doctor.machine import Machine, look
 from scalecurve.doctor.packages import DEVELOPING, PROJECT, Extra, Package, broken, extras, required, version_of
 from scalecurve.doctor.speed import Speed, measure

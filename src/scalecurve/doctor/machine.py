@@ -25,7 +25,7 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WritableFolder:
     """A directory scalecurve writes into: free bytes on its disk, and whether it can be written."""
 
     what: str
@@ -47,7 +47,7 @@ class Machine:
     memory: int | None
     memory_available: int | None
     gpus: tuple[Gpu, ...]
-    places: tuple[Place, ...]
+    places: tuple[WritableFolder, ...]
     threads: Mapping[str, str]
     clock_behind: float
 
@@ -122,7 +122,7 @@ def gpus() -> tuple[Gpu, ...]:
     )
 
 
-def place(what: str, path: Path) -> Place:
+def place(what: str, path: Path) -> WritableFolder:
     """The directory, or where it is still to be made, the nearest one above it that is there.
 
     ``os.path.exists``, as a path's own ``exists`` fails in a directory that may not be looked into.
@@ -132,7 +132,7 @@ def place(what: str, path: Path) -> Place:
         free = shutil.disk_usage(there).free
     except OSError:
         free = None
-    return Place(what, path, free, there.is_dir() and os.access(there, os.W_OK | os.X_OK))
+    return WritableFolder(what, path, free, there.is_dir() and os.access(there, os.W_OK | os.X_OK))
 
 
 def _control_groups(root: Path, controller: str) -> Iterator[Path]:

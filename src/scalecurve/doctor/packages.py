@@ -20,6 +20,8 @@ EXTRAS = {
     "wandb": "`scalecurve export wandb`",
     "mirror": "`--mirror`, a run kept under a URL too",
     "programmatic": "two of BIG-bench's programmatic tasks",
+    "adapters": "adapters of peft, merged into their base",
+    "harness": "lm-evaluation-harness's own tasks, those that hold code too",
     "docs": "the site of the documentation",
     "dev": "the project's own tests",
 }

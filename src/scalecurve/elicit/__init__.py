@@ -4,9 +4,9 @@ The claim is the gain on the held-out questions alone. What the winner scored wh
 as luck helped it win, and is never reported as a gain.
 """
 
-from scalecurve.elicit.budget import Budget
+from scalecurve.elicit.budget import SearchBudget
 from scalecurve.elicit.job import elicit
 from scalecurve.elicit.result import Elicited, Gain, RungGain, TaskGains
 from scalecurve.elicit.space import Space, default_space
 
-__all__ = ["Budget", "Elicited", "Gain", "RungGain", "Space", "TaskGains", "default_space", "elicit"]
+__all__ = ["Elicited", "Gain", "RungGain", "SearchBudget", "Space", "TaskGains", "default_space", "elicit"]

@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scalecurve.asking import drive
-from scalecurve.elicit.budget import Budget, Meter, OverBudget, most_tokens
+from scalecurve.elicit.budget import Meter, OverBudget, SearchBudget, most_tokens
 from scalecurve.elicit.space import Candidate
 from scalecurve.metrics import needed, score
 from scalecurve.models import Model
-from scalecurve.nouns import Answer, Example, Task
-from scalecurve.prompts import Query, Question, ask_as
-from scalecurve.runs.atomic import write_bytes
+from scalecurve.store.atomic import write_bytes
+from scalecurve.strategies import FewShotExample, Question, ask_as
+from scalecurve.strategies.driver import drive
+from scalecurve.types import Answer, Example, Task
 
 FORMAT = 1
 TIE = "option_probability"
@@ -59,7 +59,7 @@ class Bench:
     marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
     pace: float = 0.0
 
-    def ask(self, candidates: Sequence[Candidate], items: Sequence[Example], budget: Budget) -> bool:
+    def ask(self, candidates: Sequence[Candidate], items: Sequence[Example], budget: SearchBudget) -> bool:
         """Ask what is not known yet. False, with nothing learnt, when ``budget`` does not allow for it."""
         asked = [(c, item) for c in candidates for item in items if (c.name, item.id) not in self.marks]
         if not asked:
@@ -74,7 +74,7 @@ class Bench:
         return bool(batch["marks"])
 
     def _compute(
-        self, path: Path, asked: Sequence[tuple[Candidate, Example]], budget: Budget, opening: float
+        self, path: Path, asked: Sequence[tuple[Candidate, Example]], budget: SearchBudget, opening: float
     ) -> dict[str, Any]:
         """Ask; ``opening`` are the seconds it took to open the model."""
         allowance = None if budget.tokens is None else budget.tokens - budget.spent_tokens
@@ -104,8 +104,8 @@ class Bench:
         return heard
 
     def _asking(self, candidate: Candidate, item: Example) -> Any:
-        settings = {"seed": self.seed, "max_tokens": self.task.max_tokens}
-        return ask_as(candidate.prompt, Question(self.task, Query(item), self._wants, settings))
+        settings = {"seed": self.seed}
+        return ask_as(candidate.prompt, Question(self.task, FewShotExample(item), self._wants, settings))
 
     @property
     def _wants(self) -> frozenset[str]:

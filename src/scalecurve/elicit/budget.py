@@ -10,12 +10,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from scalecurve.errors import UserError
 from scalecurve.models import Model
-from scalecurve.nouns import Output, Request, UserError
+from scalecurve.models.wrapper import ModelWrapper
+from scalecurve.types import Output, Request
 
 
 @dataclass(slots=True)
-class Budget:
+class SearchBudget:
     """``tokens`` and ``seconds`` in all (None: as many as it takes), and what of them is spent."""
 
     tokens: int | None = None
@@ -28,9 +30,9 @@ class Budget:
             if value is not None and not value > 0:
                 raise UserError(f"--{name}: must be above 0")
 
-    def share(self, tokens: float, seconds: float) -> Budget:
+    def share(self, tokens: float, seconds: float) -> SearchBudget:
         """A budget of these parts (0–1) of what is left."""
-        return Budget(
+        return SearchBudget(
             None if self.tokens is None else max(1, int((self.tokens - self.spent_tokens) * tokens)),
             None if self.seconds is None else max(1e-9, (self.seconds - self.spent_seconds) * seconds),
         )
@@ -50,25 +52,17 @@ class OverBudget(Exception):
     """The next requests could take more tokens than are left; they were not made."""
 
 
-class Meter:
+class Meter(ModelWrapper):
     """A model that counts tokens and makes no requests that could take more than ``allowance`` in all."""
 
     def __init__(self, model: Model, allowance: int | None) -> None:
-        self._model = model
+        super().__init__(model)
         self._allowance = allowance
-        self.name = model.name
-        self.fingerprint = model.fingerprint
         self.tokens = 0
-
-    def parameters(self) -> tuple[int, int]:
-        return self._model.parameters()
-
-    def count_tokens(self, text: str) -> int:
-        return self._model.count_tokens(text)
 
     def run(self, requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
         if self._allowance is not None:
-            most = sum(most_tokens(self._model, request) for request in requests)
+            most = sum(most_tokens(self.inner, request) for request in requests)
             if self.tokens + most > self._allowance:
                 raise OverBudget
 
@@ -76,7 +70,7 @@ class Meter:
             self.tokens += output.prompt_tokens + output.generated_tokens + sum(output.token_counts)
             on_output(index, output)
 
-        self._model.run(requests, counted)
+        self.inner.run(requests, counted)
 
     def close(self) -> None:
         """The model stays open; it is not ours."""

@@ -10,21 +10,22 @@ from pathlib import Path
 
 from scalecurve.elicit import result
 from scalecurve.elicit.bench import Bench
-from scalecurve.elicit.budget import Budget
+from scalecurve.elicit.budget import SearchBudget
 from scalecurve.elicit.halving import LEAST_ITEMS
-from scalecurve.elicit.search import Choice, Say, search
+from scalecurve.elicit.search import Say, Winner, search
 from scalecurve.elicit.space import DEFAULT, Candidate, Space, candidates
 from scalecurve.elicit.split import split
+from scalecurve.errors import UserError
 from scalecurve.metrics import METRICS, bounds
 from scalecurve.models import Model
-from scalecurve.nouns import Example, Rung, UserError
-from scalecurve.plan import Plan, TaskPlan
+from scalecurve.study.plan import Plan, TaskPlan
+from scalecurve.types import Example, Rung
 
 CHOOSE, COMPARE = 0.6, 0.1  # of the budget: for each model's own search, and to compare the models' winners
 CHUNK = 64  # held-out questions asked together
 
 Open = Callable[[Rung], Model]
-Phase = AbstractContextManager[Budget]
+Phase = AbstractContextManager[SearchBudget]
 
 
 class TaskJob:
@@ -46,7 +47,7 @@ class TaskJob:
         self.names = [rung.name if len(families) == 1 else f"{family}:{rung.name}" for family, rung in self.rungs]
         self.common_file = f"{result.file_name(task.ref)}-common.toml"
 
-    def run(self, open_model: Open, budget: Budget, share: float) -> result.TaskGains:
+    def run(self, open_model: Open, budget: SearchBudget, share: float) -> result.TaskGains:
         """Search and confirm within ``share`` of what is left of ``budget``."""
         mine = budget.share(share, share)
         benches = [self._bench(partial(open_model, rung)) for _, rung in self.rungs]
@@ -69,7 +70,7 @@ class TaskJob:
         folder = self.out / "rounds"
         return Bench(self.plan.task, self.metric, self.higher_is_better, self.seed, folder, open_model, self.say)
 
-    def _phases(self, budget: Budget) -> Iterator[Phase]:
+    def _phases(self, budget: SearchBudget) -> Iterator[Phase]:
         """A part of the budget for each step to come. What a step leaves over goes to those after it.
 
         Models share tokens alike, and time by their size.
@@ -82,7 +83,7 @@ class TaskJob:
             tokens, seconds = (weights[at][i] / sum(weight[i] for weight in weights[at:]) for i in (0, 1))
             yield _part(budget, tokens, seconds)
 
-    def _common(self, benches: Sequence[Bench], choices: Sequence[Choice], phases: Iterator[Phase]) -> Candidate:
+    def _common(self, benches: Sequence[Bench], choices: Sequence[Winner], phases: Iterator[Phase]) -> Candidate:
         """Of the winners and the default, the one of best mean score over the models, where they were chosen."""
         if len(benches) == 1:
             return choices[0].winner
@@ -102,7 +103,7 @@ class TaskJob:
         self.say(f"best for all: {found.name}")
         return found
 
-    def _confirm(self, bench: Bench, wanted: Sequence[Candidate], budget: Budget) -> list[Example]:
+    def _confirm(self, bench: Bench, wanted: Sequence[Candidate], budget: SearchBudget) -> list[Example]:
         """Ask ``wanted`` held-out questions, as many as the budget pays for; how many never depends on scores."""
         distinct = list({candidate.name: candidate for candidate in wanted}.values())
         items, asked = self.split.held_out, 0
@@ -119,7 +120,7 @@ class TaskJob:
         return list(items[:asked])
 
     def _gains(
-        self, benches: Sequence[Bench], choices: Sequence[Choice], common: Candidate, confirmed: list[list[Example]]
+        self, benches: Sequence[Bench], choices: Sequence[Winner], common: Candidate, confirmed: list[list[Example]]
     ) -> result.TaskGains:
         chosen = [choice.items for choice in choices]
         longest = max(chosen, key=len)
@@ -151,7 +152,7 @@ class TaskJob:
 
 
 @contextmanager
-def _part(whole: Budget, tokens: float, seconds: float) -> Iterator[Budget]:
+def _part(whole: SearchBudget, tokens: float, seconds: float) -> Iterator[SearchBudget]:
     """These parts of what is left of ``whole`` when the step begins; what it spends is spent of ``whole``."""
     part = whole.share(tokens, seconds)
     try:

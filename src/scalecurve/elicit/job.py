@@ -11,21 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.elicit import result
-from scalecurve.elicit.budget import Budget
+from scalecurve.elicit.budget import SearchBudget
 from scalecurve.elicit.confirm import TaskJob
 from scalecurve.elicit.search import Say
 from scalecurve.elicit.space import Space, default_space
+from scalecurve.errors import UserError
 from scalecurve.models import Model, open_model
-from scalecurve.nouns import Rung, UserError
-from scalecurve.plan import Plan, TaskPlan, make_plan, task_ref
-from scalecurve.study import Study
+from scalecurve.study.plan import Plan, TaskPlan, make_plan, task_ref
+from scalecurve.study.study import Study
+from scalecurve.tasks.registry import find_format
+from scalecurve.types import Rung
 
 
 def elicit(
     study: Study,
     out: str | Path,
     *,
-    budget: Budget | None = None,
+    budget: SearchBudget | None = None,
     space: Space | None = None,
     say: Say = lambda text: None,
 ) -> result.Elicited:
@@ -38,7 +40,7 @@ def elicit(
     questions depends on the speed.
     ``UserError`` for names that are unknown, a budget that is too small, and an ``out`` that holds another search.
     """
-    budget, space, out = budget or Budget(), space or default_space(), Path(out)
+    budget, space, out = budget or SearchBudget(), space or default_space(), Path(out)
     began, cpu = time.monotonic(), time.process_time()
     plan = make_plan(_asked_plainly(study))
     asked = _asked(plan, budget, space)
@@ -62,7 +64,7 @@ def _asked_plainly(study: Study) -> Study:
     return study.model_copy(update={"strategies": ("direct",), "shots": (0,), "tasks": tasks})
 
 
-def _asked(plan: Plan, budget: Budget, space: Space) -> dict[str, Any]:
+def _asked(plan: Plan, budget: SearchBudget, space: Space) -> dict[str, Any]:
     """All that decides what a search finds; as JSON would give it back."""
     study = plan.study
     said = {
@@ -108,15 +110,11 @@ def _like(study: Study) -> dict[str, Any]:
 def _reference(one: TaskPlan, plan: Plan) -> str:
     """How a study names a task: alone where there is a way, else with those that the study named along with it."""
     task, named = one.task, one.named
-    source, leaf = named.partition(":")[0], task.name.removeprefix(f"{task.parent}:")
     if sum(other.named == named for other in plan.tasks) == 1:
         return named
-    if source in ("bbh", "lm-eval"):
-        return f"{named}{'/' if source == 'bbh' else ':'}{leaf}"
-    if source == "twins":
-        return re.sub(r":all(?=\Z|:\d+\Z)", f":{task.name.split(':')[2]}", named)
-    if source == "answerability":
-        return task.name
+    known = find_format(named.partition(":")[0])
+    if known and known.leaf:
+        return known.leaf(named, task)
     from_file = re.search(r"\.(?:csv|jsonl)\b", named) is not None
     return named if task_ref(task) == task.name or from_file else task_ref(task)
 

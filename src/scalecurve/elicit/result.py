@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.elicit.space import Candidate
-from scalecurve.nouns import Example
-from scalecurve.runs.atomic import write_bytes
+from scalecurve.store.atomic import write_bytes
+from scalecurve.types import Example
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,7 +96,7 @@ def gains(
     """The gain of each bench's winner over the default on its ``asked`` questions; bands hold for all together."""
     import numpy as np
 
-    from scalecurve.curves import simultaneous
+    from scalecurve.analysis import simultaneous
 
     columns = [_differences(b, default, w, items) for b, w, items in zip(benches, winners, asked, strict=True)]
     read = [_differences(b, default, w, items, read=True) for b, w, items in zip(benches, winners, asked, strict=True)]

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scalecurve.elicit.bench import Bench
-from scalecurve.elicit.budget import Budget
+from scalecurve.elicit.budget import SearchBudget
 from scalecurve.elicit.halving import LEAST_ITEMS, best, first_items, sizes
 from scalecurve.elicit.space import Candidate
-from scalecurve.nouns import Example, UserError
+from scalecurve.errors import UserError
+from scalecurve.types import Example
 
 CALIBRATION = 0.25  # of a search's budget, at most, to measure what each candidate costs
 
@@ -18,7 +19,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Winner:
     """The winner of a search, the ``items`` it was chosen on, and (candidates, questions) of each round."""
 
     winner: Candidate
@@ -27,8 +28,13 @@ class Choice:
 
 
 def search(
-    bench: Bench, candidates: Sequence[Candidate], development: Sequence[Example], budget: Budget, seed: int, say: Say
-) -> Choice:
+    bench: Bench,
+    candidates: Sequence[Candidate],
+    development: Sequence[Example],
+    budget: SearchBudget,
+    seed: int,
+    say: Say,
+) -> Winner:
     """Successive halving within ``budget``. The default prompt (the first candidate) stays to the end.
 
     Where the budget does not pay for eight questions of every candidate, fewer of them are tried, drawn by ``seed``.
@@ -63,7 +69,7 @@ def search(
     (winner,) = _best(bench, alive, items, 1, always=())
     if bench.rank(winner, items)[0] <= bench.rank(alive[0], items)[0]:
         winner = alive[0]  # the default: to win, a prompt has to score better
-    return Choice(winner, tuple(items), tuple(rounds))
+    return Winner(winner, tuple(items), tuple(rounds))
 
 
 def _first_share(rounds: int) -> float:
@@ -72,7 +78,7 @@ def _first_share(rounds: int) -> float:
 
 
 def _measured(
-    bench: Bench, candidates: Sequence[Candidate], cost: dict[str, float], item: Example, budget: Budget
+    bench: Bench, candidates: Sequence[Candidate], cost: dict[str, float], item: Example, budget: SearchBudget
 ) -> dict[str, float]:
     """Tokens of one question under each candidate that is asked it: all of them, where the budget allows.
 

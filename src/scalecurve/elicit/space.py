@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scalecurve.nouns import Example, Task, UserError
-from scalecurve.prompts import Prompt
-from scalecurve.prompts.prompt import OPTION_FORMATS
+from scalecurve.errors import UserError
+from scalecurve.strategies import Prompt
+from scalecurve.strategies.prompt import OPTION_FORMATS
+from scalecurve.types import Example, Task
 
 TEMPLATES: Mapping[str, Mapping[str, str]] = {
     "own": {},

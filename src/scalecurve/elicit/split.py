@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from scalecurve.nouns import Example, Task, UserError
-from scalecurve.prompts.shots import spread
+from scalecurve.errors import UserError
+from scalecurve.strategies.shots import spread
+from scalecurve.types import Example, Task
 
 MOST_DEVELOPMENT = 512
 LEAST = 20

@@ -21,18 +21,20 @@ from scalecurve.engine.trie import Ints, Part, plan_parts, tree_mask
 
 NAME = "scalecurve_pack"
 BUSH = 256  # tokens under one tree mask
-FUSED = {"cpu", "cuda"}  # devices with a fused kernel that gives the log-sum-exp; less those found wanting
+FUSED = frozenset({"cpu", "cuda"})  # devices with a fused kernel that gives the log-sum-exp
 
 
 class Unsupported(Exception):
     """The model's attention asks for something that a pack cannot give; plain batching can."""
 
 
-class Plan(Protocol):
-    """What a forward pass attends to."""
+class AttentionPlan(Protocol):
+    """What a forward pass attends to. ``fused``: by the device's fused kernel, where it has one."""
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, how: How) -> Tensor:
-        """``q`` (heads, tokens, size), ``k`` and ``v`` (key heads, tokens, size) → (tokens, heads, size)."""
+    fused: bool
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, how: How) -> tuple[Tensor, Tensor]:
+        """``q`` (heads, tokens, size), ``k`` and ``v`` (key heads, tokens, size) → the same, log-sum-exps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,15 @@ class How:
     scale: float
     window: int
     cap: float
+    fused: bool = True
 
 
-_active: list[Plan] = []
-_watchers: list[dict[int, int]] = []
+_active: list[AttentionPlan] = []
+_watchers: list[dict[int, list[int]]] = []
 
 
 @contextlib.contextmanager
-def attending(plan: Plan) -> Iterator[None]:
+def attending(plan: AttentionPlan) -> Iterator[None]:
     """Within it, the models whose attention is ``NAME`` attend by ``plan``."""
     _active.append(plan)
     try:
@@ -64,7 +67,7 @@ def attention(
     """What transformers calls in each layer: (1, heads, tokens, size) → (1, tokens, heads, size)."""
     if not _active or query.shape[0] != 1:
         raise Unsupported("called outside a pack")
-    odd = [name for name in ("s_aux", "position_bias", "head_mask", "cache") if given.get(name) is not None]
+    odd = [name for name in ("position_bias", "head_mask", "cache") if given.get(name) is not None]
     if odd or given.get("is_causal") is False:
         raise Unsupported(f"attention with {', '.join(odd) or 'two directions'}")
     scale = given.get("scaling")
@@ -72,16 +75,24 @@ def attention(
         float(scale if scale is not None else query.shape[-1] ** -0.5),
         int(given.get("sliding_window") or 0),
         float(given.get("softcap") or 0.0),
+        bool(getattr(_active[-1], "fused", True)),
     )
     layer: Any = module.layer_idx
     for seen in _watchers:
-        seen[int(layer)] = how.window
-    return _active[-1].attend(int(layer), query[0], key[0], value[0], how)[None], None
+        seen.setdefault(int(layer), []).append(how.window)
+    value_size, size = value.shape[-1], query.shape[-1]
+    if value_size < size:  # the kernels take one size: columns of zeros change no other column
+        value = torch.nn.functional.pad(value, (0, size - value_size))
+    out, lse = _active[-1].attend(int(layer), query[0], key[0], value[0], how)
+    sinks = given.get("s_aux")
+    if sinks is not None:  # a key without a value: it takes its share of the softmax and gives nothing
+        out = out * torch.sigmoid(lse - sinks.float().reshape(1, -1))[..., None].to(out.dtype)
+    return out[None, ..., :value_size], None
 
 
 @contextlib.contextmanager
-def windows_seen(seen: dict[int, int]) -> Iterator[None]:
-    """Within it, ``seen`` gets the sliding window (0: none) of each layer that attends."""
+def windows_seen(seen: dict[int, list[int]]) -> Iterator[None]:
+    """Within it, ``seen`` gets the sliding window (0: none) of each layer at each of its calls."""
     _watchers.append(seen)
     try:
         yield
@@ -103,7 +114,7 @@ def piece(q: Tensor, k: Tensor, v: Tensor, how: How, mask: Tensor | None, causal
     ``q`` (groups, heads, tokens, size); ``k`` and ``v`` (groups, 1 or heads, keys, size); ``mask`` added to the
     scores, broadcast over groups and heads. Returns (groups, heads, tokens, size) and (groups, heads, tokens).
     """
-    if how.cap or q.device.type not in FUSED:
+    if how.cap or not how.fused or q.device.type not in FUSED or v.shape[-1] != q.shape[-1]:
         return eager(q, k, v, how, mask, causal)
     k, v = (t.expand(-1, q.shape[1], -1, -1) for t in (k, v))
     if q.device.type == "cpu":
@@ -184,8 +195,18 @@ class PackPlan:
     """
 
     def __init__(
-        self, depth: Ints, end: Ints, low: int, high: int, path: Path, *, keep: bool, bush: int = BUSH
+        self,
+        depth: Ints,
+        end: Ints,
+        low: int,
+        high: int,
+        path: Path,
+        *,
+        keep: bool,
+        bush: int = BUSH,
+        fused: bool = True,
     ) -> None:
+        self.fused = fused
         self.depth = depth[low:high]
         self.end = np.minimum(end[low:high], high) - low
         self.path = path
@@ -195,7 +216,7 @@ class PackPlan:
         self.keep = keep
         self._sights: dict[tuple[Part, int], Sight] = {}
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, how: How) -> Tensor:
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, how: How) -> tuple[Tensor, Tensor]:
         if self.keep:
             self.keys[layer], self.values[layer] = k, v
         groups = k.shape[0]
@@ -229,7 +250,7 @@ class PackPlan:
                 here_lse.copy_(got_lse)
             else:
                 fold(here, here_lse, got, got_lse)
-        return room.flatten(1, 2)
+        return room.flatten(1, 2), lse.flatten(0, 1).T
 
     def _sight(self, part: Part, window: int, q: Tensor) -> Sight:
         """What the queries of a part see of its keys; the same in every layer of one window."""
@@ -265,7 +286,8 @@ class PackPlan:
         """The path's tokens ``low:high`` and then tokens of the pack, as a path of its own."""
         at = torch.from_numpy(indices).to(self.keys[0].device)
         layers = sorted(self.keys)
-        keys, values = ([side[layer].index_select(1, at) for layer in layers] for side in (self.keys, self.values))
+        # index_select would first copy all of the pack in another layout: a GB of holes in the heap, for 128 texts
+        keys, values = ([side[layer][:, at].contiguous() for layer in layers] for side in (self.keys, self.values))
         if low < high:
             before = self.path.upto(high, low)
             keys = [torch.cat(both, dim=1) for both in zip(before.keys, keys, strict=True)]

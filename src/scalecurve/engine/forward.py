@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from scalecurve.engine.attention import BUSH, NAME, PackPlan, Path, attending, register
-from scalecurve.engine.plain import is_out_of_memory
+from scalecurve.engine.head import Head
+from scalecurve.engine.padded import is_out_of_memory
 from scalecurve.engine.trie import Ints, Trie, common_prefix
 
 log = logging.getLogger("scalecurve")
 
 LOGITS_BYTES = {"cpu": 1 << 24, "cuda": 1 << 28}  # of one slice of logits: small enough to be reused, not returned
 MOST_PREFIXES = 8
+
+Result = TypeVar("Result")
 
 OnHidden = Callable[[Ints, Tensor, int], None]
 """(asked indices of the trie, their hidden states (n, size), end): everything before index ``end`` is done."""
@@ -34,13 +38,15 @@ class Forward:
     scored. ``batch_tokens``: tokens of a pack; it is halved whenever memory runs out, and stays so.
     """
 
-    def __init__(self, model: Any, batch_tokens: int, *, bush: int = BUSH, prefix_bytes: int = 1 << 28) -> None:
+    def __init__(
+        self, model: Any, batch_tokens: int, *, bush: int = BUSH, prefix_bytes: int = 1 << 28, fused: bool = True
+    ) -> None:
         register()
         self.model = model
         self.base = model.base_model
-        self.head = model.get_output_embeddings()
-        config = model.config.get_text_config()
-        self.cap = float(getattr(config, "final_logit_softcapping", None) or 0.0)
+        self.head = Head(model)
+        self._kv_bytes = 0
+        self.fused = fused
         self.batch_tokens = batch_tokens
         self.bush = bush
         self.prefixes = Prefixes(prefix_bytes)
@@ -86,13 +92,16 @@ class Forward:
                 continue
             stop = min([at + self.batch_tokens, len(trie), *(begin for begin in skip if begin > at)])
             try:
-                path = self._pack(trie, at, stop, path, asked, on_hidden, keep, note, wanted)
+                rows, hidden, told, after = self._pack(trie, at, stop, path, asked, keep, note, wanted)
             except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error) or stop - at <= 16:
                     raise
                 self._shrink(stop - at)
                 continue
-            at = stop
+            for tell in told:  # only now, when the pack is computed, does anybody hear of it
+                tell()
+            on_hidden(rows, hidden, stop)
+            at, path = stop, after
 
     def _shrink(self, size: int) -> None:
         self.batch_tokens = max(16, size // 2)
@@ -107,28 +116,34 @@ class Forward:
         high: int,
         path: Path,
         asked: Ints,
-        on_hidden: OnHidden,
         keep: Mapping[int, Keep],
         note: Sequence[int],
         wanted: list[int],
-    ) -> Path:
-        """Forward the tokens ``low:high`` after ``path``; the path of what comes next."""
+    ) -> tuple[Ints, Tensor, list[Callable[[], None]], Path]:
+        """Forward the tokens ``low:high`` after ``path``; nobody is told of it yet, so that it can be tried again.
+
+        Returns the asked indices, their hidden states, who is to be told of keys and values, and the path of what
+        comes next.
+        """
         kept = wanted[bisect_left(wanted, low) : bisect_left(wanted, high)]
         more = high < len(trie) and trie.depth[high] > 0
-        plan = PackPlan(trie.depth, trie.end, low, high, path, keep=bool(kept or more), bush=self.bush)
+        plan = PackPlan(
+            trie.depth, trie.end, low, high, path, keep=bool(kept or more), bush=self.bush, fused=self.fused
+        )
         hidden = self.hidden(trie.tokens[low:high], trie.depth[low:high], plan)
+        told: list[Callable[[], None]] = []
         for index in kept:
             since, give = (0, None) if index in note or index not in keep else keep[index]
             got = self._path_to(trie, index, low, plan, itself=True, since=since)
             if give:
-                give(got)
+                told.append(partial(give, got))
             elif index in keep:
-                keep[index][1](got.upto(len(got), keep[index][0]))
+                told.append(partial(keep[index][1], got.upto(len(got), keep[index][0])))
             if index in note:
-                self.prefixes.add(trie.lineage(index), got)
+                told.append(partial(self.prefixes.add, trie.lineage(index), got))
         rows = asked[np.searchsorted(asked, low) : np.searchsorted(asked, high)]
-        on_hidden(rows, hidden[torch.from_numpy(rows - low).to(self.device)], high)
-        return self._path_to(trie, high, low, plan, itself=False) if more else Path([], [])
+        after = self._path_to(trie, high, low, plan, itself=False) if more else Path([], [])
+        return rows, hidden[torch.from_numpy(rows - low).to(self.device)], told, after
 
     def hidden(self, tokens: Ints, depth: Ints, plan: Any) -> Tensor:
         """Last hidden states (tokens, size) of tokens at positions ``depth``, attending by ``plan``."""
@@ -171,22 +186,38 @@ class Forward:
 
     def kv_bytes(self) -> int:
         """Bytes of the keys and values of one token."""
-        config = self.model.config.get_text_config()
-        heads = config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // heads
-        groups = getattr(config, "num_key_value_heads", None) or heads
-        return int(2 * config.num_hidden_layers * groups * size * self.model.dtype.itemsize)
+        if not self._kv_bytes:  # sizes may differ from layer to layer: one token tells
+            one = np.zeros(1, np.int64)
+            plan = PackPlan(one, one + 1, 0, 1, Path([], []), keep=True)
+            before = self.forwarded_tokens
+            self.hidden(one, one, plan)
+            self.forwarded_tokens = before
+            self._kv_bytes = Path(list(plan.keys.values()), list(plan.values.values())).nbytes
+        return self._kv_bytes
 
     def logits(self, hidden: Tensor) -> Tensor:
         """float32 logits (n, vocabulary) of hidden states (n, size)."""
         self.head_positions += len(hidden)
-        logits: Tensor = self.head(hidden).float()
-        return torch.tanh(logits / self.cap) * self.cap if self.cap else logits
+        return self.head.logits(hidden)
+
+    def in_slices(self, count: int, compute: Callable[[slice], Result]) -> list[tuple[slice, Result]]:
+        """``compute`` for slices of ``count`` positions; a slice for which memory runs out is halved."""
+        todo, done = self.slices(count)[::-1], []
+        while todo:
+            part = todo.pop()
+            try:
+                done.append((part, compute(part)))
+            except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+                if part.stop - part.start == 1 or not is_out_of_memory(error):
+                    raise
+                middle = (part.start + part.stop) // 2
+                todo += [slice(middle, part.stop), slice(part.start, middle)]
+        return done
 
     def slices(self, count: int) -> list[slice]:
         """Slices of ``count`` positions whose logits stay within ``LOGITS_BYTES``."""
         limit = LOGITS_BYTES.get(self.device.type, 1 << 26)
-        size = max(32, limit // (4 * self.head.weight.shape[0]))
+        size = max(32, limit // (4 * self.head.vocabulary))
         return [slice(at, min(at + size, count)) for at in range(0, count, size)]
 
 

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from scalecurve.engine.attention import How, Path, additive, fold, piece
-from scalecurve.engine.draft import Draft, choose
 from scalecurve.engine.forward import Forward
-from scalecurve.engine.plain import is_out_of_memory
+from scalecurve.engine.padded import is_out_of_memory
+from scalecurve.engine.sequence import Draft, choose
 from scalecurve.engine.text import Encoder
 from scalecurve.engine.trie import Ints, build_trie
 
@@ -61,13 +61,24 @@ class Writer:
     def write(self, drafts: Sequence[Draft], on_finished: Callable[[Draft], None]) -> None:
         """Finish every draft; ``on_finished`` is called for each, in the order they are done."""
         waiting = by_prefix(drafts)
-        longest = max((len(d.prompt) - len(p) + d.request.max_tokens for d, p in waiting), default=1)
+        longest = max((len(d.prompt) - len(p) + d.request.limit for d, p in waiting), default=1)
         self.most = min(self.most, max(8, SLOT_BYTES // (longest * self.forward.kv_bytes())))
         while waiting or self.slots:
             room = self.most - len(self.slots)
             if waiting and (not self.slots or room >= max(1, self.most // 4)):
-                self._admit(waiting[:room])
-                waiting = waiting[room:]
+                joining, waiting = waiting[:room], waiting[room:]
+                there = len(self.slots)
+                try:
+                    self._admit(joining)
+                except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+                    if there + len(joining) == 1 or not is_out_of_memory(error):
+                        raise
+                    back = [draft for draft, _ in joining if not draft.finished]
+                    for draft in (draft for draft, _ in joining if draft.finished):
+                        on_finished(draft)
+                    del self.slots[there:]
+                    self.most = max(1, (there + len(joining)) // 2)
+                    waiting = by_prefix([*back, *(draft for draft, _ in waiting)])
             else:
                 try:
                     self._step()
@@ -104,7 +115,8 @@ class Writer:
             each = [(row, place) for place, index in enumerate(indices) for row in at[int(index)]]
             if each:
                 places = torch.tensor([place for _, place in each], device=hidden.device)
-                self._extend([row for row, _ in each], hidden[places])
+                drafts = [self.slots[row].draft for row, _ in each]
+                self._extend(drafts, self._choose(drafts, hidden[places]))
 
         known = [(np.asarray(prefix, np.int64), self.prefixes[n]) for prefix, n in self.numbers.items()]
         asked = np.asarray(sorted(at), np.int64)
@@ -171,16 +183,21 @@ class Writer:
         plan = StepPlan(self)
         tokens = np.asarray([slot.draft.ids[-1] for slot in self.slots], np.int64)
         hidden = self.forward.hidden(tokens, plan.positions, plan)
-        for slot in self.slots:
+        chosen = self._choose([slot.draft for slot in self.slots], hidden)
+        for slot in self.slots:  # only now: when memory runs out above, the step has not begun
             slot.length += 1
-        self._extend(list(range(len(self.slots))), hidden)
+        self._extend([slot.draft for slot in self.slots], chosen)
 
-    def _extend(self, rows: list[int], hidden: Tensor) -> None:
-        for part in self.forward.slices(len(rows)):
-            drafts = [self.slots[row].draft for row in rows[part]]
-            tokens, logprobs = choose(drafts, self.forward.logits(hidden[part]))
-            for draft, token, logprob in zip(drafts, tokens, logprobs, strict=True):
-                draft.extend(token, logprob, self.encoder)
+    def _choose(self, drafts: list[Draft], hidden: Tensor) -> list[tuple[int, float]]:
+        """The next token of each draft and its log-probability; no draft is changed."""
+        parts = self.forward.in_slices(
+            len(drafts), lambda part: choose(drafts[part], self.forward.logits(hidden[part]))
+        )
+        return [pair for _, (tokens, logprobs) in parts for pair in zip(tokens, logprobs, strict=True)]
+
+    def _extend(self, drafts: list[Draft], chosen: list[tuple[int, float]]) -> None:
+        for draft, (token, logprob) in zip(drafts, chosen, strict=True):
+            draft.extend(token, logprob, self.encoder)
 
     def _leave(self, on_finished: Callable[[Draft], None]) -> None:
         """Take finished drafts out of the batch; the last slot moves into the gap."""
@@ -231,6 +248,7 @@ class StepPlan:
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
+        self.fused = writer.forward.fused
         device = writer.forward.device
         self.own = np.asarray([slot.length for slot in writer.slots], np.int64)
         names = np.asarray([slot.prefix for slot in writer.slots], np.int64)
@@ -247,7 +265,7 @@ class StepPlan:
         ]
         self._masks: dict[int, Tensor] = {}
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, how: How) -> Tensor:
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, how: How) -> tuple[Tensor, Tensor]:
         keys, values = self.writer.keys[layer], self.writer.values[layer]
         keys[self.rows, :, self.at] = k.transpose(0, 1)
         values[self.rows, :, self.at] = v.transpose(0, 1)
@@ -283,7 +301,7 @@ class StepPlan:
                 part, part_lse = out[rows], lse[rows]
                 fold(part, part_lse, got, got_lse)
                 out[rows], lse[rows] = part, part_lse
-        return out.flatten(1, 2)
+        return out.flatten(1, 2), lse.flatten(1, 2)
 
     def _own_mask(self, window: int, heads: int, q: Tensor) -> Tensor:
         if window not in self._masks:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from scalecurve.engine import plain
-from scalecurve.engine.attention import FUSED
-from scalecurve.engine.check import why_not
-from scalecurve.engine.draft import Draft, gather, start
+from scalecurve.engine import branches
+from scalecurve.engine import padded as plain
+from scalecurve.engine.batching import WINDOW_REQUESTS, windows
 from scalecurve.engine.forward import Forward
 from scalecurve.engine.generate import Writer
-from scalecurve.engine.linear import use_onednn
+from scalecurve.engine.inner import carry_inner_state
+from scalecurve.engine.onednn import use_onednn
+from scalecurve.engine.rope import border, forget
 from scalecurve.engine.score import Scored, score_pairs
+from scalecurve.engine.selftest import DIFFER, how_to_branch, why_not
+from scalecurve.engine.sequence import Draft, gather, start
 from scalecurve.engine.text import Encoder, Ids, scored_output
-from scalecurve.engine.windows import WINDOW_REQUESTS, windows
-from scalecurve.nouns import Output, Request
+from scalecurve.types import Output, Request
 
 log = logging.getLogger("scalecurve")
 
@@ -39,17 +42,31 @@ class Runner:
         self.encoder = encoder
         self.batch_tokens = batch_tokens or measured_batch(model)
         use_onednn(model)
+        carry_inner_state(model)
+        fused = True
+        self.border = border(model, encoder.max_length)
         self.fallback = "it was told to" if plain else why_not(model, encoder.max_length)
-        if self.fallback and not plain and model.device.type == "cuda" and "cuda" in FUSED:
-            FUSED.discard("cuda")  # plain matrix products in place of the fused kernel, before giving up packs
-            self.fallback = why_not(model, encoder.max_length)
-        if self.fallback and not plain:
+        if self.fallback.startswith(DIFFER) and model.device.type == "cuda":
+            # plain matrix products in place of the fused kernel, for this model, before giving up packs
+            fused = bool(why_not(model, encoder.max_length, fused=False))
+            self.fallback = self.fallback if fused else ""
+        self.plain = plain
+        self.forward = None if self.fallback else Forward(model, self.batch_tokens, fused=fused).__enter__()
+        self.branch = how_to_branch(model, encoder.max_length) if self.fallback and not plain else ""
+        if self.branch:
+            log.info("%s: prefixes are shared by copied states, not in packs: %s", type(model).__name__, self.fallback)
+        elif self.fallback and not plain:
             log.warning("plain batching for %s: %s", type(model).__name__, self.fallback)
-        self.forward = None if self.fallback else Forward(model, self.batch_tokens).__enter__()
         self._plain_tokens = self._plain_positions = 0
+        self._way = ""  # how padded texts are written, found out when the first is asked for
         generation = getattr(model, "generation_config", None)
         ends = getattr(generation, "eos_token_id", None)
         encoder.ends |= frozenset([ends] if isinstance(ends, int) else ends or ())
+
+    @property
+    def way(self) -> str:
+        """How requests are computed: in ``packs`` or ``branches``, which share prefixes, or ``padded`` without that."""
+        return "packs" if self.forward else "branches" if self.branch else "padded"
 
     @property
     def forwarded_tokens(self) -> int:
@@ -124,21 +141,61 @@ class Runner:
     def _score_keys(self, keys: Sequence[IdPair], on_score: Callable[[int, Scored], None]) -> None:
         if not keys:
             return
-        if self.forward:
-            score_pairs(self.forward, keys, on_score)
-            return
-        fed = sum(len(context) + len(continuation) - 1 for context, continuation in keys)
+        near = [n for n, key in enumerate(keys) if not self._beyond(len(key[0]) + len(key[1]) - 1)]
+        beyond = sorted(set(range(len(keys))) - set(near))
+        if self.forward and near:
+            score_pairs(self.forward, [keys[n] for n in near], lambda at, scored: on_score(near[at], scored))
+        elif self.branch and near:
+            self._score_branches([keys[n] for n in near], near, on_score)
+        for numbers in ([] if self.forward or self.branch else near, beyond):
+            if numbers:
+                self._score_padded([keys[n] for n in numbers], numbers, on_score)
+
+    def _beyond(self, length: int) -> bool:
+        """Whether a sequence is so long that its positions are turned otherwise."""
+        return self.border is not None and length > self.border.length
+
+    def _score_branches(
+        self, keys: Sequence[IdPair], numbers: Sequence[int], on_score: Callable[[int, Scored], None]
+    ) -> None:
+        with self._padded():
+            scores, fed = branches.score_pairs(self.model, keys, self.batch_tokens, self.branch)
         self._plain_tokens += fed
-        self._plain_positions += fed
-        for number, scored in enumerate(plain.score_pairs(self.model, keys, self.batch_tokens)):
+        self._plain_positions += plain.fed_tokens(keys)[1]
+        for number, scored in zip(numbers, scores, strict=True):
             on_score(number, scored)
+
+    def _score_padded(
+        self, keys: Sequence[IdPair], numbers: Sequence[int], on_score: Callable[[int, Scored], None]
+    ) -> None:
+        equal = self.border is not None and self.border.every_length
+        with self._padded():
+            scores = plain.score_pairs(self.model, keys, self.batch_tokens, equal=equal)
+        fed, asked = plain.fed_tokens(keys, merge=not equal)
+        self._plain_tokens += fed
+        self._plain_positions += asked
+        for number, scored in zip(numbers, scores, strict=True):
+            on_score(number, scored)
+
+    @contextlib.contextmanager
+    def _padded(self) -> Iterator[None]:
+        """Within it, the model attends in its own way, and knows nothing of what it was given before."""
+        if self.forward:
+            self.forward.__exit__()
+        try:
+            if self.border is not None:
+                forget(self.model)
+            yield
+        finally:
+            if self.forward:
+                self.forward.__enter__()
 
     # ── Writing ─────────────────────────────────────────────────────────────────────────────────────────────
     def _generate(self, indices: list[int], requests: list[Request], on_output: OnOutput) -> None:
         drafts: dict[int, list[Draft]] = {}
         flags: dict[int, tuple[str, ...]] = {}
         for index, request, pair in zip(indices, requests, self.encoder.prompts(requests), strict=True):
-            if request.max_tokens < 1:
+            if request.limit < 1:
                 nothing = ((),) * request.samples
                 on_output(index, Output(texts=("",) * request.samples, text_logprobs=nothing, flags=pair.flags))
             else:
@@ -172,12 +229,36 @@ class Runner:
             self._write(drafts, lambda draft: on_ids(draft.index, draft.ids))
 
     def _write(self, drafts: Sequence[Draft], on_finished: Callable[[Draft], None]) -> None:
-        if self.forward:
-            Writer(self.forward, self.encoder).write(drafts, on_finished)
-            return
-        plain.write_drafts(self.model, drafts, self.encoder, self.batch_tokens)
+        near = [d for d in drafts if not self._beyond(len(d.prompt) + d.request.limit)]
+        beyond = [d for d in drafts if self._beyond(len(d.prompt) + d.request.limit)]
+        if self.forward and near:
+            Writer(self.forward, self.encoder).write(near, on_finished)
+        elif near:
+            self._way = self._way or plain.way_to_write(self.model, self.encoder)
+            nodes = branches.forest(near, self.branch) if self.branch and self._way != "again" else []
+            if nodes and 2 * branches.fed(nodes) < sum(len(draft.prompt) for draft in near):
+                self._write_branches(near, nodes, on_finished)
+                return
+            self._write_padded(near, self._way, on_finished)
+        if beyond:
+            self._write_padded(beyond, "again", on_finished)
+
+    def _write_padded(self, drafts: Sequence[Draft], way: str, on_finished: Callable[[Draft], None]) -> None:
+        with self._padded():
+            plain.write_drafts(self.model, drafts, self.encoder, self.batch_tokens, way)
         for draft in drafts:
             self._plain_tokens += len(draft.prompt) + len(draft.logprobs) - 1
+            self._plain_positions += len(draft.logprobs)
+            on_finished(draft)
+
+    def _write_branches(
+        self, drafts: Sequence[Draft], nodes: list[branches.Node], on_finished: Callable[[Draft], None]
+    ) -> None:
+        self._plain_tokens += branches.fed(nodes)
+        with self._padded():
+            branches.write_drafts(self.model, drafts, nodes, self.encoder, self.batch_tokens, self.branch)
+        for draft in drafts:
+            self._plain_tokens += len(draft.logprobs) - 1
             self._plain_positions += len(draft.logprobs)
             on_finished(draft)
 
@@ -185,7 +266,8 @@ class Runner:
         """Give back the memory of remembered prefixes and the model."""
         if self.forward:
             self.forward.prefixes.clear()
-            self.forward.model = self.forward.base = self.forward.head = None
+            self.forward.model = self.forward.base = self.forward.head.model = None
+            self.forward.head.layers = []
         self.model = self.forward = None
 
 

@@ -55,9 +55,8 @@ def score_pairs(forward: Forward, pairs: Sequence[Pair], on_score: Callable[[int
 def _ask(forward: Forward, hidden: Tensor, row: Ints, token: Ints) -> tuple[np.ndarray, np.ndarray]:
     """Log-probability of ``token`` at each ``row`` of ``hidden`` (ascending), and whether it is the argmax."""
     out = torch.empty(2, len(row), dtype=torch.float64, device=hidden.device)
-    tokens = torch.from_numpy(token).to(hidden.device)
-    rows = torch.from_numpy(row).to(hidden.device)
-    for part in forward.slices(len(hidden)):
+
+    def ask(part: slice) -> None:
         asks = slice(*np.searchsorted(row, [part.start, part.stop]))
         logprobs = torch.log_softmax(forward.logits(hidden[part]), dim=-1)  # one pass a row; logsumexp takes many
         best = logprobs.amax(dim=-1)
@@ -65,6 +64,10 @@ def _ask(forward: Forward, hidden: Tensor, row: Ints, token: Ints) -> tuple[np.n
         picked = logprobs[at, tokens[asks]]
         out[0, asks] = picked.double()
         out[1, asks] = (picked == best[at]).double()
+
+    tokens = torch.from_numpy(token).to(hidden.device)
+    rows = torch.from_numpy(row).to(hidden.device)
+    forward.in_slices(len(hidden), ask)
     values = out.cpu().numpy()
     return values[0], values[1] > 0
 

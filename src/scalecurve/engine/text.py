@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scalecurve.nouns import Output, Request
+from scalecurve.types import Output, Request
+from scalecurve.util.thinking import answer_begins
 
 Ids = tuple[int, ...]
 
@@ -19,6 +20,7 @@ TOGETHER = 64  # requests whose texts are tokenised in one call
 MERGE = "boundary_merge"
 TRUNCATED = "truncated"
 SHORTENED = "shortened"
+NOT_A_NUMBER = "the model gave a log-probability that is not a number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Encoder:
         self.prefix_text: str = tokenizer.bos_token or tokenizer.eos_token or ""
         ends = (tokenizer.eos_token_id,)
         self.ends = frozenset(int(end) for end in ends if end is not None)
+        self.added_ends = self._added_ends()
         self.guide: Any = None  # the tokenizer as grammars need it, made when one is asked for
         self.grammars: dict[str, Any] = {}  # grammars that texts were held to, as read for this tokenizer
 
@@ -63,9 +66,18 @@ class Encoder:
                     return_attention_mask=False,
                     return_token_type_ids=False,
                 )
+                cut = self.added_ends if add and not bare else 0
                 for i, ids in zip(rows, encoded["input_ids"], strict=True):
-                    out[i] = self._begin(ids, bare)
+                    out[i] = self._begin(ids[: len(ids) - cut], bare)
         return out
+
+    def _added_ends(self) -> int:
+        """How many special tokens the tokenizer appends to a text: no text ends where an option or a reply follows."""
+        how = {"return_attention_mask": False, "return_token_type_ids": False}
+        bare = list(self.tokenizer(["a"], add_special_tokens=False, **how)["input_ids"][0])
+        ids = list(self.tokenizer(["a"], add_special_tokens=True, **how)["input_ids"][0])
+        starts = [at for at in range(len(ids) - len(bare) + 1) if ids[at : at + len(bare)] == bare]
+        return len(ids) - len(bare) - starts[0] if starts else 0
 
     def _begin(self, ids: list[int], bare: bool) -> list[int]:
         if self.add_bos and not bare and ids[:1] != [self.prefix]:
@@ -134,16 +146,18 @@ class Encoder:
         pairs = []
         for prompt, request in zip(held, requests, strict=True):
             ids = (next(encoded) if prompt else []) or [self.prefix]
-            room = self.max_length - self.fitted(request).max_tokens
-            flags = (SHORTENED,) if request.max_tokens >= self.max_length else ()
+            room = self.max_length - self.fitted(request).limit
+            flags = (SHORTENED,) if request.limit >= self.max_length else ()
             pairs.append(Pair(tuple(ids[-room:]), (), (*flags, TRUNCATED) if len(ids) > room else flags))
         return pairs
 
     def fitted(self, request: Request) -> Request:
         """The request with half the model's context to write in, where it asks for as much as the whole or more."""
-        if request.max_tokens < self.max_length:
+        if request.limit < self.max_length:
             return request
-        return replace(request, max_tokens=self.max_length // 2)
+        room = self.max_length // 2
+        answer = min(request.max_tokens, room)
+        return replace(request, max_tokens=answer, thinking_tokens=room - answer)
 
 
 def hold_back(prompt: str) -> tuple[str, str]:
@@ -153,18 +167,22 @@ def hold_back(prompt: str) -> tuple[str, str]:
 
 
 def finish(text: str, request: Request) -> tuple[str, bool]:
-    """A generated text without the prompt's held-back spaces and cut at its first stop string; whether one was met."""
+    """A generated text without the prompt's held-back spaces and cut at its first stop string; whether one was met.
+
+    Stop strings count in the answer only: thinking, which has blank lines and questions of its own, goes on to its end.
+    """
     held = request.prompt[len(request.prompt.rstrip(" ")) :]
     if held and text.startswith(held):
         text = text[len(held) :]
-    cuts = [at for at in (text.find(stop) for stop in request.stop if stop) if at >= 0]
+    begin = answer_begins(text, request.prompt, expected=request.thinking_tokens > 0)
+    cuts = [] if begin is None else [at for at in (text.find(stop, begin) for stop in request.stop if stop) if at >= 0]
     return (text[: min(cuts)], True) if cuts else (text, False)
 
 
 def scored_output(row: Sequence[Pair], scores: Sequence[tuple[float, bool]]) -> Output:
     """The output of a scoring request from (log-probability, greedy) of its options."""
     if any(math.isnan(logprob) or logprob == math.inf for logprob, _ in scores):
-        return Output(error="the model gave a log-probability that is not a number")
+        return Output(error=NOT_A_NUMBER)
     return Output(
         logprobs=tuple(logprob for logprob, _ in scores),
         token_counts=tuple(len(pair.continuation) for pair in row),

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from scalecurve.metrics.ranking import placements
 from scalecurve.metrics.registry import TEXT, Corpus, metric
-from scalecurve.nouns import Answer, Example, Task
 from scalecurve.tasks.postprocess import exact_match
+from scalecurve.types import Answer, Example, Task
 
 NOTHING: frozenset[str] = frozenset()
 MARGIN, VERDICT, ABSTAINED = "margin:", "gate:", "abstained"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scalecurve.metrics.registry import get_metric
-from scalecurve.nouns import Task
+from scalecurve.types import Task
 
 AGGREGATE = "normalized_aggregate_score"
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from scalecurve.metrics.registry import TEXT, metric
-from scalecurve.nouns import Answer, Example, Task
+from scalecurve.types import Answer, Example, Task
 
 CHECKPOINT = "BLEURT_CHECKPOINT"
 

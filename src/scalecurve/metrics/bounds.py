@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from scalecurve.metrics.registry import aggregate, get_metric
-from scalecurve.nouns import Answer, Task
 from scalecurve.tasks.reader import blind_grade
+from scalecurve.types import Answer, Task
 
 _GRADES = frozenset({"multiple_choice_grade", "acc", "acc_norm", "acc_bytes"})
 _UNIFORM = frozenset(

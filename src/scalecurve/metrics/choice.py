@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scalecurve.metrics.registry import OPTIONS, Corpus, metric
-from scalecurve.nouns import Answer, Example, Task
+from scalecurve.types import Answer, Example, Task
 
 if TYPE_CHECKING:
     import numpy as np

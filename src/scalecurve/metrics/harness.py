@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from scalecurve.metrics.choice import absolute, brier
 from scalecurve.metrics.registry import OPTIONS, Corpus, metric
-from scalecurve.nouns import Answer, Example, Task
+from scalecurve.types import Answer, Example, Task
 
 
 @metric("acc", needs=OPTIONS, binary=True)

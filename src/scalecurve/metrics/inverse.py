@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from scalecurve.metrics.choice import absolute, correct_logprob, log_sum, wrong_logprob
 from scalecurve.metrics.registry import OPTIONS, TARGETS, TEXT, metric
 from scalecurve.metrics.text import target_logprob
-from scalecurve.nouns import Answer, Example, Task
+from scalecurve.types import Answer, Example, Task
 
 
 # ── From log-probabilities ───────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.nouns import Answer, Example, Task, UserError
+from scalecurve.errors import UserError
+from scalecurve.types import Answer, Example, Task
 
 if TYPE_CHECKING:
     import numpy as np

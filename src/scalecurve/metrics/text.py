@@ -13,9 +13,9 @@ from typing import Any
 
 from scalecurve.metrics.choice import absolute, log_sum
 from scalecurve.metrics.registry import TARGETS, TEXT, Corpus, metric
-from scalecurve.nouns import Answer, Example, Task
 from scalecurve.tasks.postprocess import case_insensitive_match, disregarding, exact_match
 from scalecurve.tasks.postprocess import numeric_match as numbers_match
+from scalecurve.types import Answer, Example, Task
 
 NGRAMS = 4
 
@@ -155,6 +155,28 @@ def target_logprob(task: Task, example: Example, answer: Answer) -> float | None
         return max(float(value) for value in worth)
     found = _log_probs(answer)
     return None if found is None else max(found)
+
+
+@metric("bits_per_byte", 0.0, math.inf, needs=TARGETS, higher_is_better=False, bounded=False)
+def bits_per_byte(task: Task, example: Example, answer: Answer) -> float | None:
+    """Bits for each byte (UTF-8) of the right answer: the likeliest of the best options, else of the targets.
+
+    Another unit of ``target_logprob``, in which answers of any length and tokenizers of any kind compare
+    (arXiv 2412.04403).
+    """
+    values = absolute(example, answer)
+    if values is not None:
+        best = max(example.option_scores)
+        worth = [
+            (float(v), o) for v, o, s in zip(values, example.options, example.option_scores, strict=True) if s == best
+        ]
+    else:
+        worth = list(zip(_log_probs(answer) or (), example.targets, strict=False))
+    if not worth:
+        return None
+    value, text = max(worth)
+    size = len(text.encode())
+    return -value / size / math.log(2) if size else None
 
 
 @metric("log_likelihood", -10.0, 0.0, needs=TARGETS, bounded=False)

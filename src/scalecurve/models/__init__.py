@@ -11,20 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from scalecurve.errors import UserError
 from scalecurve.models.backend import get_backend
 from scalecurve.models.ladders import list_ladders, load_ladder, resolve_rung, sized
-from scalecurve.nouns import Output, Request, Rung, UserError
+from scalecurve.types import Output, Request, Rung
 
 __all__ = [
     "Model",
     "check_rung",
-    "constrains",
     "identity",
     "list_ladders",
     "load_ladder",
     "open_model",
     "resolve_rung",
-    "scores",
     "sized",
 ]
 
@@ -33,15 +32,32 @@ SMALL = 30_000_000
 
 
 class Model(Protocol):
-    """What answers requests."""
+    """What answers requests. A class that names it as its base need not say what is usual."""
+
+    name: str
+    """The rung's name."""
+    fingerprint: str
+    """SHA-256 over all that determines the answers: weights, tokenizer, dtype, options; never throughput."""
 
     @property
-    def name(self) -> str:
-        """The rung's name."""
+    def scores(self) -> bool:
+        """Whether it tells the log-probability of given options; chat servers do not."""
+        return True
 
     @property
-    def fingerprint(self) -> str:
-        """SHA-256 over all that determines the answers: weights, tokenizer, dtype, options; never throughput."""
+    def constrains(self) -> bool:
+        """Whether it can hold its texts to a request's ``grammar``."""
+        return False
+
+    @property
+    def batch_tokens(self) -> int | None:
+        """Most tokens computed at once; None where it has no such limit."""
+        return None
+
+    @property
+    def unshared(self) -> str:
+        """Why prefixes that prompts share are computed for each of them; "" where they are not, or none can tell."""
+        return ""
 
     def parameters(self) -> tuple[int, int]:
         """(non-embedding, total) parameters; zeros where unknown. Embeddings: input, output and learned positions."""
@@ -54,6 +70,7 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Give back memory and connections."""
+        return
 
 
 def check_rung(rung: Rung) -> None:
@@ -62,16 +79,6 @@ def check_rung(rung: Rung) -> None:
         from scalecurve.models.endpoint import options_of
 
         options_of(rung)
-
-
-def constrains(model: Model) -> bool:
-    """Whether the model can hold its texts to a request's ``grammar``."""
-    return bool(getattr(model, "constrains", False))
-
-
-def scores(model: Model) -> bool:
-    """Whether the model tells the log-probability of given options; chat servers do not."""
-    return bool(getattr(model, "scores", True))
 
 
 def open_model(
@@ -86,8 +93,8 @@ def open_model(
 
     ``batch_tokens``: most tokens computed at once (None: by the memory that is free). ``cache``: a file in which
     answers are kept and looked up, keyed by the model's fingerprint and the request. ``dtype`` of the weights;
-    log-probabilities are float32 in any case. The rung's option ``resources`` (see ``scalecurve.distribute``) changes
-    no answer and is left out here. Raises ``UserError`` when the rung's location or backend is at fault.
+    log-probabilities are float32 in any case. The rung's option ``resources`` (see ``scalecurve.runner.executors``)
+    changes no answer and is left out here. Raises ``UserError`` when the rung's location or backend is at fault.
     """
     try:
         opener = get_backend(rung.backend)

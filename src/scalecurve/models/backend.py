@@ -12,7 +12,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 
 if TYPE_CHECKING:
     from scalecurve.models import Model

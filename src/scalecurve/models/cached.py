@@ -14,8 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from scalecurve.models import Model, constrains, scores
-from scalecurve.nouns import Output, Request, UserError
+from scalecurve.errors import UserError
+from scalecurve.models import Model
+from scalecurve.models.wrapper import ModelWrapper
+from scalecurve.types import Output, Request
 
 log = logging.getLogger("scalecurve")
 
@@ -28,8 +30,9 @@ WINDOW = 4096  # requests held at once, so that any number can stream through
 def request_key(fingerprint: str, request: Request) -> bytes:
     """SHA-256 of all that determines an answer."""
     fields = asdict(request)
-    if not request.grammar:
-        del fields["grammar"]  # so that answers kept before there were grammars are still found
+    for later in ("grammar", "thinking_tokens", "effort"):
+        if not fields[later]:
+            del fields[later]  # so that answers kept before there was such a thing are still found
     said = json.dumps([VERSION, fingerprint, fields], sort_keys=True)
     return hashlib.sha256(said.encode()).digest()
 
@@ -77,29 +80,14 @@ def _read(text: str) -> Output:
     return Output(**lists | {"text_logprobs": tuple(tuple(row) for row in fields["text_logprobs"])})
 
 
-class CachedModel:
+class CachedModel(ModelWrapper):
     """A model whose answers are looked up first. ``hits`` and ``misses`` count requests."""
 
     def __init__(self, model: Model, path: str | Path) -> None:
-        self._model = model
+        super().__init__(model)
         self._store = Store(Path(path).expanduser())
-        self.name = model.name
-        self.fingerprint = model.fingerprint
-        self.constrains = constrains(model)
-        self.scores = scores(model)
         self.hits = 0
         self.misses = 0
-
-    @property
-    def batch_tokens(self) -> int | None:
-        """Most tokens the model computes at once; None where it has no such limit."""
-        return getattr(self._model, "batch_tokens", None)
-
-    def parameters(self) -> tuple[int, int]:
-        return self._model.parameters()
-
-    def count_tokens(self, text: str) -> int:
-        return self._model.count_tokens(text)
 
     def known(self, requests: Sequence[Request]) -> list[Output | None]:
         """What is kept for each request; nothing is asked."""
@@ -142,7 +130,7 @@ class CachedModel:
 
         try:
             if new:
-                self._model.run(new, on_new)
+                self.inner.run(new, on_new)
         finally:  # an interrupted run keeps what it has
             if fresh:
                 self._store.put(fresh)
@@ -153,4 +141,4 @@ class CachedModel:
 
     def close(self) -> None:
         self._store.close()
-        self._model.close()
+        self.inner.close()

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scalecurve.errors import UserError
 from scalecurve.models.fingerprint import model_files
-from scalecurve.nouns import Ladder, Rung, UserError
+from scalecurve.types import Ladder, Rung
 
 QUIET = 2.0
 _NUMBER = re.compile(r"(\d+)$")

@@ -1,13 +1,17 @@
 """Models behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp, hosted APIs.
 
 ``location`` is the server's base URL. Options are scored through ``/completions`` with ``echo``, by which a server
-tells the log-probability of its prompt; a server that does not is refused, never guessed at. Texts come from
-``/completions``, or from ``/chat/completions`` with ``chat = true``.
+tells the log-probability of its prompt; a server that does not is refused, never guessed at. With ``api = "sglang"``
+they are scored by SGLang's own interfaces (``models.sglang``). Texts come from ``/completions``, or from
+``/chat/completions`` with ``chat = true``.
 
-Options of the rung: ``model`` (default: the rung's name), ``chat``, ``system`` (its system prompt), ``api_key_env``
-(name of the environment variable that holds the key, default OPENAI_API_KEY), ``concurrency`` (8), ``timeout`` in
-seconds (120), ``retries`` (6, with growing and jittered pauses, on 408, 409, 429, 5xx, timeouts and broken
-connections), ``max_tokens_total`` (budget).
+Options of the rung: ``model`` (default: the rung's name), ``api``, ``chat``, ``system`` (its system prompt),
+``api_key_env`` (name of the environment variable that holds the key, default OPENAI_API_KEY), ``enable_thinking`` (of
+chats: told to the server's chat template), ``concurrency`` (8), ``timeout`` in seconds (120), ``retries`` (6, with
+growing and jittered pauses, on 408, 409, 429, 5xx, timeouts and broken connections), ``max_tokens_total`` (budget).
+
+What a server gives as ``reasoning_content`` or ``reasoning`` is thinking, kept apart from the text. Stop strings are
+not sent where a request lets the model think, as they would end the thinking; the text is cut at them here.
 
 A reply that is no JSON, or not of the form that was asked for, is asked for once more and then fails its request, as
 does one whose log-probabilities are not one a token. Nothing is made of half a reply.
@@ -18,17 +22,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from scalecurve.errors import UserError
+from scalecurve.models import Model
 from scalecurve.models.backend import backend
-from scalecurve.nouns import Output, Request, Rung, UserError
+from scalecurve.models.guarded import Secret, guarded_client, thinking_told, tokens_told
+from scalecurve.models.replies import Refused, check_logprobs, cut, offsets, said, some_choices, thought, token_logprobs
+from scalecurve.types import Output, Request, Rung
 
 DEFAULTS: dict[str, Any] = {
     "model": "",
+    "api": "openai",
     "chat": False,
     "system": "",
     "api_key_env": "OPENAI_API_KEY",
@@ -36,7 +44,9 @@ DEFAULTS: dict[str, Any] = {
     "timeout": 120.0,
     "retries": 6,
     "max_tokens_total": 0,
+    "enable_thinking": None,
 }
+APIS = ("openai", "sglang")
 LETTERS_A_TOKEN = 4  # the tokenizer is the server's; this is the usual rule of thumb for English
 
 
@@ -46,15 +56,15 @@ _MALFORMED = (
     TypeError,
     AttributeError,
     LookupError,
+    ArithmeticError,
+    RecursionError,
 )  # what comes of reading a reply that is not as it should
 
 
-class Refused(Exception):
-    """The server does not do what was asked, and never will."""
-
-
-class EndpointModel:
+class EndpointModel(Model):
     """See the module's description. ``used_tokens`` counts what the server reported."""
+
+    scores: bool = True
 
     def __init__(self, rung: Rung) -> None:
         try:
@@ -67,10 +77,15 @@ class EndpointModel:
         self.options = options_of(rung)
         self.scores = not self.options["chat"]
         self._key = os.environ.get(self.options["api_key_env"], "").strip()
+        self._secret = Secret(self._key)
         identity = [rung.location, self.options["model"], self.options["chat"], rung.revision]
+        identity += [] if self.options["api"] == "openai" else [self.options["api"]]
         identity += [self.options["system"]] if self.options["system"] else []
+        thinks = self.options["enable_thinking"]
+        identity += [] if thinks is None else [{"enable_thinking": thinks}]
         self.fingerprint = hashlib.sha256(json.dumps(["endpoint", *identity]).encode()).hexdigest()
         self.used_tokens = 0
+        self._letters = True  # SGLang's /v1/score is there, as far as is known
 
     def parameters(self) -> tuple[int, int]:
         return self._rung.params_non_embedding or 0, self._rung.params_total or 0
@@ -89,6 +104,7 @@ class EndpointModel:
             api_key=self._key or "none",
             timeout=self.options["timeout"],
             max_retries=self.options["retries"],
+            http_client=guarded_client(self._openai, timeout=self.options["timeout"]),
         )
 
         async def work() -> None:
@@ -108,9 +124,9 @@ class EndpointModel:
         for last in (False, True):
             try:
                 async with asyncio.timeout(longest):  # the client's own is for each piece of a reply, which may trickle
-                    return await work(client, request)
+                    return self._kept(await work(client, request))
             except Refused as error:
-                return Output(error=str(error))
+                return Output(error=self._clean(str(error)))
             except TimeoutError:
                 return Output(error=f"no whole reply within {longest:.0f} s")
             except self._openai.OpenAIError as error:
@@ -121,10 +137,15 @@ class EndpointModel:
                     return Output(error=self._clean(said))
         raise AssertionError("not reached: the last try returns")
 
+    def _kept(self, output: Output) -> Output:
+        """What may be kept: no text with the key in it."""
+        if any(map(self._secret.within, (*output.texts, *output.thinking))):
+            return Output(error="the server wrote the API key, which is not kept")
+        return output
+
     def _clean(self, text: str) -> str:
         """One line without the key, as far as a server repeats it."""
-        text = " ".join(text.split())
-        return (text.replace(self._key, "…") if self._key else text)[:300]
+        return self._secret.without(" ".join(text[:10_000].split()))[:300]
 
     # ── Scoring ─────────────────────────────────────────────────────────────────────────────────────────────
     async def _score(self, client: Any, request: Request) -> Output:
@@ -133,6 +154,8 @@ class EndpointModel:
                 f"{self.name}: chat servers do not tell the log-probability of a given option; "
                 "score options with chat = false on a server of /completions, or use text metrics"
             )
+        if self.options["api"] == "sglang":
+            return await self._score_sglang(client, request)
         prompt = request.prompt.rstrip()
         held = request.prompt[len(prompt) :]
         scored = [await self._score_one(client, prompt, held + option) for option in request.options]
@@ -144,6 +167,27 @@ class EndpointModel:
             flags=tuple(sorted({flag for *_, flags in scored for flag in flags})),
         )
 
+    async def _score_sglang(self, client: Any, request: Request) -> Output:
+        from scalecurve.models.sglang import score
+
+        root = self._rung.location.rstrip("/").removesuffix("/v1")
+
+        async def post(path: str, body: dict[str, Any]) -> Any:
+            return await client.post(root + path, body=body, cast_to=object)
+
+        async def scored(letters: bool) -> Output:
+            output, fed = await score(post, self.options["model"], request, letters=letters)
+            self.used_tokens += fed
+            return output
+
+        try:
+            return await scored(self._letters)
+        except self._openai.NotFoundError:  # an older SGLang, without /v1/score
+            if not self._letters:
+                raise
+            self._letters = False
+            return await scored(False)
+
     async def _score_one(self, client: Any, prompt: str, option: str) -> tuple[float, int, bool, int, tuple[str, ...]]:
         """(log-probability, tokens, greedy, prompt tokens, flags) of an option; one call of the server."""
         reply = await client.completions.create(
@@ -152,7 +196,7 @@ class EndpointModel:
         self._count(reply)
         told = reply.choices[0].logprobs
         tokens = list(told.tokens or ()) if told else []
-        starts = (list(told.text_offset or ()) or _offsets(tokens)) if told else []
+        starts = (list(told.text_offset or ()) or offsets(tokens)) if told else []
         whole = prompt + option
         if not reply.choices[0].text.startswith(whole) or not starts or starts[0] > 0 or starts[-1] == 0:
             raise Refused(
@@ -167,6 +211,8 @@ class EndpointModel:
                 f"the server told {len(logprobs)} log-probabilities, {len(tops)} best ones and "
                 f"{len(starts)} places for {len(tokens)} tokens"
             )
+        if "".join(tokens) == reply.choices[0].text and starts != offsets(tokens):
+            raise Refused("the server told places of tokens that are not where they stand")
         first = next((at for at, start in enumerate(starts) if start >= len(prompt)), len(tokens))
         end = next((at for at, start in enumerate(starts) if start >= len(whole)), len(tokens))
         if not prompt:
@@ -174,8 +220,7 @@ class EndpointModel:
         values = logprobs[first:end]
         if not values or any(value is None for value in values):
             raise Refused("the option has no token of its own after the prompt")
-        if not all(math.isfinite(value) for value in values):
-            raise Refused("the server told a log-probability that is not a number")
+        check_logprobs(values)
         best = [max(top.values(), default=value) for top, value in zip(tops[first:end], values, strict=True)]
         merged = first < len(starts) and first > 0 and starts[first] > len(prompt)
         return (
@@ -191,16 +236,19 @@ class EndpointModel:
         from scalecurve.engine.text import finish
 
         reply = await client.completions.create(
-            model=self.options["model"], prompt=request.prompt.rstrip(" "), logprobs=1, **self._how(request)
+            model=self.options["model"], prompt=request.prompt.rstrip(" "), logprobs=1, **self._how(request, chat=False)
         )
         self._count(reply)
-        if not all(isinstance(choice.text, str) for choice in _some(reply.choices)):
+        choices = some_choices(reply.choices, request)
+        if not all(isinstance(choice.text, str) for choice in choices):
             raise TypeError("a choice has no text")
+        prompt_tokens, generated, _ = tokens_told(reply)
         return Output(
-            texts=tuple(finish(choice.text, request)[0] for choice in reply.choices),
-            text_logprobs=tuple(_token_logprobs(choice.logprobs) for choice in reply.choices),
-            prompt_tokens=reply.usage.prompt_tokens if reply.usage else 0,
-            generated_tokens=(reply.usage.completion_tokens or 0) if reply.usage else 0,
+            texts=tuple(finish(choice.text, request)[0] for choice in choices),
+            text_logprobs=tuple(token_logprobs(choice.logprobs) for choice in choices),
+            prompt_tokens=prompt_tokens,
+            generated_tokens=generated,
+            cut=cut(choices),
         )
 
     async def _chat(self, client: Any, request: Request) -> Output:
@@ -210,28 +258,42 @@ class EndpointModel:
         reply = await client.chat.completions.create(
             model=self.options["model"],
             messages=[*system, {"role": "user", "content": request.prompt}],
-            **self._how(request),
+            **self._how(request, chat=True),
         )
         self._count(reply)
+        choices = some_choices(reply.choices, request)
+        prompt_tokens, generated, _ = tokens_told(reply)
         return Output(
-            texts=tuple(finish(choice.message.content or "", request)[0] for choice in _some(reply.choices)),
-            text_logprobs=((),) * len(reply.choices),
-            prompt_tokens=reply.usage.prompt_tokens if reply.usage else 0,
-            generated_tokens=(reply.usage.completion_tokens or 0) if reply.usage else 0,
+            texts=tuple(finish(said(choice), request)[0] for choice in choices),
+            text_logprobs=((),) * len(choices),
+            prompt_tokens=prompt_tokens,
+            generated_tokens=generated,
+            cut=cut(choices, chat=True),
+            thinking=tuple(thought(choice.message) for choice in choices),
+            thinking_tokens=min(generated, thinking_told(reply)),
         )
 
-    def _how(self, request: Request) -> dict[str, Any]:
-        how: dict[str, Any] = {"max_tokens": request.max_tokens, "temperature": request.temperature}
+    def _how(self, request: Request, *, chat: bool) -> dict[str, Any]:
+        how: dict[str, Any] = {"max_tokens": request.limit, "temperature": request.temperature}
+        more: dict[str, Any] = {}
+        if request.effort and chat:
+            how["reasoning_effort"] = request.effort
+        elif request.effort:
+            more["reasoning_effort"] = request.effort
+        if self.options["enable_thinking"] is not None:
+            more["chat_template_kwargs"] = {"enable_thinking": self.options["enable_thinking"]}
+        if more:
+            how["extra_body"] = more
         if request.temperature > 0:
             how["seed"] = request.seed
         if request.samples > 1:
             how["n"] = request.samples
-        if request.stop:
+        if request.stop and not request.thinking_tokens:
             how["stop"] = list(request.stop)
         return how
 
     def _count(self, reply: Any) -> None:
-        self.used_tokens += reply.usage.total_tokens if reply.usage else 0
+        self.used_tokens += tokens_told(reply)[2]
 
     def close(self) -> None:
         """Nothing is held between runs."""
@@ -252,44 +314,23 @@ def options_of(rung: Rung) -> dict[str, Any]:
     for key, value in rung.options.items():
         if key not in DEFAULTS:
             raise UserError(f"{rung.name}: options: unknown {key!r}; known: {', '.join(sorted(DEFAULTS))}")
-        kind = (int, float) if isinstance(DEFAULTS[key], float) else type(DEFAULTS[key])
+        like = True if DEFAULTS[key] is None else DEFAULTS[key]
+        kind = (int, float) if isinstance(like, float) else type(like)
         if not isinstance(value, kind):
-            raise UserError(f"{rung.name}: options: {key} must be like {DEFAULTS[key]!r}, not {value!r}")
+            raise UserError(f"{rung.name}: options: {key} must be like {like!r}, not {value!r}")
     options = DEFAULTS | dict(rung.options)
     options["model"] = options["model"] or rung.name
+    if options["enable_thinking"] is not None and not options["chat"]:
+        raise UserError(f"{rung.name}: options: enable_thinking needs chat = true")
     if options["system"] and not options["chat"]:
         raise UserError(f"{rung.name}: options: system needs chat = true")
     if "API_KEY" not in options["api_key_env"]:  # a study of somebody else's must not send off any other secret
         raise UserError(f"{rung.name}: options: api_key_env must name a variable with API_KEY in its name")
+    if options["api"] not in APIS:
+        raise UserError(f"{rung.name}: options: api must be one of {', '.join(APIS)}, not {options['api']!r}")
     if options["concurrency"] < 1:
         raise UserError(f"{rung.name}: options: concurrency must be 1 or more")
     return options
-
-
-def _some(choices: Sequence[Any]) -> Sequence[Any]:
-    if not choices:
-        raise ValueError("it holds no choice")
-    return choices
-
-
-def _token_logprobs(told: Any) -> tuple[float, ...]:
-    """Log-probabilities of a text's tokens, as OpenAI's completions tell them or as llama.cpp does; empty if untold."""
-    values, tokens = getattr(told, "token_logprobs", None), getattr(told, "tokens", None)
-    if values is None:
-        values = [each.get("logprob") for each in getattr(told, "content", None) or ()]
-    elif tokens is not None and len(values) != len(tokens):
-        raise Refused(f"the server told {len(values)} log-probabilities for {len(tokens)} tokens")
-    known = tuple(float(value) for value in values if value is not None)
-    if not all(map(math.isfinite, known)):
-        raise Refused("the server told a log-probability that is not a number")
-    return known
-
-
-def _offsets(tokens: Sequence[str]) -> list[int]:
-    starts = [0]
-    for token in tokens[:-1]:
-        starts.append(starts[-1] + len(token))
-    return starts
 
 
 @backend("endpoint")

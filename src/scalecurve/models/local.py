@@ -14,10 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.models import SMALL
+from scalecurve.errors import UserError
+from scalecurve.models import SMALL, Model
+from scalecurve.models.adapters import base_of, is_adapter, merged
 from scalecurve.models.backend import backend
 from scalecurve.models.fingerprint import fingerprint, model_files
-from scalecurve.nouns import Output, Request, Rung, UserError
+from scalecurve.models.kinds import check_folder, check_loading
+from scalecurve.models.plausible import check_plausible
+from scalecurve.types import Output, Request, Rung
 
 if TYPE_CHECKING:
     from scalecurve.engine.runner import Runner
@@ -27,12 +31,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("scalecurve")
 
 DTYPES = ("float32", "bfloat16", "float16")
-OPTIONS = frozenset({"add_bos_token", "max_length", "engine", "chat", "system"})
+OPTIONS = frozenset({"add_bos_token", "base", "max_length", "engine", "chat", "system", "enable_thinking"})
 _LENGTHS = ("n_positions", "max_position_embeddings", "n_ctx")  # the harness's order
 DEFAULT_LENGTH = 2048
 
 
-class LocalModel:
+class LocalModel(Model):
     """A causal language model of transformers, driven by the engine.
 
     ``forwarded_tokens`` and ``head_positions`` count the tokens that went through the layers and the positions at
@@ -68,8 +72,13 @@ class LocalModel:
 
     @property
     def fallback(self) -> str:
-        """Why requests go in plain batches; empty when prefixes are shared."""
+        """Why requests do not go in packs; empty when they do."""
         return self._runner.fallback
+
+    @property
+    def unshared(self) -> str:
+        """Why prefixes that prompts share are computed for each; empty where they are shared, or this was asked for."""
+        return "" if self._runner.way != "padded" or self._runner.plain else self._runner.fallback
 
     def parameters(self) -> tuple[int, int]:
         return count_parameters(self._model)
@@ -78,8 +87,12 @@ class LocalModel:
         return len(self._runner.encoder.ids([text], special=False)[0])
 
     def run(self, requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
-        asked = [self._chat.request(request) for request in requests] if self._chat else requests
-        self._runner.run(asked, on_output)
+        chat = self._chat
+        if chat is None:
+            self._runner.run(requests, on_output)
+            return
+        asked = [chat.request(request) for request in requests]
+        self._runner.run(asked, lambda index, output: on_output(index, chat.reply(asked[index], output)))
 
     def close(self) -> None:
         self._runner.close()
@@ -97,6 +110,7 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     except ImportError as error:
         raise UserError(f"{rung.name}: local models need {error.name}; pip install 'scalecurve[models]'") from None
     from scalecurve.engine.runner import Runner
+    from scalecurve.engine.selftest import is_causal
     from scalecurve.engine.text import Encoder
     from scalecurve.models.chat import chat_template
 
@@ -105,7 +119,9 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     source = _source(rung)
     with _quiet(transformers):
         try:
-            tokenizer, model = _load(transformers, source, getattr(torch, dtype))
+            tokenizer, model = _load(rung, transformers, source, getattr(torch, dtype))
+        except UserError:
+            raise
         except SafetensorError as error:  # cut short, or no weights at all
             fix = "the weights are damaged; fetch them again"
             raise UserError(f"{rung.name}: location: {rung.location} cannot be loaded: {_line(error)}; {fix}") from None
@@ -114,6 +130,17 @@ def open_local(rung: Rung, *, device: str, dtype: str, batch_tokens: int | None)
     model.eval().requires_grad_(False)
     model.to(where)
     torch.set_num_threads(1 if count_parameters(model)[1] < SMALL else _all_threads())
+    try:
+        causal = is_causal(model)
+    except Exception as error:  # a configuration that does not fit itself fails in ways of its own
+        raise UserError(
+            f"{rung.name}: location: {rung.location}: its own forward pass fails: {_line(error)}; see its config.json"
+        ) from None
+    if not causal:
+        raise UserError(
+            f"{rung.name}: location: {rung.location} is no causal language model: what comes later changes what it "
+            "says of earlier words; only causal language models can be asked"
+        )
     encoder = Encoder(tokenizer, _max_length(rung, model.config, tokenizer), rung.options.get("add_bos_token"))
     chat = chat_template(rung, tokenizer)
     if chat:
@@ -137,7 +164,7 @@ def local_identity(rung: Rung, dtype: str) -> str:
         return ""
 
 
-def _identity(rung: Rung, dtype: str, source: Source, chat: ChatTemplate | None = None) -> str:
+def _identity(rung: Rung, dtype: str, source: ModelFiles, chat: ChatTemplate | None = None) -> str:
     said: dict[str, Any] = {"dtype": dtype, "revision": rung.revision, "options": dict(rung.options)}
     return fingerprint(source.files, said | ({"chat_template": chat.source} if chat else {}))
 
@@ -176,6 +203,10 @@ def _tokenizer_source(rung: Rung) -> tuple[str, dict[str, Any]]:
             return str(unpacked), how
         return str(path.parent), how | {"gguf_file": path.name}
     folder = Path(rung.location).expanduser()
+    if folder.is_dir() and is_adapter(folder) and not any(folder.glob("tokenizer*")):
+        return _tokenizer_source(base_of(rung, folder))
+    if folder.is_dir():
+        check_plausible(rung, folder)
     return (str(folder), how) if folder.is_dir() else (rung.location, how | {"revision": rung.revision or None})
 
 
@@ -209,15 +240,16 @@ def pick_device(device: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where transformers loads from, the GGUF file in it (or none), and the files that make the model's identity."""
+class ModelFiles:
+    """Where transformers loads from, the files that are the model's identity, and the GGUF file or adapter, if any."""
 
     folder: Path
     files: list[Path]
     gguf: str = ""
+    adapter: Path | None = None
 
 
-def _load(transformers: Any, source: Source, dtype: Any) -> tuple[Any, Any]:
+def _load(rung: Rung, transformers: Any, source: ModelFiles, dtype: Any) -> tuple[Any, Any]:
     """(tokenizer, model); a GGUF file is kept unpacked, so that it is read once."""
     from scalecurve.models.gguf import keep_unpacked, unpacked_folder
 
@@ -226,30 +258,50 @@ def _load(transformers: Any, source: Source, dtype: Any) -> tuple[Any, Any]:
     folder = unpacked if unpacked is not None and ready else source.folder
     extra = {"gguf_file": source.gguf} if source.gguf and not ready else {}
     how = {"trust_remote_code": False, **extra}
-    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), **how)
-    model = transformers.AutoModelForCausalLM.from_pretrained(str(folder), use_safetensors=True, dtype=dtype, **how)
+    own = source.adapter is not None and any(source.adapter.glob("tokenizer*"))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(source.adapter if own else folder), **how)
+    model, found = transformers.AutoModelForCausalLM.from_pretrained(
+        str(folder), use_safetensors=True, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True, **how
+    )
+    check_loading(rung, found)
+    if source.adapter is not None:
+        model = merged(rung, model, source.adapter)
     if unpacked is not None and not ready and str(dtype) == "torch.float32":
         keep_unpacked(unpacked, model, tokenizer)
     return tokenizer, model
 
 
-def _source(rung: Rung) -> Source:
+def _source(rung: Rung) -> ModelFiles:
     if rung.backend == "gguf":
         from scalecurve.models.gguf import gguf_file
 
         path = gguf_file(rung)
-        return Source(path.parent, [path], path.name)
+        return ModelFiles(path.parent, [path], path.name)
     folder = Path(rung.location).expanduser()
     if folder.is_dir():
+        if is_adapter(folder):
+            return _with_adapter(rung, folder)
         if not list(folder.glob("*.safetensors")):
             raise UserError(f"{rung.name}: location: {folder} has no .safetensors file; other formats are not loaded")
-        return Source(folder, model_files(folder))
+        check_folder(rung, folder)
+        check_plausible(rung, folder)
+        return ModelFiles(folder, model_files(folder))
     if rung.location.startswith(("/", ".", "~")) or rung.location.count("/") > 1:
         raise UserError(f"{rung.name}: location: {rung.location} is not a directory; give a path or a Hub id")
     return _from_hub(rung)
 
 
-def _from_hub(rung: Rung) -> Source:
+def _with_adapter(rung: Rung, folder: Path) -> ModelFiles:
+    """The files of an adapter and of the model that it was made for."""
+    check_plausible(rung, folder)
+    base = _source(base_of(rung, folder))
+    if base.adapter is not None:
+        raise UserError(f"{rung.name}: location: {folder} is an adapter of an adapter; merge the first of the two")
+    files = [*base.files, folder / "adapter_config.json", *model_files(folder)]
+    return ModelFiles(base.folder, files, base.gguf, folder)
+
+
+def _from_hub(rung: Rung) -> ModelFiles:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -260,11 +312,15 @@ def _from_hub(rung: Rung) -> Source:
         raise UserError(
             f"{rung.name}: location: {rung.location} cannot be fetched from the Hugging Face Hub: {_line(error)}"
         ) from None
+    if is_adapter(folder):
+        return _with_adapter(rung, folder)
     if not list(folder.glob("*.safetensors")):
         raise UserError(
             f"{rung.name}: location: {rung.location} has no safetensors weights; other formats are not loaded"
         )
-    return Source(folder, model_files(folder))
+    check_folder(rung, folder)
+    check_plausible(rung, folder)
+    return ModelFiles(folder, model_files(folder))
 
 
 def _max_length(rung: Rung, settings: Any, tokenizer: Any) -> int:
@@ -276,8 +332,9 @@ def _max_length(rung: Rung, settings: Any, tokenizer: Any) -> int:
         return given
     config = settings.get_text_config()
     for name in _LENGTHS:
-        if isinstance(getattr(config, name, None), int):
-            return int(getattr(config, name))
+        length = getattr(config, name, None)
+        if isinstance(length, int) and length > 1:  # some write -1 or 0 for "no limit"
+            return length
     length = tokenizer.model_max_length
     return int(length) if length and length < 1_000_000 else DEFAULT_LENGTH
 
@@ -311,4 +368,6 @@ def _quiet(transformers: Any) -> Iterator[None]:
 
 
 def _line(error: BaseException) -> str:
+    if "trust_remote_code" in str(error):
+        return "it needs code of its own, which is never run; take a model that transformers itself knows"
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -14,8 +14,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from scalecurve.models import Model
 from scalecurve.models.backend import backend
-from scalecurve.nouns import Output, Request, Rung
+from scalecurve.types import Output, Request, Rung
 
 
 def fraction(text: str) -> float:
@@ -23,7 +24,7 @@ def fraction(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 
-class MockModel:
+class MockModel(Model):
     """See the module's description."""
 
     def __init__(self, rung: Rung) -> None:
@@ -74,9 +75,6 @@ class MockModel:
             prompt_tokens=self.count_tokens(request.prompt),
             generated_tokens=len(logprobs),
         )
-
-    def close(self) -> None:
-        pass
 
 
 @backend("mock")

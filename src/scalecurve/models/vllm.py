@@ -1,8 +1,12 @@
 """vLLM's offline engine (``pip install vllm``), for large models on GPUs.
 
-Options are scored by the prompt log-probabilities that vLLM returns for prompt + option; its prefix cache does not
-serve those (vLLM issue #8268), so that each option costs its whole prompt. Options of the rung: ``max_length``,
-``add_bos_token``, ``chat`` and ``system`` (``models.chat``), and ``engine``, a table passed to ``vllm.LLM`` as it is.
+Where every option of a question is one token after the same prompt, vLLM is asked for the log-probabilities of just
+those tokens as the next one (``logprob_token_ids``): one pass a prompt, which its prefix cache serves. Other questions
+are scored by the prompt log-probabilities of prompt + option, which the cache does not serve (vLLM issue #8268), so
+that each option costs its whole prompt. All options of a question go one way, so that they compare.
+
+Options of the rung: ``max_length``, ``add_bos_token``, ``chat``, ``system`` and ``enable_thinking`` (``models.chat``),
+and ``engine``, a table passed to ``vllm.LLM`` as it is.
 """
 
 from __future__ import annotations
@@ -10,17 +14,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from scalecurve.engine.text import Encoder, Pair, finish, scored_output
+from scalecurve.errors import UserError
+from scalecurve.models import Model
 from scalecurve.models.backend import backend
 from scalecurve.models.chat import chat_template
-from scalecurve.nouns import Output, Request, Rung, UserError
+from scalecurve.types import Output, Request, Rung
 
 TOGETHER = 1024  # requests handed to the engine at once
+MOST_IDS = 128  # tokens whose log-probabilities are asked for in one request
 
 
-class VllmModel:
+class VllmModel(Model):
     """See the module's description."""
 
     def __init__(self, rung: Rung, *, dtype: str = "float32") -> None:
@@ -57,11 +65,16 @@ class VllmModel:
         return len(self._encoder.ids([text], special=False)[0])
 
     def run(self, requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
-        requests = [self._chat.request(request) for request in requests] if self._chat else requests
-        for begin in range(0, len(requests), TOGETHER):
-            indices = range(begin, min(begin + TOGETHER, len(requests)))
-            self._score([i for i in indices if requests[i].options], requests, on_output)
-            self._write([i for i in indices if not requests[i].options], requests, on_output)
+        chat = self._chat
+        asked = [chat.request(request) for request in requests] if chat else requests
+
+        def said(index: int, output: Output) -> None:
+            on_output(index, chat.reply(asked[index], output) if chat else output)
+
+        for begin in range(0, len(asked), TOGETHER):
+            indices = range(begin, min(begin + TOGETHER, len(asked)))
+            self._score([i for i in indices if asked[i].options], asked, on_output)
+            self._write([i for i in indices if not asked[i].options], asked, said)
 
     def _generate(self, prompts: Sequence[Sequence[int]], how: Any) -> list[Any]:
         given = [{"prompt_token_ids": list(ids)} for ids in prompts]
@@ -69,13 +82,47 @@ class VllmModel:
 
     def _score(self, indices: list[int], requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
         rows = self._encoder.pairs([requests[i] for i in indices])
-        fit = [pair for row in rows for pair in row if not pair.error]
+        found: list[list[tuple[float, bool]]] = [[] for _ in rows]
+        letters = [n for n, row in enumerate(rows) if self._tells_tokens and _one_token(row)]
+        for n, scores in zip(letters, self._next_tokens([rows[n] for n in letters]), strict=True):
+            found[n] = scores
+        rest = [n for n in range(len(rows)) if n not in set(letters)]
+        fit = [pair for n in rest for pair in rows[n] if not pair.error]
         how = self._vllm.SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=1)
         replies = iter(self._generate([pair.context + pair.continuation for pair in fit], how))
-        for index, row in zip(indices, rows, strict=True):
-            scored = [_scored(pair, next(replies)) for pair in row if not pair.error]
+        for n in rest:
+            found[n] = [_scored(pair, next(replies)) for pair in rows[n] if not pair.error]
+        for index, row, scores in zip(indices, rows, found, strict=True):
             error = next((pair.error for pair in row if pair.error), "")
-            on_output(index, Output(error=error) if error else scored_output(row, scored))
+            on_output(index, Output(error=error) if error else scored_output(row, scores))
+
+    def _next_tokens(self, rows: Sequence[Sequence[Pair]]) -> list[list[tuple[float, bool]]]:
+        """(log-probability, greedy) of options of one token each, of which those of a row follow the same prompt."""
+        parts = [(row[at].context, row[at : at + MOST_IDS]) for row in rows for at in range(0, len(row), MOST_IDS)]
+        asked = [
+            self._vllm.SamplingParams(
+                max_tokens=1, temperature=0.0, logprob_token_ids=sorted({pair.continuation[0] for pair in part})
+            )
+            for _, part in parts
+        ]
+        replies = self._generate([context for context, _ in parts], asked)
+        told = iter(
+            [
+                (float(reply.outputs[0].logprobs[0][token].logprob), token == reply.outputs[0].token_ids[0])
+                for (_, part), reply in zip(parts, replies, strict=True)
+                for (token,) in (pair.continuation for pair in part)
+            ]
+        )
+        return [[next(told) for _ in row] for row in rows]
+
+    @cached_property
+    def _tells_tokens(self) -> bool:
+        """Whether this vLLM tells the log-probabilities of named tokens."""
+        try:
+            self._vllm.SamplingParams(max_tokens=1, logprob_token_ids=[0])
+        except TypeError:
+            return False
+        return True
 
     def _write(self, indices: list[int], requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
         pairs = self._encoder.prompts([requests[i] for i in indices])
@@ -95,6 +142,7 @@ class VllmModel:
                     prompt_tokens=len(pair.context),
                     generated_tokens=sum(map(len, logprobs)),
                     flags=pair.flags,
+                    cut=tuple(each.finish_reason == "length" for each in reply.outputs),
                 ),
             )
         for index, pair in zip(indices, pairs, strict=True):
@@ -104,9 +152,9 @@ class VllmModel:
     def _sampling(self, request: Request) -> Any:
         return self._vllm.SamplingParams(
             n=request.samples,
-            max_tokens=request.max_tokens,
+            max_tokens=request.limit,
             temperature=request.temperature,
-            stop=list(request.stop) or None,
+            stop=None if request.thinking_tokens else list(request.stop) or None,
             seed=request.seed if request.temperature > 0 else None,
             logprobs=0,
             include_stop_str_in_output=False,
@@ -115,6 +163,11 @@ class VllmModel:
 
     def close(self) -> None:
         self._llm = None
+
+
+def _one_token(row: Sequence[Pair]) -> bool:
+    """Whether all options of a question are one token after the same prompt."""
+    return all(not pair.error and len(pair.continuation) == 1 and pair.context == row[0].context for pair in row)
 
 
 def _scored(pair: Pair, reply: Any) -> tuple[float, bool]:

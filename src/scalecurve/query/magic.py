@@ -11,7 +11,7 @@ import shlex
 import sys
 from typing import Any, NoReturn
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,9 +45,9 @@ class Magic:
             return None
 
     def _run(self, line: str, cell: str | None) -> Any:
-        from scalecurve.query.attach import attachments
-        from scalecurve.query.connect import connect
-        from scalecurve.query.parse import split
+        from scalecurve.query.dbapi import connect
+        from scalecurve.query.executor.attach import attachments
+        from scalecurve.query.sql.parse import split
 
         try:
             given = _parser().parse_args(shlex.split(line))

@@ -8,22 +8,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.nouns import UserError
-from scalecurve.query.abilities import abilities_of, calibrations
-from scalecurve.query.ask import Asker, Progress
-from scalecurve.query.choose import Chooser
-from scalecurve.query.explain import Step, explained, summary
-from scalecurve.query.models import Models, Usage
-from scalecurve.query.parse import parse
-from scalecurve.query.statement import KnowledgeTable, Query
-from scalecurve.query.tables import open_database
-from scalecurve.runs import open_run
+from scalecurve.errors import UserError
+from scalecurve.query import columns
+from scalecurve.query.answers.ask import Asker, Progress
+from scalecurve.query.executor.database import Database
+from scalecurve.query.executor.explain import CallStep, explained, summary
+from scalecurve.query.planner.plan import AiPlan
+from scalecurve.query.rungs.abilities import abilities_of, calibrations
+from scalecurve.query.rungs.choose import Chooser
+from scalecurve.query.rungs.models import Models, Usage
+from scalecurve.query.sql.parse import parse
+from scalecurve.query.sql.statement import KnowledgeTable, Query
+from scalecurve.store import open_run
 
 if TYPE_CHECKING:
     import polars as pl
 
     from scalecurve.models import Model
-    from scalecurve.query.run import Limits
+    from scalecurve.query.executor.run import Limits
 
 log = logging.getLogger("scalecurve")
 
@@ -33,7 +35,7 @@ class Result:
     """What a statement gives: an Arrow table (None after CREATE), the steps taken, and what models were asked."""
 
     table: Any
-    steps: tuple[Step, ...] = ()
+    steps: tuple[CallStep, ...] = ()
     usage: Usage = field(default_factory=Usage)
     kind: str = "rows"
 
@@ -48,8 +50,8 @@ class Result:
 
         if self.table is None:
             return pl.DataFrame()
-        frame = pl.from_arrow(self.table)
-        return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
+        named = zip(columns.names(self.table), self.table.columns, strict=True)
+        return pl.DataFrame([columns.series(name, column) for name, column in named])
 
 
 class Session:
@@ -59,7 +61,7 @@ class Session:
     ``runs``: run directories, whose tables and measured abilities queries may use. ``cache``: a file in which answers
     are kept (None: in memory). ``models``: opened models by name, beside those known by name (all of them together are
     the ladder "given"). ``gates``: margins above which the answerability gate lets a question pass, by rung (0 where
-    not given). ``memory`` and ``threads`` are DuckDB's.
+    not given). ``memory`` and ``threads`` are those of the process DuckDB works in.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Session:
         limits: Limits | None = None,
         progress: Progress | None = None,
     ) -> None:
-        from scalecurve.query.run import Limits
+        from scalecurve.query.executor.run import Limits
 
         directories = [open_run(run) for run in runs]
         self.abilities = abilities_of(directories)
@@ -91,7 +93,7 @@ class Session:
         )
         if model:
             self.models.ladder()  # an unknown name is refused now
-        self.connection: Any = open_database(attach or {}, directories, self.abilities, memory=memory, threads=threads)
+        self.connection = Database(attach or {}, directories, self.abilities, memory=memory, threads=threads)
 
     def run(self, text: str, parameters: Sequence[Any] = ()) -> Result:
         """Run one statement. ``UserError`` of one line for everything that is wrong with it."""
@@ -102,19 +104,33 @@ class Session:
         if len(parameters) != statement.parameters:
             raise UserError(f"query: {statement.parameters} values are wanted for ?, and {len(parameters)} are given")
         before = self.models.total()
+        self.connection.allow(self.limits.seconds)
         if statement.explain:
             steps = self._go(statement, parameters, dry=True)[1]
             actuals = self._go(statement, parameters, dry=False)[1] if statement.explain == "analyze" else None
-            return Result(explained(steps, actuals), tuple(steps), self.models.total().since(before), "plan")
+            return Result(
+                explained(AiPlan(tuple(step.ask for step in steps)), actuals),
+                tuple(steps),
+                self.models.total().since(before),
+                "plan",
+            )
         table, steps = self._go(statement, parameters, dry=False)
         return Result(table, tuple(steps), self.models.total().since(before))
 
-    def _go(self, query: Query, parameters: Sequence[Any], *, dry: bool) -> tuple[Any, list[Step]]:
+    def plan(self, text: str, parameters: Sequence[Any] = ()) -> AiPlan:
+        """What a query would ask; nothing is asked. ``UserError`` where it is none."""
+        statement = parse(text)
+        if isinstance(statement, KnowledgeTable):
+            return AiPlan()
+        self.connection.allow(self.limits.seconds)
+        return AiPlan(tuple(step.ask for step in self._go(statement, parameters, dry=True)[1]))
+
+    def _go(self, query: Query, parameters: Sequence[Any], *, dry: bool) -> tuple[Any, list[CallStep]]:
         import duckdb
         from sqlglot.errors import SqlglotError
 
-        from scalecurve.query.execute import execute
-        from scalecurve.query.run import Run, user_error
+        from scalecurve.query.executor.execute import execute
+        from scalecurve.query.executor.run import Run, user_error
 
         run = None
         try:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.nouns import UserError
-from scalecurve.query.parse import AI_FUNCTIONS, split
+from scalecurve.errors import UserError
 from scalecurve.query.show import show
+from scalecurve.query.sql.parse import AI_FUNCTIONS, split
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ WORDS = (
     "SELECT FROM WHERE JOIN LEFT ON GROUP BY HAVING ORDER LIMIT OFFSET WITH AS AND OR NOT IN IS NULL CASE WHEN THEN "
     "ELSE END DISTINCT UNION ALL EXPLAIN ANALYZE CREATE KNOWLEDGE TABLE KEY USING strategy direct cot sc auto model "
     "ladder min_confidence min_accuracy recall precision delta budget tokens gate on off seed on_fail error abstain "
-    "best ability count sum avg min max"
+    "pairs best ability count sum avg min max"
 ).split()
 HELP = """Write a statement and end it with ;
 .tables   tables and their columns, and knowledge tables

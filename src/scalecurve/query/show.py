@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
+from scalecurve.query import columns
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +26,6 @@ def show(result: Result, console: Console) -> None:
 
     if result.table is None:
         return
-    columns = result.table.schema.names
     if result.kind == "plan":
         _show_plan(result, console)
         return
@@ -33,8 +33,8 @@ def show(result: Result, console: Console) -> None:
     for field in result.table.schema:
         right = str(field.type).startswith(("int", "uint", "double", "float", "decimal"))
         table.add_column(Text(field.name), justify="right" if right else "left", overflow="fold")
-    for row in result.table.slice(0, MOST_SHOWN).to_pylist():
-        table.add_row(*(_cell(row[name]) for name in columns))
+    for row in columns.rows(result.table.slice(0, MOST_SHOWN)):
+        table.add_row(*map(_cell, row.values()))
     console.print(table)
     rows = result.table.num_rows
     shown = f", the first {MOST_SHOWN} shown" if rows > MOST_SHOWN else ""
@@ -79,23 +79,23 @@ def _count(value: int | None) -> str:
 
 
 def as_csv(result: Result) -> str:
-    """The rows as CSV with a header; see ``runs.csv_table`` for what is changed for it."""
-    from scalecurve.runs.csv_table import for_csv
+    """The rows as CSV with a header; see ``store.csv_table`` for what is changed for it."""
+    from scalecurve.store.csv_table import for_csv
 
     return str(for_csv(result.pl()).write_csv())
 
 
 def as_json(result: Result) -> str:
     """The rows as a JSON list of objects, one a line."""
-    from scalecurve.runs.csv_table import json_text
+    from scalecurve.store.csv_table import json_text
 
-    rows = result.table.to_pylist() if result.table is not None else []
+    rows = columns.rows(result.table) if result.table is not None else []
     return "[" + ",\n ".join(str(json_text(row)) for row in rows) + "]"
 
 
 def write(result: Result, path: Path) -> None:
     """The rows into a .csv, .json or .parquet file, whole or not at all."""
-    from scalecurve.runs.atomic import write_bytes
+    from scalecurve.store.atomic import write_bytes
 
     if result.table is None:
         raise UserError(f"{path}: the statement has no rows to write")
@@ -105,7 +105,7 @@ def write(result: Result, path: Path) -> None:
         import pyarrow.parquet as pq
 
         sink = pa.BufferOutputStream()
-        pq.write_table(result.table, sink)
+        pq.write_table(columns.for_parquet(result.table), sink)
         data = sink.getvalue().to_pybytes()
     elif suffix in (".csv", ".json"):
         data = (as_csv(result) if suffix == ".csv" else as_json(result) + "\n").encode()

@@ -17,16 +17,17 @@ def write_report(run_directories: Sequence[str | Path], out: str | Path, *, lang
     It reads only the run directories' files and needs nothing from the network, then or when opened. ``lang`` is
     ``en`` or ``zh``. ``UserError`` for another language, and for a directory that holds no finished run.
     """
+    from scalecurve.report.claims import told
     from scalecurve.report.data import gather
     from scalecurve.report.examples import examples_of, per_task
     from scalecurve.report.extras import add_extras
     from scalecurve.report.page import pack, render
-    from scalecurve.report.reasons import localised
+    from scalecurve.report.paired import add_pairs
     from scalecurve.report.words import words
-    from scalecurve.runs.atomic import write_bytes
+    from scalecurve.store.atomic import write_bytes
 
-    words(lang)
-    contents = add_extras(localised(gather(run_directories), lang))
+    said = words(lang)
+    contents = add_pairs(add_extras(told(gather(run_directories), said, lang)))
     count, room = per_task(contents), EXAMPLE_BYTES
     packed: dict[int, str] = {}
     left: list[int] = []

@@ -3,8 +3,10 @@
 One design serves the report, the figures for papers and notebooks: the report carries each specification once and its
 script fills the data sets; Python fills them through ``filled``.
 
-Data sets of ``score_chart``: ``points`` (x, y, lo, hi, series, rung, n), ``rules`` (y, label), ``threshold`` (x, x2),
-``unlock`` (x, y, label), ``fan`` (x, y, lo80, hi80, lo95, hi95, series).
+Data sets of ``score_chart``: ``points`` (x, y, lo, hi, series, rung, n), ``bounds`` (x, lo, hi, series: the scores with
+all answers that a limit cut off wrong, and right), ``rules`` (y), ``labels`` and ``labels_right`` (y, label: of the
+rules), ``threshold`` (x, x2), ``left_out`` (points that the verdict left out, with label: hollow),
+``unlock`` (x, y, label), ``fan`` (x, y, lo80, hi80, lo95, hi95, series), ``ends`` (x, y, series, label).
 """
 
 from __future__ import annotations
@@ -12,15 +14,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Okabe and Ito's palette: told apart by readers of every kind of colour vision. The order is by mutual contrast.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#882255")
+# Okabe and Ito's palette, told apart by readers of every kind of colour vision; its orange and sky blue are darkened to
+# a contrast of 3:1 on white. The order is by mutual contrast.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B57B00", "#3A92C4", "#7F7F7F", "#882255")
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 3], [3, 1])
 SHAPES = (
     "emergent", "smooth", "flat", "inverse", "U", "inverted-U", "saturated", "irregular", "inconclusive", "too-few",
+    "late", "one-model",
 )  # fmt: skip
 SHAPE_COLOURS = (
-    "#D55E00", "#0072B2", "#8C8C8C", "#CC79A7", "#009E73", "#56B4E9", "#E69F00", "#882255", "#B0B0B0", "#C8C8C8",
+    "#D55E00", "#0072B2", "#8C8C8C", "#CC79A7", "#009E73", "#3A92C4", "#6B7F00", "#882255", "#5F6B7A", "#8A7F72",
+    "#B8860B", "#4B0082",
 )  # fmt: skip
 
 B_TICKS = [sign * value for value in (1000, 300, 100, 30, 10, 3) for sign in (-1, 1)] + [0]
@@ -58,7 +63,7 @@ def config(colours: Mapping[str, str] = LIGHT) -> dict[str, Any]:
             "titleFontWeight": 400,
             "orient": "top",
             "direction": "horizontal",
-            "symbolStrokeWidth": 2,
+            "symbolStrokeWidth": 0,  # a dashed outline would fray the symbols
             "symbolOpacity": 1,
             "labelLimit": 320,
             "columns": 3,
@@ -69,30 +74,70 @@ def config(colours: Mapping[str, str] = LIGHT) -> dict[str, Any]:
     }
 
 
-def score_chart(words: Mapping[str, str] | None = None, *, x_type: str = "log") -> Any:
-    """Score by scale: lines with error bars a series, chance and other rules, threshold band, unlock, forecast fan."""
+AMOUNT = "replace(format(datum.value, '.3~s'), 'G', 'B')"
+POWER = "replace(format(datum.value, '.0e'), 'e+', 'e')"
+
+
+def round_ticks(xs: Sequence[float]) -> list[float] | None:
+    """1, 3, 10, 30, … within the range of ``xs``, powers of ten where these are many; None for a short range."""
+    from math import floor, log10
+
+    low, high = min(xs), max(xs)
+    if not low > 0 or high / low < 3:
+        return None
+    powers = range(floor(log10(low)), floor(log10(high)) + 1)
+    ticks = [
+        digit * 10.0**power
+        for power in powers
+        for digit in (1, 3)
+        if low * 0.999 <= digit * 10.0**power <= high * 1.001
+    ]
+    return [x for x in ticks if f"{x:e}".startswith("1")] if len(ticks) > 6 else ticks
+
+
+def score_chart(
+    words: Mapping[str, str] | None = None,
+    *,
+    x_type: str = "log",
+    ticks: Sequence[float] | None = None,
+    power: bool = False,
+) -> Any:
+    """Score by scale: lines with error bars a series, chance and other rules, threshold band, unlock, forecast fan.
+
+    ``ticks``: values named on the axis of scale, written 30M and 3B, or with ``power`` 3e20.
+    """
     import altair as alt
 
-    said = {"x": "Parameters (non-embedding)", "y": "Score", "rung": "Model", "items": "Items", "series": "Series"}
+    said = {
+        "x": "Parameters (non-embedding)",
+        "y": "Score",
+        "rung": "Model",
+        "items": "Items",
+        "series": "Series",
+        "low": "lower bar",
+        "high": "upper bar",
+    }
     said |= dict(words or {})
 
     def named(name: str) -> Any:
         return alt.Chart(alt.NamedData(name=name))
 
     x = alt.X("x:Q", title=said["x"], scale=alt.Scale(type=x_type, nice=False, padding=18))
-    x = x.axis(format="~s", tickCount=6, labelOverlap="greedy")
+    x = x.axis(labelExpr=POWER if power else AMOUNT, tickCount=6, labelOverlap="greedy")
+    if ticks:
+        x = x.axis(labelExpr=POWER if power else AMOUNT, values=list(ticks), labelOverlap="greedy")
     y = alt.Y("y:Q", title=said["y"], scale=alt.Scale(zero=False, nice=True)).axis(tickCount=5)
     key = alt.Legend(title=None)
     colour = alt.Color("series:N", sort=None, legend=key, scale=alt.Scale(range=list(PALETTE)))
-    dash = alt.StrokeDash("series:N", sort=None, legend=key, scale=alt.Scale(range=[list(dash) for dash in DASHES]))
+    dash = alt.StrokeDash("series:N", sort=None, legend=None, scale=alt.Scale(range=[list(dash) for dash in DASHES]))
     shape = alt.Shape("series:N", sort=None, legend=key, scale=alt.Scale(range=list(SYMBOLS)))
     tooltip = [
         alt.Tooltip("series:N", title=said["series"]),
         alt.Tooltip("rung:N", title=said["rung"]),
         alt.Tooltip("x:Q", title=said["x"], format=".4~s"),
         alt.Tooltip("y:Q", title=said["y"], format=".4~f"),
-        alt.Tooltip("lo:Q", title="−2 s", format=".3~f"),
-        alt.Tooltip("hi:Q", title="+2 s", format=".3~f"),
+        alt.Tooltip("lo:Q", title=said["low"], format=".3~f"),
+        alt.Tooltip("hi:Q", title=said["high"], format=".3~f"),
         alt.Tooltip("n:Q", title=said["items"]),
     ]
     fan = named("fan")
@@ -103,16 +148,32 @@ def score_chart(words: Mapping[str, str] | None = None, *, x_type: str = "log") 
         fan.mark_area(opacity=0.18).encode(x=x, y=alt.Y("lo80:Q"), y2="hi80:Q", color=colour),
         fan.mark_line(strokeDash=[2, 3], strokeWidth=1.5).encode(x=x, y=y, color=colour),
         rules.mark_rule(strokeDash=[4, 4], strokeWidth=1).encode(y=y),
-        rules.mark_text(align="left", baseline="bottom", dx=3, dy=-3, fontSize=10).encode(
-            y=y, x=alt.value(0), text="label:N"
-        ),
+        named("labels")
+        .mark_text(align="left", baseline="bottom", dx=3, dy=-3, fontSize=10)
+        .encode(y=y, x=alt.value(0), text="label:N"),
+        named("labels_right")
+        .mark_text(align="right", baseline="bottom", dx=-3, dy=-3, fontSize=10)
+        .encode(y=y, x=alt.value("width"), text="label:N"),
+        named("bounds").mark_rule(strokeWidth=9, opacity=0.22).encode(x=x, y=alt.Y("lo:Q"), y2="hi:Q", color=colour),
         named("points").mark_line(strokeWidth=2).encode(x=x, y=y, color=colour, strokeDash=dash),
         named("points").mark_rule(strokeWidth=1.5, opacity=0.7).encode(x=x, y=alt.Y("lo:Q"), y2="hi:Q", color=colour),
         named("points")
         .mark_point(filled=True, size=46, opacity=1)
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip),
+        named("left_out")
+        .mark_point(filled=False, fill="#ffffff", size=60, strokeWidth=2, opacity=1)
+        .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip),
+        named("left_out")
+        .mark_text(align="left", baseline="bottom", dx=7, dy=-4, fontSize=10, style="left-out")
+        .encode(x=x, y=y, text="label:N"),
         named("unlock").mark_point(shape="circle", size=220, strokeWidth=1.5, filled=False).encode(x=x, y=y),
         named("unlock").mark_text(align="left", dx=12, dy=-8, fontSize=11).encode(x=x, y=y, text="label:N"),
+        named("ends")  # a halo keeps a name readable where it stands on a line
+        .mark_text(align="left", dx=8, fontSize=11, clip=False, stroke="#ffffff", strokeWidth=3, strokeJoin="round")
+        .encode(x=x, y=y, text="label:N"),
+        named("ends")
+        .mark_text(align="left", dx=8, fontSize=11, clip=False)
+        .encode(x=x, y=y, text="label:N", color=colour),
     ]
     return alt.layer(*layers)
 
@@ -221,7 +282,8 @@ def filled(chart: Any, data: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
             encoding = getattr(layer.encoding, channel)
             if names and encoding is not alt.Undefined:
                 encoding["scale"]["domain"] = names  # `.scale` would be the method of that name
-                encoding["legend"] = alt.Legend(title=None, columns=2) if len(names) > 1 else None
+                several = len(names) > 1 and channel != "strokeDash"  # dashes would fray the legend's symbols
+                encoding["legend"] = alt.Legend(title=None, columns=2) if several else None
         rows = data.get(getattr(layer.data, "name", ""))
         if rows:  # an empty layer would only warn
             layer.data = alt.InlineData(values=list(rows))
@@ -229,3 +291,22 @@ def filled(chart: Any, data: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
     chart.layer = kept
     chart.config = alt.Config(**config())
     return chart
+
+
+def share_series(panels: Sequence[Any], columns: int) -> list[str]:
+    """Give all panels the same series in the same order, in place, so that one legend serves them; returns these."""
+    import altair as alt
+
+    scales = [
+        (channel, getattr(layer.encoding, channel))
+        for panel in panels
+        for layer in panel.layer
+        for channel in ("color", "shape", "strokeDash")
+        if getattr(layer.encoding, channel) is not alt.Undefined
+    ]
+    names = list(dict.fromkeys(name for _, scale in scales for name in scale["scale"]["domain"] or ()))
+    for channel, scale in scales:
+        several = len(names) > 1 and channel != "strokeDash"
+        scale["scale"]["domain"] = names
+        scale["legend"] = alt.Legend(title=None, columns=max(2, columns)) if several else None
+    return names

@@ -3,7 +3,8 @@
 Names in it are short because the page carries it whole: a curve is ``f`` family, ``t`` task, ``s`` strategy, ``k``
 shots, ``m`` metric, ``r`` rungs, ``y`` scores, ``e`` standard errors, ``n`` items, ``x`` failed items, ``c`` chance,
 ``u`` ceiling, ``up`` higher is better, ``p`` preferred, ``v`` verdict, ``a`` the point from which on it is surely above
-chance.
+chance; and only where a limit cut off answers, ``z`` how many, ``w`` and ``g`` the scores with all of those wrong, and
+right.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.curves.probes import appears_at
-from scalecurve.nouns import UserError
+from scalecurve.analysis.probes import appears_at
+from scalecurve.analysis.stats.errors import standard_error
+from scalecurve.errors import UserError
 from scalecurve.report.safe import rounded, visible
-from scalecurve.runs import RunDirectory, open_run
+from scalecurve.schema import ANSWER_TOKENS, CURVE_AXES, CURVE_KEY
+from scalecurve.store import RunDirectory, open_run, read_table
 
 if TYPE_CHECKING:
     import polars as pl
 
-AXES = ("params_non_embedding", "params_total", "training_flops", "training_tokens", "step", "loss")
-CURVE_KEY = ("family", "task", "strategy", "shots", "metric")
 VERDICT_NUMBERS = (
     "confidence", "threshold", "threshold_lo", "threshold_hi", "linearity", "breakthroughness", "linearity_share",
-    "p_linearity", "p_breakthroughness", "p_flat_adjusted",
+    "p_linearity", "p_breakthroughness", "p_flat_adjusted", "stability", "width", "width_lo", "width_hi", "bound",
 )  # fmt: skip
 
 
 @dataclass(slots=True)
-class Source:
+class RunSource:
     """One run as the report reads it."""
 
     run: RunDirectory
@@ -43,7 +44,7 @@ class Source:
     """Family → its name in the report (with the run's name where two runs have the same family)."""
 
 
-def read_sources(directories: Sequence[str | Path]) -> list[Source]:
+def read_sources(directories: Sequence[str | Path]) -> list[RunSource]:
     """The runs to show. ``UserError`` when there are none, or one has no curves or cannot be read."""
     if not directories:
         raise UserError("report: no run directory given; name at least one, such as runs/lab")
@@ -69,29 +70,20 @@ def read_sources(directories: Sequence[str | Path]) -> list[Source]:
     return sources
 
 
-def _read_source(run: RunDirectory) -> Source:
+def _read_source(run: RunDirectory) -> RunSource:
     manifest = run.read_manifest()
     if not run.curves.exists():
         raise UserError(f"{run.curves}: not there yet; finish the run, or rebuild with `scalecurve rescore {run.path}`")
-    curves = _read_table(run.curves)
-    verdicts = _read_table(run.verdicts) if run.verdicts.exists() else None
-    return Source(run, str(manifest.get("study") or run.path.resolve().name), manifest, curves, verdicts)
-
-
-def _read_table(path: Path) -> pl.DataFrame:
-    import polars as pl
-
-    try:
-        return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{path}: cannot be read ({str(error).splitlines()[0]}); rebuild with `rescore`") from None
+    curves = read_table(run.curves)
+    verdicts = read_table(run.verdicts) if run.verdicts.exists() else None
+    return RunSource(run, str(manifest.get("study") or run.path.resolve().name), manifest, curves, verdicts)
 
 
 @dataclass(slots=True)
 class Contents:
     """Everything of the report but the examples. ``tasks``, ``families`` and ``curves`` go into the page."""
 
-    sources: list[Source]
+    sources: list[RunSource]
     families: list[dict[str, Any]]
     tasks: list[dict[str, Any]]
     curves: list[dict[str, Any]]
@@ -113,7 +105,7 @@ def gather(directories: Sequence[str | Path]) -> Contents:
     return Contents(sources, families, tasks, curves, refs)
 
 
-def _families(source: Source) -> list[dict[str, Any]]:
+def _families(source: RunSource) -> list[dict[str, Any]]:
     found = []
     for family in source.curves["family"].unique(maintain_order=True):
         rungs = [rung for rung in source.manifest.get("rungs", []) if rung.get("family") == family]
@@ -123,17 +115,23 @@ def _families(source: Source) -> list[dict[str, Any]]:
         known = {rung["name"]: rung for rung in rungs}
         named = [
             {"name": visible(name, 120), "key": name}
-            | {axis: rounded(known.get(name, {}).get(axis) or row.get(axis), 8) for axis in AXES}
+            | {axis: rounded(known.get(name, {}).get(axis) or row.get(axis), 8) for axis in CURVE_AXES}
             for name, row in rows.items()
         ]
-        named.sort(key=lambda rung: (rung["params_non_embedding"] or rung["params_total"] or 0, rung["step"] or 0))
+        named.sort(key=_scale)
         found.append(
             {"name": source.labels[family], "family": visible(family, 120), "run": source.name, "rungs": named}
         )
     return found
 
 
-def _tasks(sources: Sequence[Source]) -> list[dict[str, Any]]:
+def _scale(rung: Mapping[str, Any]) -> tuple[float, ...]:
+    """What a family's rungs are put in order by."""
+    size = rung["params_non_embedding"] or rung["params_total"] or 0
+    return size, rung["step"] or 0, rung[ANSWER_TOKENS] or 0
+
+
+def _tasks(sources: Sequence[RunSource]) -> list[dict[str, Any]]:
     tasks: dict[str, dict[str, Any]] = {}
     for source in sources:
         records = {record["ref"]: record for record in source.manifest.get("tasks", [])}
@@ -160,7 +158,7 @@ def _task(ref: str, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _curves(
-    source: Source, families: Sequence[Mapping[str, Any]], family_of: Mapping[str, int], task_of: Mapping[str, int]
+    source: RunSource, families: Sequence[Mapping[str, Any]], family_of: Mapping[str, int], task_of: Mapping[str, int]
 ) -> list[dict[str, Any]]:
     verdicts = {}
     if source.verdicts is not None:
@@ -180,7 +178,7 @@ def _curves(
                 "m": visible(str(key[4]), 80),
                 "r": [places[row["rung"]] for row in points],
                 "y": [rounded(row["y"]) for row in points],
-                "e": [rounded(row["se"], 3) for row in points],
+                "e": [rounded(_error(row), 3) for row in points],
                 "n": [row["n"] for row in points],
                 "x": sum(row["failed"] or 0 for row in points),
                 "c": rounded(first["chance"]),
@@ -190,8 +188,26 @@ def _curves(
                 "v": _verdict(verdicts.get(key)),
                 "a": _appears(points),
             }
+            | _censored(points)
         )
     return found
+
+
+def _error(row: Mapping[str, Any]) -> float | None:
+    """A point's standard error: the stated one, else, of a score on 0–1 with known items, that of a proportion."""
+    stated, y, n = row["se"], row["y"], row["n"] or 0
+    if stated is not None or y is None or n <= 0 or row["ceiling"] != 1 or not 0 <= y <= 1:
+        return None if stated is None else float(stated)
+    return standard_error(y, n)
+
+
+def _censored(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many answers a limit cut off, and the scores with all of them wrong, and right; nothing without any."""
+    count = sum(point.get("censored") or 0 for point in points)
+    if not count:
+        return {}
+    sides = {"w": "all_wrong", "g": "all_right"}
+    return {"z": count} | {key: [rounded(point[side]) for point in points] for key, side in sides.items()}
 
 
 def _verdict(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -199,7 +215,10 @@ def _verdict(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     numbers = {name: rounded(row.get(name), 4) for name in VERDICT_NUMBERS}
     words = {name: row.get(name) or "" for name in ("shape", "sublabel", "artefact", "axis")}
-    lists = {name: [visible(item, 400) for item in row.get(name) or []] for name in ("flags", "reasons")}
+    lists = {
+        "flags": [visible(flag, 400) for flag in row.get("flags") or []],
+        "reasons": list(row.get("reasons") or []),
+    }
     return {name: value for name, value in (numbers | words | lists).items() if value not in (None, "", [])}
 
 
@@ -209,7 +228,7 @@ def _appears(points: Sequence[Mapping[str, Any]]) -> int | None:
     return appears_at(y, se, n, points[0]["chance"], higher_is_better=bool(points[0]["higher_is_better"]))
 
 
-def study_of(source: Source) -> dict[str, Any]:
+def study_of(source: RunSource) -> dict[str, Any]:
     """study.toml as a dictionary; empty when absent or unreadable."""
     try:
         return tomllib.loads(source.run.study.read_text(encoding="utf-8"))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.nouns import Cell
-from scalecurve.report.data import Contents, Source
+from scalecurve.errors import UserError
+from scalecurve.report.data import Contents, RunSource
 from scalecurve.report.safe import PROMPT_LIMIT, TEXT_LIMIT, rounded, visible
-from scalecurve.runs.parts import CELL_FIELDS, part_path
+from scalecurve.store import reading, scan_table
+from scalecurve.store.shards import cell_of, check_part, part_path
+from scalecurve.types import Cell
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,8 +50,8 @@ def examples_of(contents: Contents, task: str, count: int | None = PER_TASK) -> 
     book = _Book(count)
     for source, cells in zip(contents.sources, pages, strict=True):
         scores: dict[Any, float | None] | None = None
-        for cell, parts in cells:
-            paths = _paths(source, cell, parts)
+        for cell, record in cells:
+            paths = _paths(source, cell, record)
             book.choose(paths)
             frame = _read(paths, book.ids)
             if frame is not None:
@@ -141,18 +144,21 @@ def _spaced(ids: Sequence[str], count: int | None) -> list[str]:
     return list(dict.fromkeys(ids[i * len(ids) // count] for i in range(count)))
 
 
-def _cells_of(source: Source, task: str) -> list[tuple[Cell, Mapping[str, str]]]:
+def _cells_of(source: RunSource, task: str) -> list[tuple[Cell, Mapping[str, Any]]]:
+    """The cells of a task and their records."""
     records: Iterable[Mapping[str, Any]] = source.manifest.get("cells", [])
-    return [
-        (Cell(**{name: record[name] for name in CELL_FIELDS}), record.get("parts", {}))
-        for record in records
-        if record["task"] == task
-    ]
+    return [(cell_of(record), record) for record in records if record["task"] == task]
 
 
-def _paths(source: Source, cell: Cell, parts: Mapping[str, str]) -> list[Path]:
-    paths = [part_path(source.run, cell, int(index), key) for index, key in parts.items()]
-    return sorted(path for path in paths if path.exists())
+def _paths(source: RunSource, cell: Cell, record: Mapping[str, Any]) -> list[Path]:
+    """The parts of a cell that are there and what was written; others are being replaced while the run goes on."""
+    hashes, paths = record.get("hashes", {}), []
+    for index, key in record.get("parts", {}).items():
+        path = part_path(source.run, cell, int(index), key)
+        with suppress(UserError):
+            if path.exists():
+                paths.append(check_part(path, hashes.get(key, "")))
+    return sorted(paths)
 
 
 def _as_many_as_fit(cells: Sequence[Sequence[Path]]) -> int:
@@ -191,14 +197,15 @@ def _read(paths: Sequence[Path], ids: Iterable[str]) -> pl.DataFrame | None:
     return pl.concat(frames) if frames else None
 
 
-def _solved(source: Source, task: str, ids: Iterable[str]) -> dict[Any, float | None]:
+def _solved(source: RunSource, task: str, ids: Iterable[str]) -> dict[Any, float | None]:
     """(family, rung, strategy, shots, seed, example) → score, by the preferred metric or another per-example one."""
     import polars as pl
 
     if not source.run.scores.exists():
         return {}
     shown = (pl.col("task") == task) & pl.col("value").is_not_null() & pl.col("example_id").is_in(list(ids))
-    scores = pl.scan_parquet(source.run.scores).filter(shown).collect()
+    with reading(source.run.scores):
+        scores = scan_table(source.run.scores).filter(shown).collect()
     preferred = source.curves.filter((pl.col("task") == task) & pl.col("preferred"))["metric"].to_list()[:1]
     for metric in (*preferred, *_SOLVED_BY):
         rows = scores.filter(pl.col("metric") == metric)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from scalecurve.nouns import UserError
-from scalecurve.report.data import Contents, Source
+from scalecurve.errors import UserError
+from scalecurve.report.data import Contents, RunSource
 from scalecurve.report.safe import rounded
+from scalecurve.store import read_table
 
 AHEAD = (1.8, 3.2)  # times the largest size
 FORECASTS = 150  # curves; the time grows with their square
@@ -28,11 +29,11 @@ def add_extras(contents: Contents) -> Contents:
     return contents
 
 
-def _add_forecasts(source: Source, family: str, own: dict[Any, dict[str, Any]], task_of: dict[str, int]) -> None:
+def _add_forecasts(source: RunSource, family: str, own: dict[Any, dict[str, Any]], task_of: dict[str, int]) -> None:
     import polars as pl
 
-    from scalecurve.curves import axis_of
-    from scalecurve.curves.forecast import COMBINED, MIN_POINTS, Past, panels, predict
+    from scalecurve.analysis import axis_of
+    from scalecurve.analysis.forecast.forecast import COMBINED, Past, enough, panels, predict
 
     frame = source.curves.filter((pl.col("family") == family) & pl.col("preferred"))
     axis = axis_of(frame)
@@ -42,7 +43,7 @@ def _add_forecasts(source: Source, family: str, own: dict[Any, dict[str, Any]], 
         past = Past(panel)  # shared, so that every past error is computed once
         for curve in panel.curves:
             shown = own.get((task_of[curve.task], curve.strategy, curve.shots))
-            if shown is None or len(curve.x) < MIN_POINTS:
+            if shown is None or not curve.x or not enough(panel.known(curve, curve.x[-1] * AHEAD[0])):
                 continue
             points = []
             for factor in AHEAD:
@@ -54,15 +55,15 @@ def _add_forecasts(source: Source, family: str, own: dict[Any, dict[str, Any]], 
             shown["fan"] = {"axis": axis, "points": points}
 
 
-def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], task_of: dict[str, int]) -> None:
+def _add_unlocks(source: RunSource, family: str, own: dict[Any, dict[str, Any]], task_of: dict[str, int]) -> None:
     """For every arm that is not the direct one: the rung from which on it is better than asking directly.
 
     The flag ``extraction`` marks an arm with an effect, at some rung, that items read under both arms do not show.
     """
     import polars as pl
 
-    from scalecurve.curves import axis_of
-    from scalecurve.curves.unlock import unlock
+    from scalecurve.analysis import axis_of
+    from scalecurve.analysis.compare.unlock import unlock
 
     if not source.run.scores.exists() or len({key[1] for key in own}) < 2:
         return
@@ -71,7 +72,7 @@ def _add_unlocks(source: Source, family: str, own: dict[Any, dict[str, Any]], ta
     if axis is None:
         return
     scales = {rung: x for rung, x in headline.select("rung", axis).unique().iter_rows() if x}
-    every = pl.read_parquet(source.run.scores)
+    every = read_table(source.run.scores)
     scores = every.join(
         headline.select("family", "task", "metric").unique(), on=["family", "task", "metric"], how="semi"
     )

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scalecurve.nouns import Curve, UserError
+from scalecurve.errors import UserError
 from scalecurve.report import charts
 from scalecurve.report.data import Contents, gather
 from scalecurve.report.words import words
+from scalecurve.schema import CURVE_AXES
+from scalecurve.types import Curve
 
 FORMATS = ("svg", "pdf", "png")
-AXES = ("params_non_embedding", "params_total", "training_flops", "training_tokens", "step", "loss")
 Chosen = list[dict[str, Any]]
 Preset = Callable[["Figure"], Any]
 PRESETS: dict[str, tuple[str, Preset]] = {}
@@ -57,17 +58,24 @@ class Figure:
 
     def panel(self, curves: Chosen, title: str, y: str, names: Callable[[Mapping[str, Any]], str] | None = None) -> Any:
         """One small chart of ``curves``."""
-        data: dict[str, list[dict[str, Any]]] = {"points": [], "rules": []}
+        data: dict[str, list[dict[str, Any]]] = {"points": [], "rules": [], "bounds": [], "left_out": []}
         for curve in curves:
-            data["points"] += self._points(curve, (names or self.series)(curve))
+            series = (names or self.series)(curve)
+            points = self._points(curve, series)
+            data["points"] += points
+            data["bounds"] += self._bounds(curve, series)
+            data["left_out"] += self._left_out(curve, points)
         chances = {curve["c"] for curve in curves}
         if len(chances) == 1 and None not in chances:
-            data["rules"].append({"y": chances.pop(), "label": self.said["chance"]})
+            data["rules"] = data["labels_right"] = [{"y": chances.pop(), "label": self.said["chance"]}]
         if not data["points"]:
             raise UserError(f"--axis: no point of {title} lies on {self.axis}; choose another axis")
         said = {"x": self.said[self.axis], "y": y, "rung": self.said["model"], "items": self.said["items"]}
         kind = "linear" if self.axis == "loss" else "log"
-        chart = charts.filled(charts.score_chart(said, x_type=kind), data)
+        ticks = charts.round_ticks([point["x"] for point in data["points"]]) if kind == "log" else None
+        chart = charts.filled(
+            charts.score_chart(said, x_type=kind, ticks=ticks, power=self.axis == "training_flops"), data
+        )
         return chart.properties(width=self.width, height=self.width * 0.62, title=title)
 
     def _points(self, curve: Mapping[str, Any], series: str) -> list[dict[str, Any]]:
@@ -81,7 +89,32 @@ class Figure:
                 points.append(here | {"series": series, "rung": rungs[place]["name"]})
         return sorted(points, key=lambda point: point["x"])
 
+    def _bounds(self, curve: Mapping[str, Any], series: str) -> list[dict[str, Any]]:
+        """What answers that a limit cut off may make of each point."""
+        rungs = self.contents.families[curve["f"]]["rungs"]
+        found = []
+        for place, lo, hi in zip(curve["r"], curve.get("w", ()), curve.get("g", ()), strict=False):
+            x = rungs[place][self.axis]
+            if isinstance(lo, int | float) and isinstance(hi, int | float) and isinstance(x, int | float) and lo != hi:
+                found.append({"x": x, "lo": lo, "hi": hi, "series": series})
+        return found
+
+    def _left_out(self, curve: Mapping[str, Any], points: Chosen) -> Chosen:
+        """The points that the verdict left out, named once."""
+        from scalecurve.analysis.verdicts.reasons import read
+        from scalecurve.report.claims import left_out
+
+        reasons = [read(text) for text in (curve["v"] or {}).get("reasons", ())]
+        rungs = self.contents.families[curve["f"]]["rungs"]
+        names = {rungs[curve["r"][at]]["name"] for at in left_out(self.contents, dict(curve), reasons)}
+        return [
+            point | {"label": self.said["left_out"].format(rung=point["rung"])}
+            for point in points
+            if point["rung"] in names
+        ]
+
     def grid(self, panels: Sequence[Any], columns: int) -> Any:
+        """Panels in rows: one legend for all; one scale of scores where all show the same metric."""
         import altair as alt
 
         parts = []
@@ -89,9 +122,12 @@ class Figure:
             panel = panel.copy(deep=True)
             panel.config = alt.Undefined
             parts.append(panel)
-        whole = alt.concat(*parts, columns=columns, spacing=36).resolve_scale(
-            color="independent", shape="independent", strokeDash="independent", x="independent", y="independent"
-        )
+        series = charts.share_series(parts, columns)
+        alike = len({part.layer[0].encoding.y["title"] for part in panels if part.layer}) == 1
+        whole = alt.concat(*parts, columns=columns, spacing=24).resolve_scale(
+            color="shared" if series else "independent", shape="shared" if series else "independent",
+            strokeDash="shared" if series else "independent", x="independent", y="shared" if alike else "independent",
+        )  # fmt: skip
         whole.config = alt.Config(**charts.config())
         return whole
 
@@ -116,13 +152,13 @@ def plot(
     contents = gather(directories)
     if preset is not None and preset not in PRESETS:
         raise UserError(f"--preset: {preset!r} is not known; choose {', '.join(PRESETS)}")
-    if axis is not None and axis not in AXES:
-        raise UserError(f"--axis: {axis!r} is not known; choose {', '.join(AXES)}")
+    if axis is not None and axis not in CURVE_AXES:
+        raise UserError(f"--axis: {axis!r} is not known; choose {', '.join(CURVE_AXES)}")
     if preset is not None:
         return PRESETS[preset][1](Figure(contents, task, axis or _own_axis(preset, contents), lang, 260))
     if task is None:
         raise UserError("plot: name a task, or a figure with --preset")
-    figure = Figure(contents, task, axis or "params_non_embedding", lang, 420)
+    figure = Figure(contents, task, axis or _axis_of(contents, task), lang, 420)
     panels = []
     for index in figure.tasks:
         curves = figure.curves(metric, index)
@@ -133,21 +169,39 @@ def plot(
     return panels[0] if len(panels) == 1 else figure.grid(panels, 2)
 
 
-def save(chart: Any, path: Path) -> Path:
-    """Write a chart as svg, pdf or png by the path's ending, without a browser or the network."""
+def save(chart: Any, path: Path, *, width: float | None = None, font_size: float | None = None) -> Path:
+    """Write a chart as svg, pdf or png by the path's ending, without a browser or the network.
+
+    ``width`` (inches) and ``font_size`` (points) are those of the printed figure; its unit is then the point.
+    """
     import vl_convert
 
-    kind, spec = path.suffix.lstrip("."), chart.to_dict()
+    kind = path.suffix.lstrip(".")
     if kind not in FORMATS:
         raise UserError(f"{path}: cannot be written as {kind or 'a file without ending'}; use {', '.join(FORMATS)}")
+    spec = chart.to_dict()
+    printed = width is not None or font_size is not None
+    if printed:
+        from scalecurve.report.printed import fitted
+
+        spec = fitted(spec, width, font_size)
     path.parent.mkdir(parents=True, exist_ok=True)
     if kind == "svg":
-        path.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
+        svg = vl_convert.vegalite_to_svg(spec)
+        path.write_text(_in_points(svg) if printed else svg, encoding="utf-8")
     elif kind == "pdf":
         path.write_bytes(vl_convert.vegalite_to_pdf(spec))
     else:
-        path.write_bytes(vl_convert.vegalite_to_png(spec | {"background": "white"}, scale=3))
+        scale = 600 / 72 if printed else 3
+        path.write_bytes(vl_convert.vegalite_to_png(spec | {"background": "white"}, scale=scale))
     return path
+
+
+def _in_points(svg: str) -> str:
+    """A figure for print measures in points, not in the screen's pixels."""
+    import re
+
+    return re.sub(r'(<svg [^>]*?)width="([\d.]+)" height="([\d.]+)"', r'\1width="\2pt" height="\3pt"', svg, count=1)
 
 
 def curve_chart(curve: Curve) -> Any:
@@ -161,7 +215,8 @@ def curve_chart(curve: Curve) -> Any:
     names = {"x": said[curve.axis], "y": said.get(curve.metric, curve.metric)}
     chart = charts.score_chart(names, x_type="linear" if curve.axis == "loss" else "log")
     title = f"{curve.task} · {said.get(curve.strategy, curve.strategy)}, {curve.shots}-shot"
-    return charts.filled(chart, {"points": points, "rules": rules}).properties(width=420, height=260, title=title)
+    data = {"points": points, "rules": rules, "labels_right": rules}
+    return charts.filled(chart, data).properties(width=420, height=260, title=title)
 
 
 def _tasks_named(contents: Contents, task: str) -> list[int]:
@@ -176,6 +231,19 @@ def _tasks_named(contents: Contents, task: str) -> list[int]:
         close = difflib.get_close_matches(task, [*contents.refs, *names], 3, 0.4) or contents.refs[:5]
         raise UserError(f"task: {task!r} is not in the run; it has {', '.join(dict.fromkeys(close))}")
     return found
+
+
+def _axis_of(contents: Contents, task: str | None) -> str:
+    """The axis that a task's models differ on."""
+    import polars as pl
+
+    from scalecurve.analysis import axis_of
+
+    asked = set(_tasks_named(contents, task)) if task else set(range(len(contents.refs)))
+    shown = {(curve["f"], place) for curve in contents.curves if curve["t"] in asked for place in curve["r"]}
+    rungs = [contents.families[family]["rungs"][place] for family, place in sorted(shown)]
+    places = {axis: [rung[axis] for rung in rungs] for axis in CURVE_AXES}
+    return axis_of(pl.DataFrame(places, strict=False)) or "params_non_embedding"
 
 
 def _own_axis(preset: str, contents: Contents) -> str:

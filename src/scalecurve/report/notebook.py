@@ -7,11 +7,13 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.nouns import Curve, UserError, Verdict
+from scalecurve.analysis.verdicts.reasons import read
+from scalecurve.errors import UserError
 from scalecurve.report.safe import visible
 from scalecurve.report.summary import amount
 from scalecurve.report.words import words
-from scalecurve.runs import RunDirectory, open_run
+from scalecurve.store import RunDirectory, open_run, read_table
+from scalecurve.types import Artefact, Curve, Shape, Verdict
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,7 +43,7 @@ class CurveView:
 
 
 @dataclass(frozen=True)
-class Run:
+class FinishedRun:
     """A finished run, to look at."""
 
     directory: RunDirectory
@@ -49,20 +51,18 @@ class Run:
     @property
     def table(self) -> pl.DataFrame:
         """curves.parquet: one row a point."""
-        import polars as pl
 
         if not self.directory.curves.exists():
             raise UserError(f"{self.directory.curves}: not there yet; finish the run or `scalecurve rescore` it")
-        return pl.read_parquet(self.directory.curves)
+        return read_table(self.directory.curves)
 
     @property
     def verdicts(self) -> pl.DataFrame:
         """verdicts.parquet: one row a curve."""
-        import polars as pl
 
         if not self.directory.verdicts.exists():
             raise UserError(f"{self.directory.verdicts}: verdicts are not computed; `scalecurve rescore` computes them")
-        return pl.read_parquet(self.directory.verdicts)
+        return read_table(self.directory.verdicts)
 
     def curves(
         self,
@@ -77,7 +77,7 @@ class Run:
         """The curves that fit; without ``metric`` of each task's preferred one. ``task`` may be part of a name."""
         import polars as pl
 
-        from scalecurve.curves import curves_from_frame
+        from scalecurve.analysis import curves_from_frame
 
         frame = self.table.filter(pl.col("preferred") if metric is None else pl.col("metric") == metric)
         if task is not None:
@@ -106,6 +106,10 @@ class Run:
             values: dict[str, Any] = {
                 name: tuple(v) if isinstance(v, list) else v for name, v in row.items() if name in known
             }
+            values |= {"shape": Shape(row["shape"]), "artefact": Artefact(row["artefact"] or "")}
+            values["reasons"] = tuple(read(reason) for reason in row["reasons"] or [])
+            wide = (row.get("width_lo"), row.get("width_hi"))
+            values["width_interval"] = None if None in wide else wide
             interval = (row["threshold_lo"], row["threshold_hi"])
             values["threshold_interval"] = None if None in interval else interval
             key = (row["family"], row["task"], row["strategy"], row["shots"], row["metric"])
@@ -136,6 +140,6 @@ def _key(curve: Curve) -> tuple[object, ...]:
     return curve.family, curve.task, curve.strategy, curve.shots, curve.metric
 
 
-def load_run(path: str | Path) -> Run:
-    """A run directory as a ``Run``. ``UserError`` when it holds none."""
-    return Run(open_run(path))
+def load_run(path: str | Path) -> FinishedRun:
+    """A run directory as a ``FinishedRun``. ``UserError`` when it holds none."""
+    return FinishedRun(open_run(path))

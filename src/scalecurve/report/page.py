@@ -15,15 +15,17 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from scalecurve import __version__
+from scalecurve._version import __version__
 from scalecurve.report import charts
-from scalecurve.report.data import AXES, Contents, Source, study_of
+from scalecurve.report.data import Contents, RunSource, study_of
+from scalecurve.report.findings import findings
 from scalecurve.report.safe import to_json, visible
 from scalecurve.report.summary import amount, sentences
 from scalecurve.report.words import HTML_LANGUAGE, caveats, words
+from scalecurve.schema import CURVE_AXES
 
-PAGES = ("overview", "abilities", "map", "methods")
-SCRIPTS = ("base.js", "charts.js", "lists.js", "ability.js", "examples.js", "main.js")
+PAGES = ("overview", "abilities", "models", "methods")
+SCRIPTS = ("base.js", "charts.js", "lists.js", "ability.js", "examples.js", "models.js", "live.js", "main.js")
 _EXPOSE = "window.vegaEmbed = vegaEmbed; window.vega = vega;"
 CITATION = """@software{scalecurve,
   title   = {scalecurve: which abilities language models gain or lose with scale},
@@ -49,19 +51,23 @@ def render(
         for family in contents.families
     ]
     data: dict[str, Any] = {"families": families, "tasks": contents.tasks, "curves": contents.curves}
-    data |= {"left": list(left), "null": noise_region(contents)}
-    template = Environment(autoescape=True, trim_blocks=False).from_string(_text("report.html"))
+    screen = findings(contents, said, lang)
+    data |= {"left": list(left), "null": noise_region(contents), "screen": screen}
+    template = Environment(autoescape=True, trim_blocks=False).from_string(page_text("report.html"))
     return template.render(
         html_lang=HTML_LANGUAGE[lang],
         policy=_policy(scripts, live=bool(version)),
         version=__version__,
-        title=visible(" · ".join(dict.fromkeys(source.name for source in contents.sources)), 120),
-        css=Markup(_text("report.css")),
+        title=visible(
+            " · ".join(dict.fromkeys(said.get(source.name, source.name) for source in contents.sources)), 120
+        ),
+        css=Markup(page_text("report.css")),
         pages=PAGES,
-        axes=AXES,
+        axes=CURVE_AXES,
         w=said,
         live=bool(version),
         sentences=sentences(contents, said, lang),
+        screen=screen,
         caveats=caveats(lang),
         runs=[_methods(source, said) for source in contents.sources],
         citation=CITATION.replace("VERSION", __version__),
@@ -70,6 +76,20 @@ def render(
         examples=[(key, Markup(chunk)) for key, chunk in examples.items()],
         scripts=[Markup(script) for script in scripts],
     )
+
+
+def render_waiting(title: str, lang: str) -> str:
+    """The page of a run of which nothing is known yet: how far it is, asked again and again, until there is more."""
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    said = words(lang)
+    script = page_text("live.js") + 'followRun(JSON.parse(document.getElementById("said").textContent), "");'
+    template = Environment(autoescape=True).from_string(page_text("waiting.html"))
+    return template.render(
+        html_lang=HTML_LANGUAGE[lang], policy=_policy([script], live=True), title=visible(title, 120), w=said,
+        css=Markup(page_text("report.css")), said=Markup(to_json(said)), script=Markup(script),
+    )  # fmt: skip
 
 
 def pack(value: Any) -> str:
@@ -88,7 +108,7 @@ def _words_of_page(said: Mapping[str, str], version: str) -> dict[str, Any]:
         "palette": charts.PALETTE,
         "shapes": charts.SHAPES,
         "shapeColours": charts.SHAPE_COLOURS,
-        "axes": AXES,
+        "axes": CURVE_AXES,
         "light": {colour: name for name, colour in charts.LIGHT.items()},
         "config": charts.config(),
         "charts": {name: _template(chart) for name, chart in specs.items()},
@@ -105,6 +125,8 @@ def said_of(said: Mapping[str, str]) -> dict[str, str]:
         "rung": said["model"],
         "items": said["items"],
         "series": said["series"],
+        "low": said["bar_low"],
+        "high": said["bar_high"],
     }
 
 
@@ -117,7 +139,7 @@ def _template(chart: Any) -> dict[str, Any]:
 
 def noise_region(contents: Contents) -> dict[str, float] | None:
     """The |L|/(m − 1) and |B| that 95% of curves of pure noise stay under, at the commonest number of scales."""
-    from scalecurve.curves import noise_null
+    from scalecurve.analysis import noise_null
 
     lengths = [len(curve["r"]) for curve in contents.curves if len(curve["r"]) > 2]
     if not lengths:
@@ -127,7 +149,7 @@ def noise_region(contents: Contents) -> dict[str, float] | None:
     return {"l": float(null_l[int(0.95 * len(null_l))]) / (scales - 1), "b": float(null_b[int(0.95 * len(null_b))])}
 
 
-def _methods(source: Source, said: Mapping[str, str]) -> dict[str, Any]:
+def _methods(source: RunSource, said: Mapping[str, str]) -> dict[str, Any]:
     manifest = source.manifest
     totals: Mapping[str, Any] = manifest.get("totals", {})
     environment: Mapping[str, Any] = manifest.get("environment", {})
@@ -160,7 +182,7 @@ def _methods(source: Source, said: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _reproduced(manifest: Mapping[str, Any], source: Source) -> str:
+def _reproduced(manifest: Mapping[str, Any], source: RunSource) -> str:
     """The commands that make this report again: by asking the models, or from the files it was imported from."""
     run = shlex.quote(f"runs/{visible(source.name, 80)}")
     version = manifest.get("scalecurve", __version__)
@@ -177,7 +199,7 @@ def _rung(rung: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "family": visible(str(rung.get("family", "")), 120),
         "name": visible(str(rung.get("name", "")), 120),
-        "scales": [amount(rung.get(axis)) for axis in AXES],
+        "scales": [amount(rung.get(axis)) for axis in CURVE_AXES],
         "fingerprint": visible(str(rung.get("fingerprint", "")), 12)[:12],
     }
 
@@ -193,13 +215,14 @@ def _policy(scripts: Sequence[str], *, live: bool) -> str:
 
 
 @lru_cache
-def _text(name: str) -> str:
+def page_text(name: str) -> str:
+    """A file of the page by its name."""
     return (files("scalecurve.report") / "page" / name).read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
 @lru_cache
 def _own_script() -> str:
-    return "\n".join(_text(name) for name in SCRIPTS)
+    return "\n".join(page_text(name) for name in SCRIPTS)
 
 
 @lru_cache

@@ -46,3 +46,13 @@ def to_json(value: Any) -> str:
     """Compact JSON that may stand inside a script element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def shorter(text: str, most: int) -> str:
+    """``text`` in at most ``most`` letters, cut in the middle: names differ at both ends.
+
+    >>> shorter("an ability with a long name: level two", 20)
+    'an ability…level two'
+    """
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[1 - half :]}"

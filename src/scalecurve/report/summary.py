@@ -7,12 +7,13 @@ from typing import Any
 
 from scalecurve.report.data import Contents
 from scalecurve.report.safe import visible
+from scalecurve.schema import ANSWER_TOKENS
 
 Part = str | dict[str, Any]
 """Text, or a link: ``{"task": index, "text": words}``."""
 
 _NAMED = 10  # abilities named in one sentence
-_SI = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_SI = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
 def amount(value: float | str | None) -> str:
@@ -46,22 +47,41 @@ def sentences(contents: Contents, words: Mapping[str, str], lang: str) -> list[d
 
 
 def _jumps(verdict: Mapping[str, Any]) -> bool:
-    return verdict["shape"] == "emergent" or verdict.get("sublabel") == "late-onset"
+    return verdict["shape"] in ("emergent", "late") or verdict.get("sublabel") == "late-onset"
+
+
+def _late(verdict: Mapping[str, Any]) -> bool:
+    return verdict["shape"] == "late" or verdict.get("sublabel") == "late-onset"
+
+
+def _artefact(verdict: Mapping[str, Any]) -> bool:
+    """A jump of the score while what it measures rises steadily."""
+    return _jumps(verdict) and verdict.get("artefact") == "metric-artefact"
 
 
 _TELLS: dict[str, tuple[Callable[[Mapping[str, Any]], bool], str, str]] = {
     "emergent": (
-        lambda v: v["shape"] == "emergent",
+        lambda v: v["shape"] == "emergent" and not _artefact(v),
         "{n} appeared suddenly, from chance to clearly above it: ",
         "{n}突然出现，从随机水平跃升至明显高于随机：",
     ),
-    "late-onset": (
-        lambda v: v["shape"] == "smooth" and v.get("sublabel") == "late-onset",
-        "{n} left chance late, though not in a way that proves a jump: ",
-        "{n}较晚离开随机水平，但尚不足以证明是跃升：",
+    "late": (
+        lambda v: _late(v) and not _artefact(v),
+        "{n} left chance late, gradually or with too few models to show a jump: ",
+        "{n}较晚离开随机水平，渐进上升，或模型太少而看不出跃升：",
+    ),
+    "metric-artefact": (
+        _artefact,
+        "{n} only seemed to jump, because the metric is strict; finer scores of the same answers rise all along: ",
+        "{n}看似跃升，只因指标严格；同一批答案的更细指标一路上升：",
+    ),
+    "one-model": (
+        lambda v: v["shape"] == "one-model",
+        "{n} rested on one odd model: ",
+        "{n}只由一个异常模型造成：",
     ),
     "smooth": (
-        lambda v: v["shape"] == "smooth" and v.get("sublabel") != "late-onset",
+        lambda v: v["shape"] == "smooth" and not _late(v),
         "{n} grew steadily with scale: ",
         "{n}随规模稳步上升：",
     ),
@@ -91,21 +111,29 @@ def _count(n: int, lang: str) -> str:
     return "One ability" if n == 1 else f"{n} abilities"
 
 
+def families_of_models(contents: Contents) -> list[dict[str, Any]]:
+    """The families but those of budgets: what one model reaches with more tokens is a curve, but no further family."""
+    return [family for family in contents.families if not all(rung[ANSWER_TOKENS] for rung in family["rungs"])]
+
+
 def _scope(contents: Contents, lang: str) -> str:
-    rungs = [rung for family in contents.families for rung in family["rungs"]]
+    models = families_of_models(contents)
+    rungs = [rung for family in models for rung in family["rungs"]]
     sizes = sorted(size for rung in rungs if (size := rung["params_non_embedding"] or rung["params_total"]))
     span = f"{amount(sizes[0])}–{amount(sizes[-1])}" if sizes else ""
     ways = len({(curve["s"], curve["k"]) for curve in contents.curves})
     answers = sum(source.manifest.get("totals", {}).get("examples", 0) for source in contents.sources)
-    names = [family["name"] for family in contents.families]
+    scores = sum(len(curve["y"]) for curve in contents.curves)
+    names = [family["name"] for family in models]
     if lang == "zh":
         who = f"{len(rungs)} 个模型（{'、'.join(names[:6])}）" if names else f"{len(rungs)} 个模型"
         size = f"，规模 {span} 参数" if span else ""
-        return f"{who}{size}，{len(contents.tasks)} 项能力，{ways} 种提问方式，共 {answers:,} 个回答。"
+        count = f"{answers:,} 个回答" if answers else f"{scores:,} 个已发表得分"
+        return f"{who}{size}，{len(contents.tasks)} 项能力，{ways} 种提问方式，共 {count}。"
     who = f"{_plural(len(rungs), 'model')} of {_plural(len(names), 'family', 'families')} ({', '.join(names[:6])})"
     size = f", {span} parameters," if span else ""
     what = f"{_plural(len(contents.tasks), 'ability', 'abilities')} asked in {_plural(ways, 'way')}"
-    return f"{who}{size} on {what}: {answers:,} answers."
+    return f"{who}{size} on {what}: {f'{answers:,} answers' if answers else f'{scores:,} published scores'}."
 
 
 def _unread(contents: Contents, words: Mapping[str, str], lang: str) -> list[Part]:
@@ -119,17 +147,27 @@ def _unread(contents: Contents, words: Mapping[str, str], lang: str) -> list[Par
     where: Part = {"task": index, "text": contents.tasks[index]["name"]}
     way, rung = words.get(worst["strategy"], visible(worst["strategy"], 80)), visible(worst["rung"], 120)
     share = f"{worst['unextracted'] / worst['texts']:.0%}"
+    cut = _cut_off(sum(cell.get("censored", 0) for cell in cells), lang)
     if lang == "zh":
         return [
             f"{texts:,} 段生成文本中有 {lost:,} 段（{lost / texts:.1%}）未能抽取出答案，均计为错误。占比最高的是",
             where,
-            f"（{way}，{rung}：{share}）。",
+            f"（{way}，{rung}：{share}）。{cut}",
         ]
     return [
         f"No answer was found in {lost:,} of {texts:,} generated texts ({lost / texts:.1%}), which count as wrong: ",
         where,
-        f" ({way}, {rung}: {share}).",
+        f" ({way}, {rung}: {share}).{cut}",
     ]
+
+
+def _cut_off(count: int, lang: str) -> str:
+    """How many of the answers not found a limit had cut off; "" for none."""
+    if not count:
+        return ""
+    if lang == "zh":
+        return f"其中 {count:,} 段在说出答案之前即因长度上限被截断，图中以两个界（全错、全对）标出。"
+    return f" A limit cut off {count:,} of them before an answer; charts show both bounds, all wrong and all right."
 
 
 def _plural(n: int, one: str, many: str = "") -> str:
@@ -166,7 +204,8 @@ def _aside(
         of_strategy: dict[str, set[int]] = {}
         for curve in members:
             of_strategy.setdefault(curve["s"], set()).add(curve["k"])
-        for strategy, shots in of_strategy.items():
+        single = len({(curve["s"], curve["k"]) for curve in every}) == 1
+        for strategy, shots in ({} if single else of_strategy).items():
             asked = {curve["k"] for curve in every if curve["s"] == strategy}
             some = "" if shots == asked else " " + words["shots"].format(k="/".join(map(str, sorted(shots))))
             said.append(words.get(strategy, strategy) + some)
@@ -187,7 +226,7 @@ def _artefacts(jumps: Sequence[Mapping[str, Any]], lang: str) -> str:
     robust, artefacts, undetermined, untested = counts.values()
     if lang == "zh":
         return (
-            f"在 {len(jumps)} 处跃升或晚期起步中，{robust} 处对指标稳健，{artefacts} 处是指标伪影，"
+            f"在 {len(jumps)} 处跃升或晚期起步中，{robust} 处对指标稳健，{artefacts} 处是指标假象，"
             f"{undetermined} 处未定，{untested} 处未检验。"
         )
     return (

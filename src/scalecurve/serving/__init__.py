@@ -4,6 +4,6 @@
 starting and stopping.
 """
 
-from scalecurve.serving.limits import Limits
+from scalecurve.serving.limits import ServingLimits
 
-__all__ = ["Limits"]
+__all__ = ["ServingLimits"]

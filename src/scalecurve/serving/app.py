@@ -9,27 +9,42 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.requests import ClientDisconnect
 
-from scalecurve.nouns import Step, Trace
+from scalecurve.routing import Inquiry
 from scalecurve.serving import protocol
-from scalecurve.serving.desk import Desk, Job
-from scalecurve.serving.limits import Limits
+from scalecurve.serving.batcher import Desk, Job
+from scalecurve.serving.limits import ServingLimits
 from scalecurve.serving.protocol import ChatRequest, CompletionRequest, Fault
-from scalecurve.thinking import Inquiry
+from scalecurve.types import Step, Trace
 
 LOCAL = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
+TOO_LONG = re.compile(r"the option has \d+ tokens; the model takes \d+")
 PATIENCE = 0.25
 """Seconds between looks at whether the asker is still there."""
 Asked = ChatRequest | CompletionRequest
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(desk: Desk, names: tuple[str, ...], limits: Limits, key: str = "", *, local: bool = True) -> FastAPI:
-    """The application. ``key``: what askers send as bearer token ("": none needed). ``local``: refuse other hosts."""
+def build_app(
+    desk: Desk,
+    names: tuple[str, ...],
+    limits: ServingLimits,
+    key: str = "",
+    *,
+    local: bool = True,
+    aliases: Mapping[str, str] = MappingProxyType({}),
+) -> FastAPI:
+    """The application. ``key``: what askers send as bearer token ("": none needed). ``local``: refuse other hosts.
+
+    ``aliases``: further names of models → one of ``names``, which a reply tells.
+    """
+    names = (*names, *aliases)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
 
     def guarded(handler: Handler) -> Handler:
@@ -40,6 +55,8 @@ def build_app(desk: Desk, names: tuple[str, ...], limits: Limits, key: str = "",
             except Fault as fault:
                 retry = {"Retry-After": "1"} if fault.status in (429, 503) else None
                 return JSONResponse(fault.body, fault.status, retry)
+            except ClientDisconnect:  # before its request was whole; nobody reads the reply
+                return Response(status_code=499)
 
         return run
 
@@ -64,9 +81,10 @@ def build_app(desk: Desk, names: tuple[str, ...], limits: Limits, key: str = "",
         raise Fault(404, f"{request.method} {request.url.path}: not here", code="unknown_url")
 
     async def _answer(request: Request, kind: type[ChatRequest] | type[CompletionRequest], prefix: str) -> Response:
-        asked = protocol.parse(kind, await _body(request, limits.body))
+        asked = protocol.parse(kind, await _body(request, limits))
         _known(asked.model, names)
-        talk = _Talk(desk, asked, asked.inquiry(limits.tokens), limits.seconds)
+        asked = asked.model_copy(update={"model": aliases.get(asked.model, asked.model)})
+        talk = _PendingReply(desk, asked, asked.inquiry(limits.tokens), limits.seconds)
         head = {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": asked.model}
         if asked.stream:
             return StreamingResponse(talk.stream(head), media_type="text/event-stream")
@@ -82,7 +100,7 @@ def build_app(desk: Desk, names: tuple[str, ...], limits: Limits, key: str = "",
     return app
 
 
-class _Talk:
+class _PendingReply:
     """A request at the desk, heard from the server's event loop."""
 
     def __init__(self, desk: Desk, asked: Asked, inquiry: Inquiry, seconds: float) -> None:
@@ -112,6 +130,8 @@ class _Talk:
         except TimeoutError:
             return None
         if isinstance(event, Trace) and event.status == "error":
+            if TOO_LONG.search(event.error):
+                raise Fault(400, f"options: {event.error}", code="context_length_exceeded", param="options")
             stopping = "stopping" in event.error
             raise Fault(503 if stopping else 500, event.error, type="server_error")
         return event
@@ -165,8 +185,8 @@ def _known(name: str, names: tuple[str, ...]) -> None:
 def _admit(request: Request, key: str, local: bool) -> None:
     """``Fault`` for a wrong key; without keys, for another site's page or name that points at this machine."""
     if key:
-        sent = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(sent.encode(), key.encode()):
+        scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(sent.strip().encode(), key.encode()):
             raise Fault(401, "wrong or missing API key", type="authentication_error", code="invalid_api_key")
     elif local:
         origin = request.headers.get("origin")
@@ -175,8 +195,9 @@ def _admit(request: Request, key: str, local: bool) -> None:
             raise Fault(403, "only for this machine", type="permission_error")
 
 
-async def _body(request: Request, most: int) -> Any:
-    """The JSON body of at most ``most`` bytes, whatever its header says."""
+async def _body(request: Request, limits: ServingLimits) -> Any:
+    """The JSON body, within the limits of bytes and seconds, whatever its header says. Its texts are whole."""
+    most = limits.body
     if "json" not in request.headers.get("content-type", ""):
         raise Fault(400, "content-type: send application/json")
     told = request.headers.get("content-length", "0")
@@ -184,11 +205,19 @@ async def _body(request: Request, most: int) -> Any:
     if told.isdecimal() and int(told) > most:
         raise too_large
     data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > most:
-            raise too_large
     try:
-        return json.loads(data)
+        async with asyncio.timeout(limits.reading):
+            async for piece in request.stream():
+                data += piece
+                if len(data) > most:
+                    raise too_large
+    except TimeoutError:
+        raise Fault(408, f"the body was not whole within {limits.reading:g} s", code="timeout") from None
+    try:
+        value = json.loads(data)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Fault(400, "the body holds half of a surrogate pair, which is no character") from None
     except (ValueError, RecursionError):
         raise Fault(400, "the body is not valid JSON") from None
+    return value

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
+
+MOST_READING = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ServingLimits:
     """``concurrent``: requests under way, more get 429. ``body``: bytes of a request, more get 413. ``tokens``: most
     that a request may ask for. ``seconds``: until a request gets 504. ``grace``: seconds that requests under way have
     to end when the server stops.
@@ -19,6 +21,11 @@ class Limits:
     tokens: int = 512
     seconds: float = 120.0
     grace: float = 0.8
+
+    @property
+    def reading(self) -> float:
+        """Seconds in which a request must have come whole."""
+        return min(MOST_READING, self.seconds)
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from scalecurve.nouns import Example, Postprocess, Rendering, Step, Task, Trace
-from scalecurve.prompts import Shot
+from scalecurve.routing import Inquiry
+from scalecurve.strategies import Shot
 from scalecurve.tasks.postprocess import FIRST_LINE
-from scalecurve.thinking import Inquiry
+from scalecurve.types import Example, Postprocess, Rendering, Step, Task, Trace
 
 REFUSALS = {
     "unanswerable": "I cannot answer this: the question does not seem to have an answer.",

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
+from scalecurve.routing import Thinker
 from scalecurve.serving.app import build_app
-from scalecurve.serving.desk import Desk
-from scalecurve.serving.limits import Limits
-from scalecurve.thinking import Thinker
+from scalecurve.serving.batcher import Desk
+from scalecurve.serving.limits import ServingLimits
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -43,20 +45,68 @@ class _Server(uvicorn.Server):
         timer.start()
 
 
+def _impatient(seconds: float) -> type[H11Protocol]:
+    """Connections that are closed when the head of a request takes longer than ``seconds``; uvicorn waits for ever."""
+
+    class Impatient(H11Protocol):
+        _late: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows the argument
+            super().connection_made(transport)
+            self._wait()
+
+        def data_received(self, data: bytes) -> None:
+            if self._late is None and self._idle():
+                self._wait()
+            super().data_received(data)
+            if not self._idle():
+                self._stop_waiting()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_waiting()
+            super().connection_lost(exc)
+
+        def _idle(self) -> bool:
+            return self.cycle is None or self.cycle.response_complete
+
+        def _wait(self) -> None:
+            self._late = self.loop.call_later(seconds, self._close)
+
+        def _stop_waiting(self) -> None:
+            if self._late is not None:
+                self._late.cancel()
+            self._late = None
+
+        def _close(self) -> None:
+            self._late = None
+            if self._idle():
+                self.transport.close()
+
+    return Impatient
+
+
 def serve(
-    thinker: Thinker, *, host: str = "127.0.0.1", port: int = 8000, limits: Limits | None = None, key: str = ""
+    thinker: Thinker,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    limits: ServingLimits | None = None,
+    key: str = "",
+    aliases: Mapping[str, str] | None = None,
 ) -> None:
     """Answer until SIGINT or SIGTERM. ``port`` 0 takes a free one; the address is printed once it listens.
+    ``aliases``: further names a request may give → the thinker's name of the model that answers.
 
     ``UserError`` where the port cannot be had, or another host than this machine is to be served without a key.
     """
-    limits = limits or Limits()
+    limits, key = limits or ServingLimits(), key.strip()
     local = host in LOOPBACK
     if not local and not key:
         raise UserError("--host: others than this machine are served with a key only; set SCALECURVE_API_KEY")
     desk = Desk(thinker, limits.concurrent)
     config = uvicorn.Config(
-        build_app(desk, thinker.names, limits, key, local=local),
+        build_app(desk, thinker.names, limits, key, local=local, aliases=aliases or {}),
+        http=_impatient(limits.reading),
         log_level="warning",
         access_log=False,
         server_header=False,

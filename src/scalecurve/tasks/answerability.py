@@ -12,14 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from scalecurve.nouns import Example, Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.bigbench import load_bigbench
 from scalecurve.tasks.reader import fingerprint
-from scalecurve.tasks.sources import suggest
+from scalecurve.tasks.registry import suggest, task_format
+from scalecurve.types import Example, Task
 
 METRICS = ("gate_auroc", "false_refusal_rate", "abstention_recall", "abstention_precision")
 
 
+@task_format("answerability", leaf=lambda named, task: task.name)
 def load_answerability(rest: str, *, mode: str = "faithful") -> tuple[Task, ...]:
     """The task ``NAME`` of ``TASKS``, or ``all``. ``UserError`` for another, or when BIG-bench is not installed."""
     names = list(TASKS) if rest == "all" else [rest]

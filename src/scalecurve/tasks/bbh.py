@@ -1,6 +1,6 @@
 """BIG-Bench Hard (Suzgun et al. 2022, arXiv 2210.09261): 27 files, read from a directory the user names.
 
-    <directory>/tasks/<name>.json         {"examples": [{"input", "target"}, …]}
+    <directory>/bbh/<name>.json           {"examples": [{"input", "target"}, …]}; in some copies tasks/<name>.json
     <directory>/cot-prompts/<name>.txt    canary, "-----", instruction, three worked examples
 
 The worked examples become ``Task.worked``: shots that show their steps under chain of thought and only their answer
@@ -16,11 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scalecurve.nouns import Example, Postprocess, Rendering, Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.jsonfile import fail, read_json
 from scalecurve.tasks.reader import blind_grade, fingerprint
-from scalecurve.tasks.sources import suggest
+from scalecurve.tasks.registry import leaf_name, suggest, task_format
 from scalecurve.tasks.worked import read_worked
+from scalecurve.types import Example, Postprocess, Rendering, Task
 
 RENDERING = Rendering(input_prefix="Q: ", output_prefix="\nA: ", separator="\n\n", append_choices=False)
 ANSWER = r"\A\s*([^\n]*?)\.?[^\S\n]*(?:\n|\Z)"
@@ -29,27 +30,44 @@ ANSWER = r"\A\s*([^\n]*?)\.?[^\S\n]*(?:\n|\Z)"
 MAX_TOKENS = 512
 _FAMILIES = ("logical_deduction", "tracking_shuffled_objects")
 _LETTER = re.compile(r"^\(([A-Z])\) ", re.MULTILINE)
+HOMES = ("bbh", "tasks")
 _DASH = re.compile(r"^- (.+)$", re.MULTILINE)
 
 
-def load_bbh(rest: str) -> tuple[Task, ...]:
+def _absolute(rest: str, base: Path) -> str:
+    """A directory, or a task in it by its name."""
+    folder = base / rest
+    known = folder.is_dir() or any((folder.parent / name).is_dir() for name in HOMES)
+    return str(folder.resolve()) if known else rest
+
+
+def _home(folder: Path) -> Path | None:
+    """Where the tasks of a checkout are: ``bbh``, as published, or ``tasks``."""
+    return next((folder / name for name in HOMES if any((folder / name).glob("*.json"))), None)
+
+
+@task_format("bbh", absolute=_absolute, leaf=lambda named, task: f"{named}/{leaf_name(task)}")
+def load_bbh(rest: str, *, mode: str = "faithful") -> tuple[Task, ...]:
     """The task of ``DIRECTORY/NAME``, or all tasks of ``DIRECTORY``."""
     path = Path(rest).expanduser()
-    if (path / "tasks").is_dir():
-        return tuple(_load(path, file.stem) for file in sorted((path / "tasks").glob("*.json")))
-    folder, name = path.parent, path.name
-    if not (folder / "tasks").is_dir():
-        raise UserError(f"task 'bbh:{rest}': {folder} has no folder tasks; give bbh:DIRECTORY/NAME")
-    names = [file.stem for file in (folder / "tasks").glob("*.json")]
+    home = _home(path)
+    if home:
+        return tuple(_load(home, file.stem) for file in sorted(home.glob("*.json")))
+    folder, name = path.parent, path.name.removesuffix(".json")
+    home = _home(folder)
+    if home is None and folder.name in HOMES:  # DIRECTORY/bbh/NAME, the path of the file itself
+        home = _home(folder.parent)
+    if home is None:
+        raise UserError(f"task 'bbh:{rest}': {folder} has no folder bbh or tasks; give bbh:DIRECTORY/NAME")
+    names = [file.stem for file in home.glob("*.json")]
     if name not in names:
-        raise UserError(f"task 'bbh:{rest}': no such task in {folder / 'tasks'}{suggest(name, names)}")
-    return (_load(folder, name),)
+        raise UserError(f"task 'bbh:{rest}': no such task in {home}{suggest(name, names)}")
+    return (_load(home, name),)
 
 
-def _load(folder: Path, name: str) -> Task:
-    path = folder / "tasks" / f"{name}.json"
-    raws = _raw_examples(path)
-    prompts = folder / "cot-prompts" / f"{name}.txt"
+def _load(home: Path, name: str) -> Task:
+    raws = _raw_examples(home / f"{name}.json")
+    prompts = home.parent / "cot-prompts" / f"{name}.txt"
     instruction, worked = read_worked(prompts) if prompts.is_file() else ("", ())
     examples = _with_options([Example(str(at), raw["input"], (raw["target"],)) for at, raw in enumerate(raws)])
     graded = [example for example in examples if example.options]

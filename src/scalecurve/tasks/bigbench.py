@@ -14,10 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scalecurve.nouns import Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.jsonfile import read_json
 from scalecurve.tasks.reader import build_task
-from scalecurve.tasks.sources import Listing, suggest
+from scalecurve.tasks.registry import Listing, suggest, task_format
+from scalecurve.types import Task
 
 VARIABLE = "SCALECURVE_BIGBENCH"
 INDEX, MANIFEST, TASKS = "index.json", "manifest.json", "benchmark_tasks"
@@ -108,6 +109,7 @@ def list_bigbench() -> list[Listing]:
     ]
 
 
+@task_format("bigbench", listing=list_bigbench, ready=installed, tells_source=True)
 def load_bigbench(rest: str, *, mode: str = "faithful") -> tuple[Task, ...]:
     """The leaves of ``NAME[:SUBTASK]``; "lite" stands for the 24 tasks of BIG-bench Lite.
 

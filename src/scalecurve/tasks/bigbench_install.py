@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.bigbench import INDEX, MANIFEST, TASKS, cache_dir
 from scalecurve.tasks.bigbench_index import build_index
 
@@ -31,6 +31,7 @@ _DATA = frozenset({".json", ".jsonl", ".py", ".txt", ".tsv", ".csv"})
 _NOT_NEEDED = frozenset({"task_metadata.json"})
 _LOG, _INDEX_LOG = "unpacked.jsonl", "indexed.jsonl"
 _LARGEST = 512 * 2**20
+_LARGEST_WHOLE = 32 << 30
 _CHUNK = 2**20
 
 Progress = Callable[[str, int, int], None]
@@ -148,7 +149,13 @@ def _of_archive(archive: Path) -> Iterator[Entry]:
     total = archive.stat().st_size
     try:
         with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|gz") as tar:
+            unpacked = 0
             for member in tar:
+                unpacked += member.size
+                if unpacked > _LARGEST_WHOLE:
+                    raise UserError(
+                        f"{archive}: swells beyond {_LARGEST_WHOLE >> 30} GB; it is not BIG-bench's archive"
+                    )
                 name = wanted_name(member.name)
                 if name is None or not (member.isfile() or member.islnk() or member.issym()):
                     continue

@@ -21,13 +21,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from scalecurve.nouns import Example, Task, UserError
+from scalecurve.errors import UserError
+from scalecurve.tasks.bigbench import find_leaves, installed, load_bigbench
 from scalecurve.tasks.reader import blind_grade, fingerprint
-
-if TYPE_CHECKING:
-    from scalecurve.tasks.sources import Listing
+from scalecurve.tasks.registry import Listing, suggest, task_format
+from scalecurve.types import Example, Task
 
 NAME, ORIGIN = "films", "emoji_movie"
 OPTIONS = 4
@@ -52,7 +51,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class EmojiQuestion:
     """A question of the task: the emoji, one by one, the film's title, and the question as it stands."""
 
     emoji: tuple[str, ...]
@@ -64,16 +63,31 @@ class Film:
         return "".join(self.emoji)
 
 
-Maker = Callable[[Task, Sequence[Film], random.Random], Task]
+Maker = Callable[[Task, Sequence[EmojiQuestion], random.Random], Task]
 PARTS: dict[str, tuple[str, Maker]] = {}
 """Part → what it asks, and the function that makes it; in the order of the ladder."""
 
 
+def list_emoji() -> list[Listing]:
+    """The parts, from the index of the installed BIG-bench."""
+    (leaf,) = find_leaves(ORIGIN)
+    return [
+        Listing(
+            ref=f"emoji:{NAME}:{part}",
+            name=f"{NAME}:{part}",
+            source="emoji",
+            description=about,
+            keywords=tuple(leaf["keywords"]),
+            metrics=("case_insensitive_str_match",) if part == "name" else ("multiple_choice_grade",),
+            preferred_metric="case_insensitive_str_match" if part == "name" else "multiple_choice_grade",
+        )
+        for part, (about, _) in PARTS.items()
+    ]
+
+
+@task_format("emoji", listing=list_emoji, ready=installed, tells_source=True)
 def load_emoji(rest: str, *, mode: str = "faithful") -> tuple[Task, ...]:
     """The leaves of ``films[:PART]``. ``UserError`` when BIG-bench is not installed or there is no such part."""
-    from scalecurve.tasks.bigbench import load_bigbench
-    from scalecurve.tasks.sources import suggest
-
     name, _, part = rest.partition(":")
     if name != NAME or (part and part not in PARTS):
         hint = suggest(part or name, (NAME, *PARTS)) or f"; its parts are {', '.join(PARTS)}"
@@ -90,7 +104,7 @@ def decompose(whole: Task, part: str) -> Task:
     return replace(task, fingerprint=fingerprint(task))
 
 
-def films_of(whole: Task) -> list[Film]:
+def films_of(whole: Task) -> list[EmojiQuestion]:
     """The films of the task. ``UserError`` when a question does not end in emoji."""
     films = []
     for example in whole.examples:
@@ -98,28 +112,8 @@ def films_of(whole: Task) -> list[Film]:
         found = tuple(_EMOJI.findall(rebus))
         if not found or "".join(found) != rebus or rebus.isascii():
             raise UserError(f"task bigbench:{ORIGIN}: example {example.id} does not end in emoji; install it again")
-        films.append(Film(found, example.targets[0], example))
+        films.append(EmojiQuestion(found, example.targets[0], example))
     return films
-
-
-def list_emoji() -> list[Listing]:
-    """The parts, from the index of the installed BIG-bench."""
-    from scalecurve.tasks.bigbench import find_leaves
-    from scalecurve.tasks.sources import Listing
-
-    (leaf,) = find_leaves(ORIGIN)
-    return [
-        Listing(
-            ref=f"emoji:{NAME}:{part}",
-            name=f"{NAME}:{part}",
-            source="emoji",
-            description=about,
-            keywords=tuple(leaf["keywords"]),
-            metrics=("case_insensitive_str_match",) if part == "name" else ("multiple_choice_grade",),
-            preferred_metric="case_insensitive_str_match" if part == "name" else "multiple_choice_grade",
-        )
-        for part, (about, _) in PARTS.items()
-    ]
 
 
 def _part(name: str, about: str) -> Callable[[Maker], Maker]:
@@ -132,7 +126,7 @@ def _part(name: str, about: str) -> Callable[[Maker], Maker]:
 
 # ── The parts ────────────────────────────────────────────────────────────────────────────────────────────────
 @_part("is_film", "Is this the title of a film?")
-def _is_film(whole: Task, films: Sequence[Film], rng: random.Random) -> Task:
+def _is_film(whole: Task, films: Sequence[EmojiQuestion], rng: random.Random) -> Task:
     titles = [film.title for film in films]
     taken = set(_titles(whole))
     invented = dict.fromkeys(_invented(rng) for _ in range(40 * len(titles)))
@@ -143,7 +137,7 @@ def _is_film(whole: Task, films: Sequence[Film], rng: random.Random) -> Task:
 
 
 @_part("sense", "What does this emoji show?")
-def _sense(whole: Task, films: Sequence[Film], rng: random.Random) -> Task:
+def _sense(whole: Task, films: Sequence[EmojiQuestion], rng: random.Random) -> Task:
     shown = {emoji: name for film in films for emoji in film.emoji if (name := _name_of(emoji))}
     emoji_of = {name: emoji for emoji, name in reversed(shown.items())}  # one emoji a name
     asked = [(f"What does this emoji show? {emoji}", name) for name, emoji in sorted(emoji_of.items())]
@@ -151,7 +145,7 @@ def _sense(whole: Task, films: Sequence[Film], rng: random.Random) -> Task:
 
 
 @_part("fits_emoji", "Which film goes with this one emoji of its rebus?")
-def _fits_emoji(whole: Task, films: Sequence[Film], rng: random.Random) -> Task:
+def _fits_emoji(whole: Task, films: Sequence[EmojiQuestion], rng: random.Random) -> Task:
     """The emoji is the one of the rebus that the fewest other films share; none of the wrong films has it."""
     films_with = Counter(emoji for film in films for emoji in set(film.emoji))
     examples = []
@@ -164,7 +158,7 @@ def _fits_emoji(whole: Task, films: Sequence[Film], rng: random.Random) -> Task:
 
 
 @_part("is_right", "Do these emoji stand for this film?")
-def _is_right(whole: Task, films: Sequence[Film], rng: random.Random) -> Task:
+def _is_right(whole: Task, films: Sequence[EmojiQuestion], rng: random.Random) -> Task:
     order = list(range(len(films)))
     rng.shuffle(order)
     false = set(order[: len(order) // 2])
@@ -176,12 +170,12 @@ def _is_right(whole: Task, films: Sequence[Film], rng: random.Random) -> Task:
 
 
 @_part("title", "Which of five films do these emoji stand for?")
-def _title(whole: Task, films: Sequence[Film], rng: random.Random) -> Task:
+def _title(whole: Task, films: Sequence[EmojiQuestion], rng: random.Random) -> Task:
     return _graded(whole, [film.example for film in films])
 
 
 @_part("name", "Which film do these emoji stand for? To be named without options.")
-def _named(whole: Task, films: Sequence[Film], rng: random.Random) -> Task:
+def _named(whole: Task, films: Sequence[EmojiQuestion], rng: random.Random) -> Task:
     examples = [Example(film.example.id, film.example.input, film.example.targets) for film in films]
     any_title = "|".join(re.escape(title) for title in sorted(_titles(whole), key=len, reverse=True))
     probes = {

@@ -15,9 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from scalecurve.nouns import Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.bigbench import require_installed, tasks_dir
 from scalecurve.tasks.bigbench_install import HUMAN
+from scalecurve.types import Task
 
 _PERCENT = frozenset(
     {

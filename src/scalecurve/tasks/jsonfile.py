@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scalecurve.nouns import UserError
-from scalecurve.strangers import whole_json
+from scalecurve.errors import UserError
+from scalecurve.util.guard import regular
+from scalecurve.util.untrusted import whole_json
 
 LARGEST_UNPACKED = 1 << 30
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -21,6 +22,7 @@ _LAST_KEY = re.compile(r'"((?:[^"\\\n]|\\.)*)"\s*:')
 def read_text(path: Path) -> str:
     """The UTF-8 text of ``path`` (gzip when its name ends in ``.gz``)."""
     try:
+        regular(path)
         raw = _unpacked(path) if path.suffix == ".gz" else path.read_bytes()
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,7 +1,8 @@
 """A task of lm-evaluation-harness (a YAML file with local data) as one of ours: ``lm-eval:PATH/task.yaml``.
 
 Prompts, answers, shots and metrics are the harness's own (0.4.13); ``docs/export.md`` says what is supported. Templates
-run in Jinja's sandbox. A file with several filter pipelines is a container: one leaf a pipeline.
+run in Jinja's sandbox, and the whole file is read in a process of its own with limits of time and memory. A file with
+several filter pipelines is a container: one leaf a pipeline.
 """
 
 from __future__ import annotations
@@ -16,10 +17,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.nouns import Example, Harness, Rendering, Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.lm_eval_docs import Doc, data_files, read_docs
 from scalecurve.tasks.lm_eval_yaml import Config, filter_list, generation, ignored, metric_list, read_config
 from scalecurve.tasks.reader import blind_grade, fingerprint
+from scalecurve.tasks.registry import leaf_name, pick_subtask, task_format
+from scalecurve.types import Example, Harness, Rendering, Task
+from scalecurve.util.guard import confined
+from scalecurve.util.paths import absolute_path
+from scalecurve.util.text import one_line
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -27,12 +33,64 @@ if TYPE_CHECKING:
 SOURCE = "lm-eval"
 
 
-def load_lm_eval(rest: str) -> tuple[Task, ...]:
-    """The leaves of ``PATH`` or the one of ``PATH:PIPELINE``."""
-    from scalecurve.tasks.sources import pick_subtask
+def _absolute(rest: str, base: Path) -> str:
+    path, colon, more = rest.partition(":")
+    return f"{absolute_path(path, base)}{colon}{more}"
 
+
+def load_with_code(rest: str, *, mode: str = "faithful") -> tuple[Task, ...]:
+    """As ``load_lm_eval``; what that refuses, and what is no file but a name, lm-evaluation-harness itself builds.
+
+    ``FILE@SHOTS`` or ``NAME@SHOTS`` has it built with so many shots.
+    """
+    from scalecurve.tasks.harness.build import built
+    from scalecurve.tasks.harness.process import installed
+
+    spec, at, shots = rest.rpartition("@")
+    spec, asked = (spec, int(shots)) if at and shots.isdecimal() else (rest, None)
+    if asked is None and (Path(rest.partition(":")[0]).is_file() or not installed()):
+        try:
+            return read_plain(rest)
+        except UserError as error:
+            if not installed() or not Path(rest).is_file():
+                raise
+            refused = str(error)
+    else:
+        refused = ""
+    try:
+        return built(spec, asked)
+    except UserError as error:
+        raise UserError(f"{error} (and not read as data alone: {refused})" if refused else str(error)) from None
+
+
+@task_format(
+    SOURCE,
+    tells_source=True,
+    absolute=_absolute,
+    leaf=lambda named, task: named if task.harness and task.harness.built else f"{named}:{leaf_name(task)}",
+    with_code=load_with_code,
+)
+def load_lm_eval(rest: str, *, mode: str = "faithful") -> tuple[Task, ...]:
+    """The leaves of ``PATH`` or the one of ``PATH:PIPELINE``."""
+    try:
+        return read_plain(rest)
+    except UserError as error:
+        advice = "; or add --allow-code: the harness itself builds it then (pip install lm_eval)"
+        raise UserError(f"{error}{advice if _mended_by_code(rest, str(error)) else ''}") from None
+
+
+def _mended_by_code(rest: str, error: str) -> bool:
+    """Whether the harness may make something of it: what is code or not supported, and names that are no file."""
+    if not Path(rest).suffix and "/" not in rest:
+        return True
+    return any(part in error for part in ("is code", "not supported", "not read here", "is no YAML file beside it"))
+
+
+def read_plain(rest: str) -> tuple[Task, ...]:
+    """The leaves of a file that is data alone."""
     path, pipeline = (rest, "") if Path(rest).is_file() or ":" not in rest else rest.rsplit(":", 1)
-    return pick_subtask(read_lm_eval(Path(path).expanduser()), f"{SOURCE}:{path}", pipeline)
+    leaves = confined(path, f"{__name__}:read_lm_eval", Path(path).expanduser())
+    return pick_subtask(leaves, f"{SOURCE}:{path}", pipeline)
 
 
 def read_lm_eval(path: Path) -> tuple[Task, ...]:
@@ -275,7 +333,7 @@ class _Reading:
         try:
             return _compiled(template).render(**doc)
         except (TemplateError, re.error, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            reason = " ".join(str(error).split())[:160]
+            reason = one_line(error, 160)
             raise UserError(f"{self.config.path}: {field}: document {at}: {reason}") from None
 
 

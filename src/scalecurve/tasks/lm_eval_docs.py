@@ -14,10 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
+from scalecurve.util.guard import regular
+from scalecurve.util.text import one_line
 
 Doc = dict[str, Any]
 FORMATS = ("json", "csv", "parquet")
+LARGEST = 1 << 28  # bytes of a data file
 _MISSING = frozenset(
     "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split("|")
 )
@@ -27,7 +30,7 @@ _TRUE, _FALSE = frozenset({"True", "TRUE", "true"}), frozenset({"False", "FALSE"
 def data_files(where: str, kind: Any, kwargs: Any, folder: Path) -> dict[str, list[Path]]:
     """Split → its files, from a task's ``dataset_path`` and ``dataset_kwargs``.
 
-    Paths are beside the task's file, else relative to the working directory (where alone the harness looks for them).
+    Paths are beside the task's file or beneath its folder, wherever links lead: a stranger's task reads nothing else.
     """
     if kind not in FORMATS:
         raise UserError(
@@ -52,13 +55,17 @@ def _paths(where: str, value: Any, folder: Path) -> list[Path]:
             raise UserError(f"{where}: must be paths")
         if "://" in one:
             raise UserError(f"{where}: {one}: is not a local file; download it and give its path")
-        at = Path(one).expanduser()
-        bases = [Path(at.anchor)] if at.is_absolute() else [folder, Path()]
-        pattern = str(at.relative_to(at.anchor))
-        matched = next((files for base in bases if (files := sorted(base.glob(pattern)))), [])
+        home = folder.resolve()
+        relative = one.removeprefix(f"{home}/").removeprefix(f"{folder}/")
+        if Path(relative).is_absolute() or ".." in Path(relative).parts or relative.startswith("~"):
+            raise UserError(f"{where}: {one}: lies outside of the task's folder; copy it there")
+        matched = sorted(folder.glob(relative))
         if not matched:
-            raise UserError(f"{where}: {one}: no such file beside the task's or in the working directory")
-        found += matched
+            raise UserError(f"{where}: {one}: no such file in the task's folder")
+        for file in matched:
+            if not file.resolve().is_relative_to(home):
+                raise UserError(f"{where}: {one}: leads outside of the task's folder; copy the file there")
+            found.append(regular(file, LARGEST))
     return found
 
 
@@ -83,7 +90,7 @@ def _json(path: Path) -> list[Doc]:
         options = arrow_json.ReadOptions(block_size=max(len(raw), 1 << 16))
         table = arrow_json.read_json(io.BytesIO(raw), read_options=options)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({_line(error)}); mend it there") from None
+        raise UserError(f"{path}: cannot be read as JSON ({one_line(error, 160)}); mend it there") from None
     docs: list[Doc] = table.to_pylist()
     return docs
 
@@ -95,7 +102,7 @@ def _parquet(path: Path) -> list[Doc]:
     try:
         docs: list[Doc] = parquet.read_table(path).to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: cannot be read as Parquet ({_line(error)})") from None
+        raise UserError(f"{path}: cannot be read as Parquet ({one_line(error, 160)})") from None
     return docs
 
 
@@ -104,7 +111,7 @@ def _csv(path: Path) -> list[Doc]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as CSV ({_line(error)}); save it as UTF-8 CSV") from None
+        raise UserError(f"{path}: cannot be read as CSV ({one_line(error, 160)}); save it as UTF-8 CSV") from None
     rows = [row for row in rows if row]
     if not rows:
         raise UserError(f"{path}: is empty; it needs a header and rows")
@@ -134,7 +141,3 @@ def _typed(texts: Sequence[str]) -> list[Any]:
         filled = iter(map(float, values) if gaps else values)
         return [None if text in _MISSING else next(filled) for text in texts]
     return [None if text in _MISSING else text for text in texts]
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160]

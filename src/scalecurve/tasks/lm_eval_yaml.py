@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.postprocess import FILTERS, not_a_regex
+from scalecurve.util.guard import check_size, regular
 
 OUTPUT_TYPES = ("multiple_choice", "loglikelihood", "generate_until")
 METRICS: Mapping[str, tuple[str, ...]] = {
@@ -22,8 +23,9 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 _DEFAULT_METRICS = {"multiple_choice": ("acc", "acc_norm"), "loglikelihood": ("perplexity", "acc")}
 _AGGREGATIONS = {"perplexity": "perplexity", "brier_score": "brier_score"}
 _IGNORE = ("regexes_to_ignore", "ignore_case", "ignore_punctuation", "ignore_numbers")
-_LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 DEFAULT_LENGTH = 256
+LARGEST = 1 << 20  # bytes of a YAML file
 
 _READ = frozenset(
     "task dataset_path dataset_kwargs training_split validation_split test_split fewshot_split doc_to_text "
@@ -101,6 +103,8 @@ def _merged(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     included = values.get("include")
     merged: dict[str, Any] = {}
     for one in included if isinstance(included, list) else [included] if included else []:
+        if Path(str(one)).is_absolute() or not str(one).endswith(("yaml", "yml")):
+            raise UserError(f"{path}: include: {one}: is no YAML file beside it; include files of the task only")
         other = (path.parent / str(one)).resolve()
         if other in (*above, path.resolve()):
             raise UserError(f"{path}: include: {one}: includes itself")
@@ -118,9 +122,11 @@ def _load(path: Path) -> dict[str, Any]:
         pass
 
     Loader.add_constructor("!function", lambda _, node: Code(str(node.value)))
+    regular(path, LARGEST)
     try:
         with path.open(encoding="utf-8") as file:
             values = yaml.load(file, Loader=Loader)
+        check_size(values)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give the path of a task's YAML file") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none, not UTF-8
@@ -230,7 +236,7 @@ def generation(config: Config) -> tuple[tuple[str, ...], int]:
         config.fail("generation_kwargs", "must be a table of settings")
     given = dict(given)
     until = given.pop("until", [config.get("fewshot_delimiter", "\n\n")])
-    lengths = [given.pop(name, None) for name in _LENGTHS]
+    lengths = [given.pop(name, None) for name in LENGTHS]
     length = next((one for one in lengths if one is not None), DEFAULT_LENGTH)
     sampled = given.pop("do_sample", None)
     temperature = given.pop("temperature", 0.0)

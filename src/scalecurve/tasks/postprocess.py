@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from scalecurve.nouns import Postprocess
+from scalecurve.types import Postprocess
 
 DEFAULT_REGEX = r"[^\.\?\!\;\n]+"
 """What BIG-bench takes for the response when a task names neither ``output_regex`` nor ``stop_string``."""

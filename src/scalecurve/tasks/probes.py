@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 
 Grade = Callable[[str, Sequence[str]], float]
 PREFIX = "probe:"

@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from scalecurve.nouns import Example, Postprocess, Rendering, Task
 from scalecurve.tasks.jsonfile import fail, read_json
 from scalecurve.tasks.postprocess import DEFAULT_REGEX, not_an_output_regex
 from scalecurve.tasks.probes import read_probes
 from scalecurve.tasks.repairs import inspect_and_repair
+from scalecurve.types import Example, Postprocess, Rendering, Task
 
-Mode = Literal["faithful", "corrected"]
 MODES: tuple[str, ...] = ("faithful", "corrected")
 
 CHOICE_METRICS = frozenset(
@@ -43,6 +43,9 @@ _TEXT_KEYS: Mapping[str, str] = {
     "choice_prefix": "choice_prefix",
 }
 _TOLD = ("answerable", "gate_text", "pair")  # members of an example that determine prompts or scores of a gate
+BENCHMARKS = ("bigbench", "lab")
+"""Sources whose files are a benchmark's; so is any file with BIG-bench's canary. All others are the user's own."""
+
 _READ = frozenset({"input", "target", "target_scores", "rationale", "id", "same_as"})  # same_as is ours to say
 
 
@@ -89,7 +92,8 @@ def build_task(path: Path, data: Mapping[str, Any], *, parent: str = "", mode: s
     name = task_name(path, data)
     metrics, preferred = _metrics(leaf)
     needs_options = bool(CHOICE_METRICS.intersection(metrics))
-    examples, dropped = _examples(leaf, needs_options)
+    own = source not in BENCHMARKS and "canary" not in data
+    examples, repeated = _examples(leaf, needs_options, keep=own)
     task = Task(
         name=f"{parent}:{name}" if parent else name,
         examples=examples,
@@ -99,12 +103,14 @@ def build_task(path: Path, data: Mapping[str, Any], *, parent: str = "", mode: s
         postprocess=_postprocess(leaf),
         chance=blind_grade(examples) if preferred == "multiple_choice_grade" else 0.0,
         max_tokens=_max_tokens(leaf, examples),
+        step_tokens=_limit(leaf, "step_tokens") or _limit(leaf, "max_tokens"),
         description=_text(leaf, "description", ""),
         keywords=tuple(_strings(leaf, "keywords")),
         parent=parent,
         source=source,
-        flags=("duplicates_dropped",) if dropped else (),
+        flags=("repeats_kept" if own else "duplicates_dropped",) if repeated else (),
         probes=_probes(leaf),
+        own=own,
     )
     task = inspect_and_repair(task, data, corrected=mode == "corrected")
     return replace(task, fingerprint=fingerprint(task))
@@ -120,9 +126,11 @@ def fingerprint(task: Task) -> str:
     """SHA-256 over all that determines the prompts and the scores of ``task`` (not its description or source)."""
     digest = hashlib.sha256()
     head = asdict(replace(task, examples=(), description="", source="", keywords=(), fingerprint="", probes={}))
-    del head["contrast"]
+    del head["contrast"], head["step_tokens"], head["own"]
     if task.harness is None:
         del head["harness"]
+    elif not task.harness.built:
+        del head["harness"]["built"]
     digest.update(json.dumps(head, sort_keys=True).encode())
     for example in task.examples:
         asked = [example.id, example.input, example.targets, example.options, example.option_scores, example.rationale]
@@ -191,13 +199,21 @@ def _probes(leaf: _Leaf) -> Mapping[str, Any]:
 
 def _max_tokens(leaf: _Leaf, examples: Sequence[Example]) -> int:
     """The file's own limit, or 32 tokens, or for long answers half a token a character, at most 256."""
-    given = leaf.data.get("max_tokens")
-    if given is not None:
-        if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-            leaf.fail("max_tokens", problem="must be a whole number of at least 1")
-        return int(given)
+    given = _limit(leaf, "max_tokens")
+    if given:
+        return given
     longest = max((len(target) for example in examples for target in example.targets), default=0)
     return min(256, max(32, longest // 2))
+
+
+def _limit(leaf: _Leaf, key: str) -> int:
+    """A limit in tokens that the file sets; 0 where it sets none."""
+    given = leaf.data.get(key)
+    if given is None:
+        return 0
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        leaf.fail(key, problem="must be a whole number of at least 1")
+    return int(given)
 
 
 def _text(leaf: _Leaf, key: str, default: str) -> str:
@@ -215,33 +231,42 @@ def _strings(leaf: _Leaf, key: str) -> list[str]:
 
 
 # ── The examples ─────────────────────────────────────────────────────────────────────────────────────────────
-def _examples(leaf: _Leaf, needs_options: bool) -> tuple[tuple[Example, ...], int]:
-    """The distinct examples in file order, and how many duplicates were dropped.
+def _examples(leaf: _Leaf, needs_options: bool, *, keep: bool) -> tuple[tuple[Example, ...], int]:
+    """The examples in file order, and how many of them repeat an earlier one: those are dropped unless ``keep``.
 
-    Duplicates are raw examples with the same serialisation. Examples that differ only in what does not reach the
+    Repeated are raw examples with the same serialisation. Examples that differ only in what does not reach the
     prompt stay, with ``metadata["same_as"]`` naming the first of them: the reference never shows one as a shot of
     the other.
     """
     raws = leaf.data["examples"]
     if not isinstance(raws, list) or not raws:
         leaf.fail("examples", problem="must be a list with at least one example")
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     kept: list[tuple[int, Mapping[str, Any]]] = []
+    times: list[int] = []
     for index, raw in enumerate(raws):
         if not isinstance(raw, dict):
             leaf.fail("examples", index, problem="an example must be a JSON object")
         text = json.dumps(raw)
-        if text not in seen:
-            seen.add(text)
+        seen[text] = seen.get(text, 0) + 1
+        if keep or seen[text] == 1:
             kept.append((index, raw))
-    ids = _ids(kept)
+            times.append(seen[text])
+    ids = _ids(kept, times)
     examples = [_example(leaf, index, raw, name, needs_options) for (index, raw), name in zip(kept, ids, strict=True)]
-    return _mark_equals(examples, [raw for _, raw in kept]), len(raws) - len(kept)
+    return _mark_equals(examples, [raw for _, raw in kept]), len(raws) - len(seen)
 
 
-def _ids(kept: Sequence[tuple[int, Mapping[str, Any]]]) -> list[str]:
-    """The file's own ids where every example has a different one, else positions in the file from 0."""
-    own = [str(raw["id"]) for _, raw in kept if isinstance(raw.get("id"), str | int)]
+def _ids(kept: Sequence[tuple[int, Mapping[str, Any]]], times: Sequence[int]) -> list[str]:
+    """The file's own ids where every example has a different one, else positions in the file from 0.
+
+    What is there for the second time has ``#2`` after its id, and so on.
+    """
+    own = [
+        str(raw["id"]) + (f"#{time}" if time > 1 else "")
+        for (_, raw), time in zip(kept, times, strict=True)
+        if isinstance(raw.get("id"), str | int)
+    ]
     return own if len(own) == len(kept) == len(set(own)) else [str(index) for index, _ in kept]
 
 
@@ -299,17 +324,33 @@ def _best_option(leaf: _Leaf, where: tuple[str | int, ...], scores: Mapping[str,
 
 def _mark_equals(examples: Sequence[Example], raws: Sequence[Mapping[str, Any]]) -> tuple[Example, ...]:
     """Name, on each example that equals an earlier one once formatted, the first of them."""
-    first: dict[tuple[Any, ...], list[int]] = {}
+    first: dict[Any, int] = {}
     marked = list(examples)
+    counts = Counter(_shown(example) for example in examples)
     for at, example in enumerate(examples):
-        alike = first.setdefault((example.input, example.targets, example.options, example.option_scores), [])
-        own = _formatted(example, raws[at]) if alike else []
-        same = next((other for other in alike if _formatted(examples[other], raws[other]) == own), None)
-        if same is None:
-            alike.append(at)
-        else:
+        if counts[_shown(example)] == 1:
+            continue
+        try:
+            key = _hashable(_formatted(example, raws[at]))
+        except RecursionError:  # nested so deeply that nobody wrote it twice
+            continue
+        same = first.setdefault(key, at)
+        if same != at:
             marked[at] = replace(example, metadata={**example.metadata, "same_as": examples[same].id})
     return tuple(marked)
+
+
+def _shown(example: Example) -> tuple[Any, ...]:
+    return example.input, example.targets, example.options, example.option_scores
+
+
+def _hashable(value: Any) -> Any:
+    """A key that is equal where two values of JSON are: lists in order, objects in any."""
+    if isinstance(value, dict):
+        return "object", frozenset((key, _hashable(each)) for key, each in value.items())
+    if isinstance(value, int | float) and value == value:  # as text, whose hashes nobody can foresee
+        return "number", repr(value) if isinstance(value, float) and not value.is_integer() else str(int(value))
+    return ("list", *map(_hashable, value)) if isinstance(value, list | tuple) else value
 
 
 def _formatted(example: Example, raw: Mapping[str, Any]) -> list[Any]:

@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from scalecurve.nouns import Example, Postprocess, Task
 from scalecurve.tasks.postprocess import (
     DEFAULT_REGEX,
     FIRST_LINE,
@@ -28,6 +27,7 @@ from scalecurve.tasks.postprocess import (
     numeric_match,
     postprocess,
 )
+from scalecurve.types import Example, Postprocess, Task
 
 NUMERIC = "numeric_match_with_0_1_relative_error"
 GENERATIVE = frozenset(

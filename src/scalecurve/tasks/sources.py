@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from scalecurve.nouns import Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.jsonfile import read_json
 from scalecurve.tasks.reader import MODES, read_task, subtask_files
+from scalecurve.tasks.registry import Listing, find_format, formats, pick_subtask, suggest, task_format
+from scalecurve.types import Task
 
 LAB = Path(__file__).resolve().parent.parent / "lab" / "tasks"
-SOURCES = ("lab", "bigbench", "bbh", "inverse", "emoji", "twins", "answerability", "lm-eval")
-LISTED = ("lab", "bigbench", "inverse", "emoji")
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What is known of a leaf without loading it. ``chance`` is None where that takes loading."""
-
-    ref: str
-    name: str
-    source: str
-    description: str = ""
-    keywords: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    preferred_metric: str = ""
-    n_examples: int = 0
-    chance: float | None = None
-    flags: tuple[str, ...] = ()
-
-    @property
-    def multiple_choice(self) -> bool:
-        return "multiple_choice_grade" in self.metrics
-
-
-def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
-    """The leaf tasks that ``ref`` names; a container gives all its subtasks.
+def load_tasks(ref: str, *, mode: str = "faithful", allow_code: bool = False) -> tuple[Task, ...]:
+    """The leaf tasks that ``ref`` names; a container gives all its subtasks. Code of theirs runs with ``allow_code``.
 
     ``lab:NAME[:SUBTASK]`` the laboratory's tasks; ``bigbench:NAME[:SUBTASK]`` the installed BIG-bench;
     ``bbh:DIRECTORY/NAME`` BIG-Bench Hard; ``inverse:KIND`` or ``inverse:FILE.csv`` traps for large models;
@@ -48,76 +25,21 @@ def load_tasks(ref: str, *, mode: str = "faithful") -> tuple[Task, ...]:
     """
     if mode not in MODES:
         raise UserError(f"mode: unknown mode {mode!r}; use {' or '.join(MODES)}")
-    source, _, rest = ref.partition(":")
-    if source == "lab":
-        return _lab_tasks(ref, rest, mode)
-    if source == "bigbench":
-        from scalecurve.tasks.bigbench import load_bigbench
-
-        return load_bigbench(rest, mode=mode)
-    if source == "bbh":
-        from scalecurve.tasks.bbh import load_bbh
-
-        return load_bbh(rest)
-    if source == "inverse":
-        from scalecurve.tasks.inverse import load_inverse
-
-        return load_inverse(rest)
-    if source == "emoji":
-        from scalecurve.tasks.emoji import load_emoji
-
-        return load_emoji(rest, mode=mode)
-    if source == "twins":
-        from scalecurve.tasks.twins import load_twins
-
-        return load_twins(rest)
-    if source == "answerability":
-        from scalecurve.tasks.answerability import load_answerability
-
-        return load_answerability(rest, mode=mode)
-    if source == "lm-eval":
-        from scalecurve.tasks.lm_eval import load_lm_eval
-
-        return load_lm_eval(rest)
-    return _path_tasks(ref, mode)
+    source, colon, rest = ref.partition(":")
+    known = find_format(source) if colon else None
+    if known is None:
+        return _path_tasks(ref, mode)
+    load = known.with_code if allow_code and known.with_code else known.load
+    return load(rest, mode=mode)
 
 
 def list_tasks(source: str | None = None) -> tuple[Listing, ...]:
     """The leaves of ``source`` (None for all that are there), as cheaply as can be."""
-    if source not in (None, *LISTED):
-        raise UserError(f"source: no listing for {source!r}; use {', '.join(LISTED)}")
-    found: list[Listing] = []
-    if source in (None, "lab"):
-        found += [listing for path in _lab_files() for listing in _lab_listing(path)]
-    if source in (None, "inverse"):
-        from scalecurve.tasks.inverse import list_inverse
-
-        found += list_inverse()
-    if source in (None, "bigbench", "emoji"):
-        from scalecurve.tasks.bigbench import installed, list_bigbench
-        from scalecurve.tasks.emoji import list_emoji
-
-        if installed() or source:
-            found += [] if source == "emoji" else list_bigbench()
-            found += [] if source == "bigbench" else list_emoji()
-    return tuple(found)
-
-
-def suggest(name: str, names: Iterable[str]) -> str:
-    """ ", did you mean …" with the names nearest to ``name``, or "" where none is near."""
-    near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
-
-
-def pick_subtask(tasks: Sequence[Task], ref: str, subtask: str) -> tuple[Task, ...]:
-    """The leaf of ``tasks`` whose own name is ``subtask`` ("" for all of them)."""
-    if not subtask:
-        return tuple(tasks)
-    names = {task.name.removeprefix(f"{task.parent}:"): task for task in tasks if task.parent}
-    if subtask not in names:
-        hint = suggest(subtask, names) or (f"; it has {', '.join(sorted(names))}" if names else "; it has none")
-        raise UserError(f"task {ref!r}: no subtask {subtask!r}{hint}")
-    return (names[subtask],)
+    listed = {name: one for name, one in formats().items() if one.listing}
+    if source not in (None, *listed):
+        raise UserError(f"source: no listing for {source!r}; use {', '.join(listed)}")
+    asked = [one for name, one in listed.items() if name == source or (source is None and one.ready())]
+    return tuple(leaf for one in asked if one.listing for leaf in one.listing())
 
 
 # ── The laboratory ───────────────────────────────────────────────────────────────────────────────────────────
@@ -125,7 +47,15 @@ def _lab_files() -> list[Path]:
     return sorted(LAB.glob("*/task.json"))
 
 
-def _lab_tasks(ref: str, rest: str, mode: str) -> tuple[Task, ...]:
+def list_lab() -> list[Listing]:
+    """The leaves of the laboratory's tasks."""
+    return [listing for path in _lab_files() for listing in _lab_listing(path)]
+
+
+@task_format("lab", listing=list_lab, tells_source=True)
+def load_lab(rest: str, *, mode: str = "faithful") -> tuple[Task, ...]:
+    """The leaves of ``NAME[:SUBTASK]``."""
+    ref = f"lab:{rest}"
     name, _, subtask = rest.partition(":")
     names = [path.parent.name for path in _lab_files()]
     if name not in names:
@@ -163,8 +93,8 @@ def _path_tasks(ref: str, mode: str) -> tuple[Task, ...]:
         return read_task(path, mode=mode, source=str(path.parent))
     if path.suffix or "/" in ref:
         raise UserError(f"task {ref!r}: no such file; give a task.json or the directory that holds one")
-    names = [listing.ref for listing in list_tasks("lab")] + [f"lab:{file.parent.name}" for file in _lab_files()]
-    known = ", ".join(f"{source}:" for source in SOURCES)
+    names = [listing.ref for listing in list_lab()] + [f"lab:{file.parent.name}" for file in _lab_files()]
+    known = ", ".join(f"{source}:" for source in formats())
     raise UserError(
         f"task {ref!r}: unknown{suggest(ref, names) or f'; begin it with a source ({known}) or give a path'}"
     )

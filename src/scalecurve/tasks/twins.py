@@ -22,10 +22,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scalecurve.nouns import Example, Postprocess, Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.postprocess import LAST_NUMBER
 from scalecurve.tasks.reader import fingerprint
+from scalecurve.tasks.registry import task_format
 from scalecurve.tasks.word_problems import NUMBER, Problem, own_problems, read_problems, shuffled
+from scalecurve.types import Example, Postprocess, Task
+from scalecurve.util.paths import absolute_path
 
 UNANSWERABLE = "unanswerable"
 METRICS = (
@@ -57,7 +60,12 @@ _ASKED = re.compile(
 )
 
 
-def load_twins(rest: str) -> tuple[Task, ...]:
+def _leaf(named: str, task: Task) -> str:
+    return re.sub(r":all(?=\Z|:\d+\Z)", f":{task.name.split(':')[2]}", named)
+
+
+@task_format("twins", absolute=absolute_path, leaf=_leaf)
+def load_twins(rest: str, *, mode: str = "faithful") -> tuple[Task, ...]:
     """The tasks of ``COUNT`` or ``FILE``, then ``[:KIND[:SEED]]``. ``UserError`` names what is wrong."""
     found = re.fullmatch(rf"(.+?)(?::({'|'.join((*KINDS, 'mixed', 'all'))})(?::(\d+))?)?", rest)
     if found is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.jsonfile import fail, read_json, read_json_lines
 
 NUMBER = re.compile(r"(?<![\w$£€.,/:+-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w%/:]|[.,]\d)")

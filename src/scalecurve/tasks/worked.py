@@ -20,9 +20,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from scalecurve.nouns import Example, Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.jsonfile import read_text
 from scalecurve.tasks.reader import fingerprint
+from scalecurve.types import Example, Task
 
 _WORKED = re.compile(r"^Q: (.*?)\nA: (.*?)(?=\n\nQ: |\Z)", re.MULTILINE | re.DOTALL)
 _CONCLUSION = re.compile(r"[Tt]he answer is:? ((?:(?![Tt]he answer is).)*?)\.?\s*\Z", re.DOTALL)

@@ -1,74 +1,142 @@
 "use strict";
-// The page of one ability: its headline curves, the verdicts and why, companions, parts, numbers, examples.
-function drawAbility(index) {
+// The page of one ability. Its argument is a pair of charts: the strict score beside a finer one of the same answers.
+// Then why we say so, what the next size will do, the questions that changed, and the parts.
+const FINER = ["target_logprob", "edit_similarity", "bleu", "brier"];
+const FINER_OF_CHOICE = ["option_probability", "log_odds", "target_logprob", "correct_logprob", "brier"];
+const CHOICE = (metric) => /multiple_choice|option_|brier|calibration|log_odds|classification/.test(metric);
+
+function drawAbility(index, given = new URLSearchParams()) {
   const task = state.data.tasks[index], page = $("page-ability");
   if (!task) { location.hash = "#/overview"; return; }
   const curves = state.data.curves.filter((curve) => curve.t === index);
   const metrics = unique(curves.map((curve) => curve.m));
   const headline = curves.find((curve) => curve.p)?.m ?? metrics[0];
-  const main = curves.filter((curve) => curve.m === headline);
-  const figure = el("div", { class: "chart", id: "headline" });
-  const left = el("div", {}, figure, el("p", { class: "note" }, say("band_note") + (main.some((c) => c.fan) ? " " + say("fan_note") : "")));
+  const main = onAxis(curves.filter((curve) => curve.m === headline));
+  const finer = (CHOICE(headline) ? FINER_OF_CHOICE : FINER).find((metric) => metric !== headline && metrics.includes(metric));
   page.replaceChildren(
     el("p", { class: "kicker" }, el("a", { href: "#/abilities" }, say("back")), task.parent ? ` · ${task.parent}` : ""),
     el("h1", {}, task.name),
-    task.about ? el("p", { class: "lead" }, task.about) : "",
-    el("ul", { class: "tags" }, ...[task.ref, ...task.keywords, ...task.flags].map((word) => el("li", {}, word))),
-    el("div", { class: "head" }, left,
-      el("div", {}, ...main.map((curve) => verdictBox(curve, main.length > 1)))));
-  chart(figure, (width) => scoreSpec(main, width, { y: say(headline), extras: true, human: task.human,
-    description: `${task.name}: ${say(headline)}. ${main.map((c) => `${seriesOf(c)}: ${shapeWord(shapeOf(c))}`).join("; ")}` }));
-  const paired = addPaired(left, curves) ? ["correct_logprob", "wrong_logprob"] : [];
-  addCompanions(left, curves, metrics.filter((metric) => metric !== headline && !paired.includes(metric) && !isProbe(metric)));
-  addLadder(page, task, index);
-  left.append(numbersOf(main, headline));
+    el("p", { class: "lead asked" }, task.about, " ", el("span", { id: "asked" })),
+    el("div", { class: finer ? "" : "beside" }, el("div", { class: main.length > 3 ? "claims many" : "claims" }, ...main.map((curve) => claimOf(curve, main))),
+      pairOf(task, curves, main, headline, finer)),
+    whyOf(main));
+  const ahead = aheadOf(main);
+  if (ahead) page.append(ahead);
+  addParts(page, task, index);
   const examples = el("section", { "aria-labelledby": "h-examples" }, el("h2", { id: "h-examples" }, say("examples")));
   page.append(examples);
-  showExamples(examples, index);
+  showExamples(examples, index, main, given);
+  const paired = ["correct_logprob", "wrong_logprob"].every((metric) => metrics.includes(metric)) ? ["correct_logprob", "wrong_logprob"] : [];
+  addOthers(page, curves, metrics.filter((metric) => ![headline, finer, ...paired].includes(metric) && !isProbe(metric)), paired);
+  page.append(numbersOf(main, headline), el("ul", { class: "tags" }, ...unique([task.ref, ...task.keywords, ...task.flags]).map((word) => el("li", {}, word))));
 }
 
-function verdictBox(curve, several) {
-  const v = curve.v || {}, key = el("span", { class: "key", "aria-hidden": "true" });
-  key.style.background = colours().palette[state.data.curves.filter((c) => c.t === curve.t && c.m === curve.m).indexOf(curve) % 8];
-  const lines = [];
-  if (typeof v.threshold === "number")
-    lines.push(`${say("threshold")} ${amount(v.threshold)}` + (typeof v.threshold_lo === "number" ? ` (${amount(v.threshold_lo)}–${amount(v.threshold_hi)})` : "") + (v.axis && v.axis !== "params_non_embedding" ? ` ${say(v.axis)}` : ""));
-  const facts = [];
-  if (v.linearity_share !== undefined) facts.push(`${say("linearity")} ${number(v.linearity_share, 2)}`);
-  if (v.breakthroughness !== undefined) facts.push(`B ${number(v.breakthroughness, 1)}`);
-  if (facts.length) lines.push(facts.join(" · "));
-  if (v.artefact) lines.push(`${say("artefact")}: ${say(v.artefact)}`);
-  if (curve.x) lines.push(`${curve.x} ${say("failed")}`);
-  const sure = typeof v.confidence === "number" ? ` · ${say("confidence")} ${Math.round(100 * v.confidence)}%` : "";
-  return el("div", { class: "verdict" }, el("h3", {}, several ? key : "", seriesOf(curve) || armOf(curve)),
-    el("p", {}, badge(curve), el("span", { class: "soft" }, sure)),
-    ...lines.map((line) => el("p", { class: "soft" }, line)),
-    v.reasons || v.flags ? el("ul", {}, ...(v.reasons || []).map((reason) => el("li", {}, reason)), ...(v.flags || []).map((flag) => el("li", {}, say(flag)))) : "");
+// A curve's name among others: only what tells it from them.
+function nameAmong(curve, among) {
+  const differ = (key) => new Set(among.map(key)).size > 1, names = [];
+  if (differ((c) => c.f)) names.push(state.data.families[curve.f].name);
+  if (differ((c) => c.s)) names.push(differ((c) => c.s.split("@")[0]) ? wayOf(curve.s) : fill("budget_of", { n: curve.s.split("@")[1] || "–" }));
+  if (differ((c) => c.k) && among.some((c) => c !== curve && c.s === curve.s && c.f === curve.f && c.k !== curve.k)) names.push(fill("shots", { k: curve.k }));
+  return names.join(" · ") || armOf(curve);
+}
+function keyOf(curve) {
+  const key = el("span", { class: "key", "aria-hidden": "true" });
+  key.style.background = colours().palette[styleOf(curve).colour];
+  return key;
+}
+// The verdict in large type, and in a few chips.
+function claimOf(curve, among) {
+  const v = curve.v || {}, chip = (text, kind = "") => el("li", {}, el("span", { class: `chip ${kind}` }, text));
+  const chips = [el("li", {}, badge(curve))];
+  if (curve.v) chips.push(chip(say(v.strength || "open"), v.strength || "open"));
+  if (v.artefact && !["untested", "metric-artefact"].includes(v.artefact)) chips.push(chip(say("artefact") + say("colon") + say(v.artefact)));
+  for (const at of curve.o || []) chips.push(chip(fill("left_out", { rung: rungsOf(curve)[at].name }), "hollow"));
+  if (curve.x) chips.push(chip(`${curve.x} ${say("failed")}`, "amber"));
+  if (curve.z) chips.push(chip(fill("cut_off", { n: curve.z, bounds: boundsOf(curve) }), "amber long"));
+  return el("div", { class: "claim" },
+    el("p", { class: "says" }, ...(among.length > 1 ? [keyOf(curve), el("span", { class: "who" }, nameAmong(curve, among) + say("colon"))] : []), v.claim || say("not_computed")),
+    el("ul", { class: "chips" }, ...chips));
 }
 
-function addCompanions(page, curves, metrics) {
-  if (!metrics.length) return;
-  const grid = el("div", { class: "grid" });
-  page.append(el("h2", {}, say("companions")), grid);
-  for (const metric of metrics) {
-    const same = curves.filter((curve) => curve.m === metric), figure = el("div", { class: "chart small" });
-    grid.append(el("div", {}, el("h3", {}, say(metric)), figure));
-    chart(figure, (width) => scoreSpec(same, width, { small: true, description: say(metric) }));
+// At each model whose answers a limit cut off: the score with all of these wrong, and right.
+const boundsOf = (curve) => rungsOf(curve).map((rung, i) => (curve.w[i] === curve.g[i] ? "" : `${rung.name} ${number(curve.w[i], 2)}–${number(curve.g[i], 2)}`)).filter(Boolean).join(say("comma"));
+
+// Two charts of the same size over the same models.
+function pairOf(task, curves, main, headline, finer) {
+  const name = (curve) => nameAmong(curve, main), draw = (own, metric, extras) => (width) => scoreSpec(own, width, {
+    extras, band: main, domain: [...curves.filter((c) => c.m === headline || c.m === finer)], named: main.length > 1 && main.length < 6, human: extras ? task.human : null, name, pair: true,
+    description: `${task.name}: ${say(metric)}. ${own.map((c) => `${name(c)}: ${shapeWord(shapeOf(c))}`).join("; ")}` });
+  const strict = el("div", { class: "chart", id: "headline", "data-name": `${task.ref}-${headline}` });
+  const box = el("div", { class: finer ? "pair" : "pair single" }, el("figure", {}, el("h2", {}, say(headline)), strict));
+  chart(strict, draw(main, headline, true));
+  if (finer) {
+    const other = el("div", { class: "chart", id: "finer", "data-name": `${task.ref}-${finer}` }), own = onAxis(curves.filter((curve) => curve.m === finer));
+    box.append(el("figure", {}, el("h2", {}, say(finer)), other));
+    chart(other, draw(own, finer, false));
   }
+  return el("div", {}, box, el("p", { class: "note" }, notesOf(main), finer ? say("space") + say("pair_note") : "", " ", unplaced(main)));
 }
-function addPaired(page, curves) {
-  const pair = curves.filter((curve) => ["correct_logprob", "wrong_logprob"].includes(curve.m));
-  if (unique(pair.map((curve) => curve.m)).length < 2) return false;
-  const figure = el("div", { class: "chart" });
-  page.append(el("h2", {}, say("logprobs")), figure);
-  chart(figure, (width) => scoreSpec(pair, Math.min(width, 720), { description: say("logprobs"), name: (curve) => `${say(curve.m)} · ${seriesOf(curve)}` }));
-  return true;
+// The caption speaks only of what is drawn.
+function notesOf(main) {
+  const notes = main.some((c) => c.e.some((e) => e > 0)) ? [say("bars_note")] : [];
+  if (main.some((c) => pointsOf(c).some(cutOff))) notes.push(say("bounds_note"));
+  if (main.some((c) => onThisAxis(c))) notes.push(say("band_note"));
+  if (main.some((c) => c.fan && c.fan.axis === state.axis)) notes.push(say("fan_note"));
+  if (main.some((c) => (c.o || []).length)) notes.push(say("hollow_note"));
+  return notes.join(say("space"));
 }
-// The ladder of partial abilities: probes of this ability's answers and the parts of its family, in the order in which
-// they appear. Very many parts are shown as cards instead.
+const onThisAxis = (curve) => curve.v && curve.v.axis === state.axis && typeof curve.v.threshold_lo === "number" && curve.v.shape !== "inconclusive";
+
+// Evidence, what would refute it, and the numbers for those who want them.
+function whyOf(main) {
+  const judged = main.filter((curve) => curve.v), box = el("section", { "aria-labelledby": "h-why" }, el("h2", { id: "h-why" }, say("why")));
+  const list = (rows) => el("ul", {}, ...rows.map((row) => el("li", {}, row)));
+  for (const curve of judged) {
+    const v = curve.v, facts = [];
+    if (typeof v.threshold === "number") facts.push(`${say("threshold")} ${amount(v.threshold)}` + (typeof v.threshold_lo === "number" ? ` (${amount(v.threshold_lo)}–${amount(v.threshold_hi)})` : "") + say("space") + say(v.axis));
+    if (typeof v.confidence === "number") facts.push(fill("probability", { p: Math.round(100 * v.confidence) }));
+    if (v.linearity_share !== undefined) facts.push(`${say("linearity")} ${number(v.linearity_share, 2)}`);
+    if (v.breakthroughness !== undefined) facts.push(`${say("breakthroughness")} ${number(v.breakthroughness, 1)}`);
+    const flags = (v.flags || []).map((flag) => say(flag));
+    box.append(judged.length > 1 ? el("h3", {}, keyOf(curve), nameAmong(curve, judged)) : "",
+      el("dl", { class: "why" }, ...(v.evidence ? [el("dt", {}, say("evidence")), el("dd", {}, list(v.evidence))] : []),
+        ...(v.refute ? [el("dt", {}, say("refute")), el("dd", {}, list(v.refute))] : []),
+        el("dt", {}, say("numbers")), el("dd", {}, el("details", {}, el("summary", {}, say("numbers_fold")), list([...facts, ...(v.numbers || []), ...flags])))));
+  }
+  return judged.length ? box : el("div");
+}
+// What the next sizes will score, and what an answer costs.
+function aheadOf(main) {
+  const known = main.filter((curve) => curve.fan || curve.cost);
+  if (!known.length) return null;
+  const fans = known.filter((curve) => curve.fan), places = unique(fans.flatMap((curve) => curve.fan.points.map((p) => p.x))), cost = known.some((curve) => curve.cost);
+  const head = [el("th", { scope: "col" }, say("series")), ...places.map((x) => el("th", { scope: "col", class: "num" }, fill("at_size", { size: amount(x) }))),
+    ...(cost ? [el("th", { scope: "col", class: "num" }, say("prompt_tokens_each")), el("th", { scope: "col", class: "num" }, say("generated_tokens_each"))] : [])];
+  const cell = (curve, x) => { const p = curve.fan && curve.fan.points.find((one) => one.x === x); return el("td", { class: "num" }, p ? `${number(p.y, 2)} (${number(p.lo80, 2)}–${number(p.hi80, 2)})` : "–"); };
+  return el("section", {}, el("h2", { id: "h-ahead" }, say(fans.length ? "ahead" : "cost_each")),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "h-ahead" }, el("table", { class: "fit" }, el("thead", {}, el("tr", {}, ...head)),
+      el("tbody", {}, ...known.map((curve) => el("tr", {}, el("th", { scope: "row" }, known.length > 1 ? keyOf(curve) : "", nameAmong(curve, main)), ...places.map((x) => cell(curve, x)),
+        ...(cost ? (curve.cost || [null, null]).map((tokens) => el("td", { class: "num" }, tokens === null ? "–" : String(tokens))) : [])))))),
+    fans.length ? el("p", { class: "note" }, fill("ahead_note", { axis: say(fans[0].fan.axis) })) : "");
+}
+
+function addOthers(page, curves, metrics, paired) {
+  if (!metrics.length && !paired.length) return;
+  const grid = el("div", { class: "grid" }), box = el("details", { class: "others" }, el("summary", {}, say("companions")), grid);
+  page.append(box);
+  const add = (title, own, options) => {
+    const figure = el("div", { class: "chart small" });
+    grid.append(el("div", {}, el("h3", {}, title), figure));
+    chart(figure, (width) => scoreSpec(own, width, { small: true, description: title, ...options }));
+  };
+  if (paired.length) add(say("logprobs"), curves.filter((curve) => paired.includes(curve.m)), { name: (curve) => `${say(curve.m)} · ${seriesOf(curve)}` });
+  for (const metric of metrics) add(say(metric), curves.filter((curve) => curve.m === metric), {});
+}
+// The parts of an ability in one strip: probes of its answers and the subtasks beside it, in the order in which they
+// are surely above chance.
 const isProbe = (metric) => metric.startsWith("probe:");
-const LADDER = 24;
-function addLadder(page, task, index) {
+const STRIP = 40;
+function addParts(page, task, index) {
   const own = task.name.split(": ")[0], tasks = state.data.tasks;
   const kin = (t) => tasks[t].source === task.source && tasks[t].parent === (task.parent || own);
   const steps = new Map();
@@ -80,29 +148,22 @@ function addLadder(page, task, index) {
     steps.get(key).push(curve);
   }
   if (steps.size < 2) return;
-  const heading = [el("h2", { id: "h-ladder" }, say("subabilities"))];
-  if (steps.size > LADDER) {
-    page.append(...heading, el("ul", { class: "cards" }, ...[...steps.values()].flat().filter((c) => c.t !== index).slice(0, 60).map(card)));
-    return;
-  }
   const size = (rung, i) => rung.params_non_embedding ?? rung.params_total ?? i;
   const first = (curves) => Math.min(...curves.map((c) => (c.a === null ? Infinity : size(rungsOf(c)[c.a], c.a))));
   const ordered = [...steps.values()].sort((a, b) => (first(a) === first(b) ? (b[0].y.at(-1) ?? 0) - (a[0].y.at(-1) ?? 0) : first(a) - first(b)));
-  const list = el("ol", { class: "grid ladder", "aria-labelledby": "h-ladder" });
-  page.append(...heading, el("p", { class: "note" }, say("ladder_note")), list);
-  for (const curves of ordered) list.append(step(curves, index));
+  page.append(el("section", {}, el("h2", { id: "h-ladder" }, say("subabilities")), el("p", { class: "note" }, say("ladder_note")),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "h-ladder" }, el("ol", { class: "ladder" }, ...ordered.slice(0, STRIP).map((curves) => step(curves, index))))));
 }
 function step(curves, index) {
-  const figure = el("div", { class: "chart small" }), curve = curves[0], task = state.data.tasks[curve.t];
+  const curve = curves[0], task = state.data.tasks[curve.t];
   const name = isProbe(curve.m) ? curve.m.slice("probe:".length) : task.parent ? task.name.slice(task.parent.length).replace(/^: /, "") : task.name;
-  const title = curve.t === index ? name : el("a", { href: `#/ability/${curve.t}` }, name);
-  const kind = isProbe(curve.m) ? fill("probe_of", { task: task.name }) : say(curve.m);
-  chart(figure, (width) => scoreSpec(curves, width, { small: true, unit: true, description: `${name}: ${curves.map(appears).join("; ")}` }));
-  return el("li", {}, el("h3", {}, title), el("p", { class: "soft sub" }, kind), figure,
-    ...curves.map((one) => el("p", { class: "sub" }, appears(one, curves.length > 1))));
+  return el("li", { "aria-current": curve.t === index && !isProbe(curve.m) ? "true" : null },
+    el("h3", {}, curve.t === index ? name : el("a", { href: addressOf(curve.t) }, name)), sparkOf(curves, 150, 48),
+    el("p", { class: "sub soft" }, isProbe(curve.m) ? fill("probe_of", { task: task.name }) : say(curve.m)),
+    ...curves.map((one) => el("p", { class: "sub" }, curves.length > 1 ? keyOf(one) : "", appears(one, curves))));
 }
-function appears(curve, several) {
-  const arm = several ? `${seriesOf(curve)}: ` : "";
+function appears(curve, among) {
+  const arm = among.length > 1 ? `${nameAmong(curve, among)}${say("colon")}` : "";
   if (curve.c === null) return arm + shapeWord(shapeOf(curve));
   return arm + (curve.a === null ? say("not_yet") : curve.a === 0 ? say("from_the_first") : fill("appears", { rung: rungsOf(curve)[curve.a].name }));
 }

@@ -34,11 +34,12 @@ const THEMES = {
     palette: W.palette, shapes: W.shapeColours },
   dark: { ink: "#e9ebee", soft: "#a6abb5", line: "#2d3139", paper: "#14161a",
     palette: ["#58a9e0", "#f58a3c", "#38c79d", "#e2a0c5", "#efb52f", "#93d3f7", "#a9a9a9", "#cf7ba0"],
-    shapes: ["#f58a3c", "#58a9e0", "#9a9a9a", "#e2a0c5", "#38c79d", "#93d3f7", "#efb52f", "#cf7ba0", "#808080", "#707070"] },
+    shapes: ["#f58a3c", "#58a9e0", "#9a9a9a", "#e2a0c5", "#38c79d", "#93d3f7", "#efb52f", "#cf7ba0", "#808080", "#707070",
+      "#d9b44a", "#b58ae0"] },
 };
 const GLYPHS = { emergent: "┘", smooth: "╱", flat: "─", inverse: "╲", U: "∪", "inverted-U": "∩", saturated: "▔",
   irregular: "∿", inconclusive: "?", "too-few": "…", undefined: "?", none: "·",
-  "late-onset": "╯" };
+  "late-onset": "╯", late: "╯", "one-model": "┴" };
 const colours = () => THEMES[state.theme];
 const shapeOf = (curve) => (curve.v ? curve.v.shape : "none");
 const shapeColour = (shape) => shape === "late-onset" ? shapeColour("smooth") : colours().shapes[W.shapes.indexOf(shape)] || colours().soft;
@@ -48,11 +49,11 @@ function badge(curve) {
   const shape = shapeOf(curve);
   const glyph = el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[shape] || "·");
   glyph.style.color = shapeColour(shape);
-  const sub = curve.v && curve.v.sublabel ? ` · ${say(curve.v.sublabel)}` : "";
-  return el("span", { class: "badge" }, glyph, shapeWord(shape) + sub);
+  const subs = curve.v ? [curve.v.sublabel, (shape === "emergent" || shape === "late") && curve.v.artefact === "metric-artefact" ? curve.v.artefact : ""] : [];
+  return el("span", { class: "badge" }, glyph, [shapeWord(shape), ...subs.filter(Boolean).map(say)].join(" · "));
 }
 
-const SI = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
+const SI = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
 function amount(value) {
   if (typeof value !== "number") return "–";
   for (const [size, letter] of SI) if (Math.abs(value) >= size) return Number((value / size).toPrecision(3)) + letter;
@@ -66,49 +67,89 @@ function number(value, digits = 3) {
 }
 const real = (value) => (value === "inf" ? Infinity : value === "-inf" ? -Infinity : value);
 
-const armOf = (curve) => `${say(curve.s)}, ${fill("shots", { k: curve.k })}`;
+// Where an ability's page is: by its name, so that another order of tasks leaves every address as it was.
+const addressOf = (index) => `#/ability/${encodeURIComponent(state.data.tasks[index].ref)}`;
+
+// A way of asking, and after its "@" the budget it had.
+function wayOf(strategy) {
+  const [way, budget] = strategy.split("@");
+  return budget && !W.words[strategy] ? fill("budget", { way: say(way), n: budget }) : say(strategy);
+}
+const armOf = (curve) => `${wayOf(curve.s)}${say("list")}${fill("shots", { k: curve.k })}`;
+// What one model reaches with more tokens is a curve, but no further family.
+const isBudget = (family) => family.rungs.every((rung) => typeof rung.answer_tokens === "number");
+const ofModels = () => state.data.families.filter((family) => !isBudget(family));
+// Of curves over sizes and curves over budgets, those that the axis is for; all where there are none.
+function onAxis(curves) {
+  const own = curves.filter((curve) => isBudget(state.data.families[curve.f]) === (state.axis === "answer_tokens"));
+  return own.length ? own : curves;
+}
 function seriesOf(curve, parts) {
   const names = [];
-  if (state.data.families.length > 1) names.push(state.data.families[curve.f].name);
+  if (ofModels().length > 1 || isBudget(state.data.families[curve.f])) names.push(state.data.families[curve.f].name);
   if (parts !== "family") names.push(armOf(curve));
   return names.join(" · ");
+}
+// A family (or, with one family, a way of asking) has one colour wherever it is drawn, whatever else is shown beside it.
+const DASHES = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 3], [3, 1]];
+const MARKS = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"];
+function styleOf(curve) {
+  if (!state.arms) {
+    const shots = new Map(); // a way of asking is told apart by its shots only where an ability was asked with several
+    for (const one of state.data.curves) { const key = `${one.f} ${one.t} ${one.s}`; if (!shots.has(key)) shots.set(key, new Set()); shots.get(key).add(one.k); }
+    state.apart = [...shots.values()].some((own) => own.size > 1);
+    state.armOf = (one) => (state.apart ? `${one.s}\u0001${one.k}` : one.s);
+    state.arms = [...new Set(state.data.curves.map(state.armOf))];
+  }
+  const arm = state.arms.indexOf(state.armOf(curve)), several = ofModels().length > 1 || isBudget(state.data.families[curve.f]);
+  return { colour: (several ? curve.f : arm) % 8, mark: MARKS[(several ? curve.f : arm) % 8], dash: DASHES[arm % 8] };
 }
 const rungsOf = (curve) => curve.r.map((index) => state.data.families[curve.f].rungs[index]);
 
 // Points of a curve on the chosen axis, ascending; those without a score or a place on it are left out.
-function pointsOf(curve) {
-  const logarithmic = state.log && state.axis !== "loss";
+function pointsOf(curve, axis = state.axis) {
+  const logarithmic = state.log && axis !== "loss";
   return rungsOf(curve).map((rung, i) => ({
-    x: rung[state.axis], y: curve.y[i], e: curve.e[i] || 0, n: curve.n[i], rung: rung.name,
+    x: rung[axis], y: curve.y[i], e: curve.e[i] || 0, n: curve.n[i], rung: rung.name,
+    ...(curve.z ? { wrong: curve.w[i], right: curve.g[i] } : {}),
   })).filter((p) => typeof p.x === "number" && typeof p.y === "number" && (!logarithmic || p.x > 0))
-    .sort((a, b) => (state.axis === "loss" ? b.x - a.x : a.x - b.x));
+    .sort((a, b) => (axis === "loss" ? b.x - a.x : a.x - b.x));
 }
 
-// A chart no larger than a word: line, two-standard-error band, chance.
-function spark(curve, width = 96, height = 26) {
-  const points = pointsOf(curve);
-  const box = svg("svg", { class: "spark", width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
-    "aria-label": points.length ? `${number(points[0].y, 2)} → ${number(points.at(-1).y, 2)}` : say("not_computed") });
-  if (!points.length) return box;
-  const flip = state.axis === "loss" ? -1 : 1;
-  const place = (x) => flip * (state.log && state.axis !== "loss" ? Math.log10(x) : x);
-  const bounded = curve.c !== null && curve.u !== null;
-  const ys = points.flatMap((p) => [p.y - 2 * p.e, p.y + 2 * p.e]);
-  const low = bounded ? Math.min(0, curve.u, ...ys) : Math.min(...ys);
-  const high = bounded ? Math.max(curve.u, 1, ...ys) : Math.max(...ys);
-  const x0 = place(points[0].x), x1 = place(points.at(-1).x);
-  const X = (x) => 3 + ((place(x) - x0) / (x1 - x0 || 1)) * (width - 6);
-  const Y = (y) => height - 2 - ((y - low) / (high - low || 1)) * (height - 4);
-  const colour = shapeColour(shapeOf(curve));
+// Whether answers that a limit cut off leave a point's score open.
+const cutOff = (point) => typeof point.right === "number" && point.wrong !== point.right;
+
+// A chart no larger than a word: lines, two-standard-error bands, chance, hollow points that the verdict left out.
+// One curve has its verdict's colour; several have their own.
+const spark = (curve, width = 96, height = 26) => sparkOf([curve], width, height, curve.v && !pointsOf(curve).length ? curve.v.axis : state.axis);
+function sparkOf(curves, width, height, axis = state.axis) {
+  const drawn = curves.map((curve) => [curve, pointsOf(curve, axis)]).filter(([, points]) => points.length);
+  const ends = drawn.map(([, points]) => `${number(points[0].y, 2)} → ${number(points.at(-1).y, 2)}`);
+  const box = svg("svg", { class: "spark", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": ends.join("; ") || say("not_computed") });
+  if (!drawn.length) return box;
+  const flip = axis === "loss" ? -1 : 1, first = curves[0];
+  const place = (x) => flip * (state.log && axis !== "loss" ? Math.log10(x) : x);
+  const all = drawn.flatMap(([, points]) => points), ys = all.flatMap((p) => [p.y - 2 * p.e, p.y + 2 * p.e]), xs = all.map((p) => place(p.x));
+  const bounded = first.c !== null && first.u !== null;
+  const low = bounded ? Math.min(0, first.u, ...ys) : Math.min(...ys);
+  const high = bounded ? Math.max(first.u, 1, ...ys) : Math.max(...ys);
+  const x0 = Math.min(...xs), x1 = Math.max(...xs);
+  const X = (x) => 4 + ((place(x) - x0) / (x1 - x0 || 1)) * (width - 8);
+  const Y = (y) => height - 3 - ((y - low) / (high - low || 1)) * (height - 6);
   const path = (pairs) => pairs.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
-  if (curve.c !== null) box.append(svg("line", { x1: 0, x2: width, y1: Y(curve.c), y2: Y(curve.c),
+  if (first.c !== null) box.append(svg("line", { x1: 0, x2: width, y1: Y(first.c), y2: Y(first.c),
     stroke: colours().soft, "stroke-width": .75, "stroke-dasharray": "2 3" }));
-  box.append(
-    svg("path", { d: path([...points.map((p) => [X(p.x), Y(p.y + 2 * p.e)]),
-      ...points.slice().reverse().map((p) => [X(p.x), Y(p.y - 2 * p.e)])]) + "Z", fill: colour, opacity: .16 }),
-    svg("path", { d: path(points.map((p) => [X(p.x), Y(p.y)])), fill: "none", stroke: colour, "stroke-width": 1.6,
-      "stroke-linejoin": "round" }),
-    svg("circle", { cx: X(points.at(-1).x), cy: Y(points.at(-1).y), r: 2.1, fill: colour }));
+  for (const [curve, points] of drawn) {
+    const colour = curves.length > 1 ? colours().palette[styleOf(curve).colour] : shapeColour(shapeOf(curve));
+    const apart = new Set((curve.o || []).map((at) => rungsOf(curve)[at].name));
+    box.append(
+      svg("path", { d: path([...points.map((p) => [X(p.x), Y(p.y + 2 * p.e)]),
+        ...points.slice().reverse().map((p) => [X(p.x), Y(p.y - 2 * p.e)])]) + "Z", fill: colour, opacity: curves.length > 3 ? 0 : .16 }),
+      svg("path", { d: path(points.map((p) => [X(p.x), Y(p.y)])), fill: "none", stroke: colour, "stroke-width": 1.6,
+        "stroke-linejoin": "round" }),
+      svg("circle", { cx: X(points.at(-1).x), cy: Y(points.at(-1).y), r: 2.1, fill: colour }),
+      ...points.filter((p) => apart.has(p.rung)).map((p) => svg("circle", { cx: X(p.x), cy: Y(p.y), r: 2.6, fill: colours().paper, stroke: colour, "stroke-width": 1.4 })));
+  }
   return box;
 }
 

@@ -8,8 +8,37 @@ const sight = new IntersectionObserver((entries) => {
 function drawNow(node) {
   if (!node.isConnected) { charts.delete(node); return; }
   const make = charts.get(node);
-  if (make && node.clientWidth) vegaEmbed(node, make(node.clientWidth), { actions: false, renderer: "svg", ast: true, tooltip: { theme: "custom" } })
-    .then(() => node.setAttribute("data-drawn", "")).catch((error) => console.error(String(error)));
+  if (!make || !node.clientWidth) return;
+  const spec = make(node.clientWidth);
+  vegaEmbed(node, spec, { actions: false, renderer: "svg", ast: true, tooltip: { theme: "custom" } })
+    .then((drawn) => { node.setAttribute("data-drawn", ""); if (!node.classList.contains("small")) takeAway(node, drawn.view, spec); })
+    .catch((error) => console.error(String(error)));
+}
+// Under every large chart: the picture, its numbers, and the address of what is shown.
+function takeAway(node, view, spec) {
+  const name = (node.dataset.name || node.id || "chart").replace(/[^\w-]+/g, "-").replace(/^-+|-+$/g, "") || "chart";
+  const save = (blob, ending) => saveAs(blob, `${name}.${ending}`);
+  const rows = (spec.datasets || {}).points || [];
+  const button = (text, act) => el("button", { type: "button", onclick: act }, text);
+  const copy = button(say("copy_link"), async () => { try { await navigator.clipboard.writeText(location.href); copy.textContent = say("copied"); } catch { location.hash = location.hash; } });
+  const bar = el("div", { class: "take" },
+    button("SVG", async () => save(new Blob([await view.toSVG()], { type: "image/svg+xml" }), "svg")),
+    button("PNG", async () => (await view.toCanvas(2)).toBlob((blob) => save(blob, "png"))),
+    button("CSV", () => saveCsv(name, rows)), copy);
+  if (node.nextElementSibling?.classList.contains("take")) node.nextElementSibling.remove();
+  node.after(bar);
+}
+function saveAs(blob, name) {
+  const link = el("a", { href: URL.createObjectURL(blob), download: name });
+  document.body.append(link); link.click(); link.remove(); setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+}
+const saveCsv = (name, rows) => saveAs(new Blob([csv(rows)], { type: "text/csv" }), `${name}.csv`);
+// A cell that a spreadsheet would take for a formula is written as text.
+function csv(rows) {
+  const cell = (value) => { const text = typeof value === "number" ? String(value) : String(value ?? "").replace(/^([=+\-@\t\r])/, "'$1");
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text; };
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  return [names, ...rows.map((row) => names.map((key) => row[key]))].map((row) => row.map(cell).join(",")).join("\n") + "\n";
 }
 function chart(node, make) { charts.set(node, make); node.removeAttribute("data-drawn"); sight.unobserve(node); sight.observe(node); }
 function redraw() {
@@ -37,26 +66,42 @@ function channels(spec, name, change) {
 
 // One score chart: curves overlaid, each a series. Options: title of y, small, names of the series, with verdicts.
 function scoreSpec(curves, width, options = {}) {
-  const perRow = width < 520 ? 1 : 3, legendRows = curves.length > 1 ? Math.ceil(curves.length / perRow) : 0;
-  const height = options.small ? 150 : Math.min(340, Math.max(220, width * 0.5)) + 16 * legendRows;
-  const data = { points: [], rules: [], threshold: [], unlock: [], fan: [] };
+  const perRow = width < 520 ? 1 : 3, legendRows = curves.length > 1 && !options.named && (!options.small || options.legend) ? Math.ceil(curves.length / perRow) : 0;
+  const height = (options.small ? 150 : Math.min(320, Math.max(200, width * 0.5), Math.max(200, innerHeight * .4))) + 18 * legendRows;
+  const data = { points: [], rules: [], labels: [], labels_right: [], threshold: [], left_out: [], unlock: [], fan: [], ends: [], bounds: [] };
   const name = options.name || ((curve) => seriesOf(curve));
   for (const curve of curves) {
     const series = name(curve);
-    for (const p of pointsOf(curve)) data.points.push({ x: p.x, y: p.y, lo: p.y - 2 * p.e, hi: p.y + 2 * p.e, series, rung: p.rung, n: p.n });
+    const apart = new Set((options.small ? [] : curve.o || []).map((at) => rungsOf(curve)[at].name));
+    // Two standard errors, but no further than a share can go.
+    const share = curve.u === 1 && curve.y.every((y) => y === null || (y >= 0 && y <= 1));
+    for (const p of pointsOf(curve)) {
+      const point = { x: p.x, y: p.y, lo: share ? Math.max(0, p.y - 2 * p.e) : p.y - 2 * p.e, hi: share ? Math.min(1, p.y + 2 * p.e) : p.y + 2 * p.e, series, rung: p.rung, n: p.n };
+      data.points.push(point);
+      if (apart.has(p.rung)) data.left_out.push({ ...point, label: data.left_out.some((one) => one.rung === p.rung) ? "" : fill("left_out", { rung: p.rung }) });
+      if (cutOff(p)) data.bounds.push({ x: p.x, lo: p.wrong, hi: p.right, series });
+    }
     if (options.extras) addExtras(data, curve, series);
   }
+  for (const curve of options.band || []) if (onThisAxis(curve)) data.threshold.push({ x: curve.v.threshold_lo, x2: curve.v.threshold_hi });
   const first = curves[0];
-  if (first && first.c !== null && curves.every((curve) => curve.c === first.c)) data.rules.push({ y: first.c, label: say("chance") });
+  if (first && first.c !== null && curves.every((curve) => curve.c === first.c)) data.rules.push({ y: first.c, label: say("chance"), right: first.up });
   if (first && first.u !== null && data.points.some((p) => Math.abs(p.hi - first.u) < .1 * Math.max(1, Math.abs(first.u))))
-    data.rules.push({ y: first.u, label: say("ceiling") });
-  if (options.human) for (const [key, value] of Object.entries(options.human)) data.rules.push({ y: value, label: say("human_" + key) });
+    data.rules.push({ y: first.u, label: say(first.up ? "ceiling" : "best_possible"), right: !first.up });
+  if (options.human) for (const [key, value] of Object.entries(options.human)) data.rules.push({ y: value, label: say("human_" + key), right: false });
+  const reach = options.domain ? reachOf(options.domain) : null;
+  const beyond = options.named ? labelEnds(data, curves, name, width, height, reach) : 0;
+  for (const rule of data.rules) data[rule.right ? "labels_right" : "labels"].push(rule);
   const spec = based("score", width, height, data, options.description || "");
+  if (beyond) spec.padding = { left: 5, top: 5, bottom: 5, right: 5 + beyond };
   const logarithmic = state.log && state.axis !== "loss";
   channels(spec, "x", (x) => { if (!x.field) return; x.title = options.small ? null : say(state.axis);
     x.scale = { type: logarithmic ? "log" : "linear", nice: false, padding: options.small ? 10 : 18,
-      ...(logarithmic ? {} : { zero: false }), reverse: state.axis === "loss" };
-    if (options.small && logarithmic) x.axis = { ...x.axis, values: powersOfTen(data.points.map((p) => p.x)) }; });
+      ...(reach ? { domain: reach } : {}), ...(logarithmic ? {} : { zero: false }), reverse: state.axis === "loss" };
+    if (options.small && logarithmic) x.axis = { ...x.axis, values: powersOfTen(data.points.map((p) => p.x)) };
+    else if (options.named) x.axis = { ...x.axis, ...modelTicks(data.points, width * .7) };
+    else if (logarithmic) x.axis = { ...x.axis, values: roundTicks(data.points.map((p) => p.x)) };
+    if (x.axis) x.axis = { ...x.axis, ...(x.axis.labelExpr ? {} : { labelExpr: amountExpr() }) }; });
   // Charts to be compared share the scale from 0 to 1, where scores stay within it.
   const unit = options.unit && data.points.every((p) => p.y >= 0 && p.y <= 1);
   const tiny = data.points.every((p) => Math.abs(p.hi) < 1e-3) && data.points.some((p) => p.hi !== 0);
@@ -65,22 +110,76 @@ function scoreSpec(curves, width, options = {}) {
     if (unit) y.scale = { ...y.scale, domain: [0, 1], nice: false, clamp: true }; });
   const several = new Set(data.points.map((p) => p.series)).size > 1;
   const shown = [...new Set(data.points.map((p) => p.series))];
-  const legend = several && !options.small ? { title: null, columns: perRow, labelLimit: width - 40 } : null;
-  channels(spec, "color", (c) => { c.scale = { domain: shown, range: colours().palette }; });
-  for (const part of ["shape", "strokeDash"]) channels(spec, part, (c) => { c.scale.domain = shown; });
+  const legend = several && (!options.small || options.legend) && !options.named ? { title: null, columns: perRow, labelLimit: width - 40 } : null;
+  const twice = new Set(curves.map((curve) => curve.m)).size > 1; // the same series under several metrics
+  const styles = shown.map((series, i) => (twice ? { colour: i % 8, mark: MARKS[i % 8], dash: DASHES[i % 8] } : styleOf(curves.find((curve) => name(curve) === series))));
+  if (shown.length === 1) styles[0] = { ...styles[0], dash: DASHES[0] }; // dots are for what is foretold
+  channels(spec, "color", (c) => { c.scale = { domain: shown, range: styles.map((s) => colours().palette[s.colour]) }; });
+  channels(spec, "shape", (c) => { c.scale = { domain: shown, range: styles.map((s) => s.mark) }; });
+  channels(spec, "strokeDash", (c) => { c.scale = { domain: shown, range: styles.map((s) => s.dash) }; });
+  for (const layer of spec.layer) { if (layer.data && layer.data.name === "left_out" && layer.mark.fill) layer.mark.fill = colours().paper; if (layer.mark && layer.mark.stroke === "#ffffff") layer.mark.stroke = colours().paper; }
   for (const part of ["color", "shape", "strokeDash"]) channels(spec, part, (c) => { c.legend = legend; });
   return spec;
 }
+// From the smallest to the largest place of curves and their forecasts: charts side by side share it.
+function reachOf(curves) {
+  const xs = curves.flatMap((curve) => [...pointsOf(curve).map((p) => p.x), ...(curve.fan && curve.fan.axis === state.axis ? curve.fan.points.map((p) => p.x) : [])]);
+  return new Set(xs).size > 1 ? [Math.min(...xs), Math.max(...xs)] : null;
+}
+// A long name cut in the middle: names differ at both ends.
+const shorter = (text, most) => (text.length > most ? `${text.slice(0, Math.ceil(most / 2))}…${text.slice(-Math.floor(most / 2) + 1)}` : text);
+// Line ends carry their names, each at the height beside its own end that crosses least; a legend is not needed then.
+// Gives the room that names need to the right of what the chart itself keeps for them.
+function labelEnds(data, curves, name, width, height, reach) {
+  const ys = data.points.flatMap((p) => [p.lo, p.hi]), low = Math.min(...ys, ...data.rules.map((rule) => rule.y)), high = Math.max(...ys, ...data.rules.map((rule) => rule.y)), span = high - low || 1;
+  const place = (x) => (state.log && state.axis !== "loss" ? Math.log10(x) : x), xs = (reach || [...data.points, ...data.fan].map((p) => p.x)).map(place), least = Math.min(...xs), wide = Math.max(...xs) - least || 1;
+  const ends = curves.map((curve) => {
+    const series = name(curve), last = [...data.points, ...data.fan].filter((p) => p.series === series).at(-1);
+    return last && { x: last.x, y: last.y, series, label: shorter(nameAmong(curve, curves), width < 520 ? 14 : 26) };
+  }).filter(Boolean).sort((a, b) => a.y - b.y);
+  const long = (end) => 6.2 * [...end.label].reduce((sum, letter) => sum + (letter > "\u2e80" ? 1.8 : 1), 0) + 10, share = (end) => (place(end.x) - least) / wide;
+  const plot = width - 45 - Math.max(0, ...ends.map((end) => long(end) - (1 - share(end)) * width));
+  const X = (x) => 18 + ((place(x) - least) / wide) * (plot - 36), Y = (y) => ((y - low) / span) * height, taken = [];
+  for (const rows of [data.points, data.fan]) for (const series of new Set(rows.map((p) => p.series))) {
+    const own = rows.filter((p) => p.series === series);
+    own.forEach((p, i) => { const next = own[i + 1] || p; for (let part = 0; part < 12; part++) taken.push([X(p.x) + (X(next.x) - X(p.x)) * part / 12, Y(p.y) + (Y(next.y) - Y(p.y)) * part / 12, 0]); });
+  }
+  for (const rule of data.rules) if (rule.right) taken.push([plot - 50, Y(rule.y) + 8, 50]);
+  for (const out of data.left_out) if (out.label) taken.push([X(out.x) + 7, Y(out.y) + 9, 6 * out.label.length]);
+  for (const end of ends) {
+    const left = X(end.x) + 6, right = left + long(end), from = Y(end.y);
+    const crossed = (shift) => taken.reduce((sum, [x, y, w]) => sum + (x + w > left && x < right && Math.abs(y - from - shift) < (w ? 13 : 8) ? (w ? 30 : 1) : 0), 0) + Math.abs(shift) / 30 + (from + shift > height + 14 || from + shift < -4 ? 80 : 0);
+    const shift = [0, 13, -13, 26, -26, 39, -39, 52, -52].reduce((best, one) => (crossed(one) < crossed(best) ? one : best));
+    end.y += (shift / height) * span;
+    taken.push([left, from + shift, right - left]);
+  }
+  data.ends.push(...ends);
+  return Math.max(0, ...ends.map((end) => (1 - share(end)) * Math.max(0, long(end) - (1 - share(end)) * width)));
+}
+// The models' own names as ticks, where one family is drawn and they have room.
+function modelTicks(points, width) {
+  const at = new Map();
+  for (const p of points) if (!at.has(p.x)) at.set(p.x, p.rung);
+  const long = [...at.values()].reduce((sum, rung) => sum + Math.min(14, rung.length) + 2, 0) * 6 > width;
+  if (long || at.size > 10 || new Set([...at.values()]).size < at.size || ofModels().length > 1) return { values: roundTicks(points.map((p) => p.x)), labelExpr: amountExpr() };
+  const names = [...at].map(([x, rung]) => `datum.value == ${x} ? ${JSON.stringify(rung.length > 14 ? rung.slice(0, 13) + "…" : rung)} : `).join("");
+  return { values: [...at.keys()], labelExpr: names + '""', labelOverlap: "greedy" };
+}
+// 1, 3, 10, 30, … within the range, every power of ten where that would be many.
+function roundTicks(xs) {
+  const low = Math.min(...xs), high = Math.max(...xs), ticks = [];
+  if (!(low > 0) || high / low < 3) return undefined;
+  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) for (const digit of [1, 3]) ticks.push(digit * 10 ** power);
+  const inside = ticks.filter((x) => x >= low * .999 && x <= high * 1.001);
+  return inside.length > 8 ? inside.filter((x) => Number.isInteger(Math.log10(x))) : inside;
+}
+const amountExpr = () => (state.axis === "training_flops" ? "replace(format(datum.value, '.0e'), 'e+', 'e')" : "replace(format(datum.value, '.3~s'), 'G', 'B')");
 // Few, round ticks for a small logarithmic axis; none asked for when it spans less than a decade.
 function powersOfTen(xs) {
   const low = Math.ceil(Math.log10(Math.min(...xs))), high = Math.floor(Math.log10(Math.max(...xs)));
   return high > low ? Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i)) : undefined;
 }
 function addExtras(data, curve, series) {
-  const v = curve.v || {};
-  const onAxis = v.axis === state.axis;
-  if (onAxis && typeof v.threshold_lo === "number" && typeof v.threshold_hi === "number" && v.shape !== "inconclusive")
-    data.threshold.push({ x: v.threshold_lo, x2: v.threshold_hi });
   if (curve.fan && curve.fan.axis === state.axis) {
     const last = pointsOf(curve).at(-1);
     if (last) data.fan.push({ x: last.x, y: last.y, lo80: last.y, hi80: last.y, lo95: last.y, hi95: last.y, series });
@@ -106,7 +205,7 @@ function mapSpec(width) {
   const finite = known.map((c) => Math.abs(real(c.v.breakthroughness))).filter(Number.isFinite).sort((a, b) => a - b);
   const edge = Math.max(10, (finite[Math.floor(finite.length * .98)] || 10) * 1.2, (state.data.null || { b: 0 }).b * 1.3);
   const points = known.map((c) => ({ share: c.v.linearity_share, b: Math.max(-edge, Math.min(edge, real(c.v.breakthroughness))),
-    shown: number(c.v.breakthroughness, 1), label: shapeWord(c.v.shape), name: nameOf(c), link: `#/ability/${c.t}` }));
+    shown: number(c.v.breakthroughness, 1), label: shapeWord(c.v.shape), name: nameOf(c), link: addressOf(c.t) }));
   const noise = state.data.null ? [{ x: -state.data.null.l, x2: state.data.null.l, y: -state.data.null.b, y2: state.data.null.b }] : [];
   const spec = based("map", width, Math.min(560, Math.max(340, width * .55)), { points, null: noise }, say("map_note"));
   shapeScales(spec, W.shapes.filter((s) => known.some((c) => c.v.shape === s)), width < 520 ? 2 : 5);
@@ -115,15 +214,14 @@ function mapSpec(width) {
 
 function thresholdCurves() {
   const rank = (c) => c.v.threshold;
-  return state.data.curves.filter((c) => c.p && c.v && typeof c.v.threshold === "number" && ["emergent", "smooth", "inconclusive"].includes(c.v.shape)
+  return state.data.curves.filter((c) => c.p && c.v && typeof c.v.threshold === "number" && ["emergent", "late", "smooth", "inconclusive"].includes(c.v.shape)
     && c.v.shape !== "inconclusive").sort((a, b) => rank(a) - rank(b)).slice(0, 60);
 }
 function thresholdSpec(width) {
   const curves = thresholdCurves();
   const points = curves.map((c) => ({ name: width < 520 ? state.data.tasks[c.t].name + " · " + armOf(c) : nameOf(c), x: c.v.threshold,
-    lo: c.v.threshold_lo ?? c.v.threshold, hi: c.v.threshold_hi ?? c.v.threshold, label: shapeWord(c.v.shape), link: `#/ability/${c.t}` }));
-  const spec = based("threshold", width, { step: 24 }, { points }, say("thresholds_note"));
-  spec.autosize = { type: "fit-x", contains: "padding" };
+    lo: c.v.threshold_lo ?? c.v.threshold, hi: c.v.threshold_hi ?? c.v.threshold, label: shapeWord(c.v.shape), link: addressOf(c.t) }));
+  const spec = based("threshold", width, 24 * points.length + 70, { points }, say("thresholds_note"));
   channels(spec, "x", (x) => { x.title = say(curves[0] ? curves[0].v.axis : state.axis); });
   channels(spec, "y", (y) => { y.axis = { ...y.axis, labelLimit: Math.min(280, width * .45) }; });
   shapeScales(spec, W.shapes.filter((s) => curves.some((c) => c.v.shape === s)), width < 520 ? 2 : 5);

@@ -1,5 +1,6 @@
 "use strict";
-// One question, the answer of every rung side by side.
+// One question, the answers of every model or of two. What opens first are the questions that changed between the two
+// models around the threshold. The address keeps a question (q) and the two models (from, to).
 const SOLVED = 0.5, CARDS = 20;
 
 async function loadExamples(index) {
@@ -7,7 +8,7 @@ async function loadExamples(index) {
   const chunk = $(`examples-${index}`);
   return chunk ? unpack(chunk.textContent) : null;
 }
-async function showExamples(section, index) {
+async function showExamples(section, index, main, given) {
   section.append(el("p", { class: "note" }, say("loading")));
   const book = await loadExamples(index);
   section.lastChild.remove();
@@ -15,71 +16,110 @@ async function showExamples(section, index) {
     section.append(el("p", { class: "note" }, say(!book && state.data.left.includes(index) ? "examples_left" : "examples_none")));
     return;
   }
+  showOne(book);
+  const look = { arm: 0, from: 0, to: 1, show: "any", two: true, cards: CARDS, only: given.get("q") };
+  const rungs = () => state.data.families[book.arms[look.arm].f].rungs;
+  const startAt = (arm) => {
+    look.arm = arm;
+    const own = book.arms[arm], curve = main.find((c) => c.f === own.f && c.s === own.s && c.k === own.k), names = rungs().map((rung) => rung.name);
+    [look.from, look.to] = curve && (curve.b || []).length === 2 ? curve.b.map((at) => curve.r[at]) : [Math.max(0, names.length - 2), names.length - 1];
+    if (names.includes(given.get("from")) && names.includes(given.get("to"))) [look.from, look.to] = [names.indexOf(given.get("from")), names.indexOf(given.get("to"))];
+    look.show = look.from !== look.to && book.q.some((_, i) => matches(book, own, i, look, "changed")) ? "changed" : "any";
+  };
+  const wished = book.arms.findIndex((arm) => String(arm.s) === given.get("arm"));
+  const rise = (curve) => { const ends = pointsOf(curve); return ["emergent", "late"].includes(shapeOf(curve)) && ends.length ? ends.at(-1).y - ends[0].y : -1; };
+  const clearest = [...main].sort((a, b) => rise(b) - rise(a))[0]; // the prompt with the jump, where one has it
+  startAt(wished < 0 ? Math.max(0, book.arms.findIndex((arm) => clearest && arm.f === clearest.f && arm.s === clearest.s && arm.k === clearest.k)) : wished);
   const note = el("p", { class: "note" }, book.q.length < book.all ? fill("examples_note", { shown: book.q.length, all: book.all }) : "");
   const filters = el("div", { class: "filters" }), list = el("div", { id: "examples" }), after = el("p", { class: "after" });
   section.append(note, filters, list, after);
-  const look = { arm: 0, show: "any", cards: CARDS };
   const draw = () => {
-    const arm = book.arms[look.arm], found = book.q.map((_, i) => i).filter((i) => matches(book, arm, i, look.show));
-    list.replaceChildren(...found.slice(0, look.cards).map((i) => exampleCard(book, arm, i)));
+    const arm = book.arms[look.arm], found = book.q.map((_, i) => i).filter((i) => (look.only ? book.q[i].id === look.only : matches(book, arm, i, look, look.show)));
+    const shown = look.two && PAIRED.includes(look.show) && !look.only ? [look.from, look.to] : arm.a.map((_, r) => r);
+    list.replaceChildren(...found.slice(0, look.cards).map((i) => exampleCard(book, arm, i, shown, index, main)));
     if (!found.length) list.append(el("p", { class: "note" }, say("no_match")));
     after.replaceChildren(`${Math.min(found.length, look.cards)} / ${book.q.length} `);
+    if (look.only) after.append(el("button", { type: "button", onclick: () => { look.only = null; controls(); draw(); } }, say("any")));
     if (found.length > look.cards) after.append(el("button", { type: "button", onclick: () => { look.cards += CARDS; draw(); } }, say("more")));
   };
   const controls = () => {
-    const arm = book.arms[look.arm], rungs = state.data.families[arm.f].rungs.map((rung) => rung.name);
-    const shows = [["any", say("any")], ...rungs.map((rung, i) => [`first ${i}`, fill("first_solved", { rung })]), ["never", say("never_solved")],
-      ...rungs.slice(1).map((rung, i) => [`lost ${i + 1}`, fill("lost_at", { rung })])];
-    if (book.arms.filter((other) => other.f === arm.f).length > 1) shows.push(["changed", say("prompt_changed")]);
+    const arm = book.arms[look.arm], names = rungs().map((rung) => rung.name), pick = names.map((name, i) => [String(i), name]);
+    const two = { a: names[look.from], b: names[look.to] };
+    const shows = [["changed", fill("changed_between", two)], ["won", fill("won_between", two)], ["lost", fill("lost_between", two)], ["any", say("any")],
+      ...names.map((rung, i) => [`first ${i}`, fill("first_solved", { rung })]), ["never", say("never_solved")]];
+    if (book.arms.filter((other) => other.f === arm.f).length > 1) shows.push(["prompt", say("prompt_changed")]);
     if (!shows.some(([key]) => key === look.show)) look.show = "any";
+    const set = (key) => (value) => { look[key] = ["arm", "from", "to"].includes(key) ? Number(value) : value; look.only = null; look.cards = CARDS; if (key === "show") { filters.querySelector(".check").hidden = !PAIRED.includes(look.show); draw(); return; } if (key === "arm") startAt(look.arm); else look.show = "changed"; controls(); draw(); filters.querySelector(`[data-of=${key}] select`).focus(); };
+    const tagged = (key, label) => { label.dataset.of = key; return label; };
     filters.replaceChildren();
-    if (book.arms.length > 1) filters.append(select(say("strategy"), book.arms.map((a, i) => [String(i), armName(a, book)]), String(look.arm), (value) => { look.arm = Number(value); controls(); draw(); filters.querySelector("select").focus(); }));
-    filters.append(select(say("filter"), shows, look.show, (value) => { look.show = value; look.cards = CARDS; draw(); }));
+    if (book.arms.length > 1) filters.append(tagged("arm", select(say("strategy"), book.arms.map((a, i) => [String(i), armName(a, book)]), String(look.arm), set("arm"))));
+    filters.append(tagged("show", select(say("filter"), shows, look.show, set("show"))),
+      tagged("from", select(say("from_model"), pick, String(look.from), set("from"))), tagged("to", select(say("to_model"), pick, String(look.to), set("to"))));
+    const two_only = el("input", { type: "checkbox", checked: look.two, onchange: (event) => { look.two = event.target.checked; draw(); } });
+    filters.append(el("label", { class: "check" }, two_only, say("two_only")));
+    filters.lastChild.hidden = !PAIRED.includes(look.show);
   };
   controls();
   draw();
+  if (look.only || given.get("from")) section.scrollIntoView();
 }
+// One real question with its answer, under the title: the shortest that has one.
+function showOne(book) {
+  const known = book.q.map((question) => [question, wantedOf(question)]).filter(([question, wanted]) => question.q && wanted.length);
+  const [question, wanted] = known.sort((a, b) => a[0].q.length + a[1][0].length - b[0].q.length - b[1][0].length)[0] || [null];
+  if (!question || !$("asked")) return;
+  const cut = (text, most) => (text.length > most ? text.slice(0, most) + "…" : text);
+  $("asked").replaceChildren(el("q", { dir: "auto" }, cut(question.q.trim(), 160)), " → ", el("b", {}, el("bdi", {}, cut(wanted[0].trim(), 60))));
+}
+const wantedOf = (question) => (question.targets && question.targets.length ? question.targets : (question.options || []).filter((_, o) => (question.worth || [])[o] > 0));
 function armName(arm, book) {
   const seeds = unique(book.arms.map((a) => a.seed)).length > 1 ? ` · ${arm.seed}` : "";
   return seriesOf(arm) + seeds;
 }
 const solved = (answer) => (answer && answer[1] !== null ? answer[1] >= SOLVED : null);
+const PAIRED = ["changed", "won", "lost"];
 
-// "first i": right at rung i and at no smaller one. "lost i": right just below rung i, wrong at it.
-function matches(book, arm, i, show) {
-  const pattern = arm.a.map((answers) => solved(answers[i]));
+// "first i": right at model i and at no smaller one. "won", "lost", "changed": between the two models looked at.
+function matches(book, arm, i, look, show) {
+  const pattern = arm.a.map((answers) => solved(answers[i])), before = pattern[look.from], now = pattern[look.to];
   const [kind, at] = show.split(" ");
   if (kind === "first") return pattern.indexOf(true) === Number(at);
   if (kind === "never") return !pattern.includes(true);
-  if (kind === "lost") return pattern[at] === false && pattern[at - 1] === true;
-  if (kind === "changed") return book.arms.some((other) => other.f === arm.f && other !== arm
+  if (kind === "won") return before === false && now === true;
+  if (kind === "lost") return before === true && now === false;
+  if (kind === "changed") return before !== null && now !== null && before !== now;
+  if (kind === "prompt") return book.arms.some((other) => other.f === arm.f && other !== arm
     && other.a.some((answers, rung) => pattern[rung] !== null && solved(answers[i]) !== null && solved(answers[i]) !== pattern[rung]));
   return true;
 }
 
-function exampleCard(book, arm, i) {
-  const question = book.q[i], rungs = state.data.families[arm.f].rungs;
-  const answers = arm.a.map((of) => of[i]);
-  const prompts = unique(answers.filter(Boolean).map((answer) => answer[0]));
-  const wanted = question.targets && question.targets.length ? question.targets : (question.options || []).filter((_, o) => (question.worth || [])[o] > 0);
-  const texts = answers.map((answer, r) => [rungs[r].name, answer && answer[2]]).filter(([, text]) => text !== null && text !== undefined);
-  return el("article", { class: "example" }, el("h3", {}, `${say("question")} ${question.id}`),
+function exampleCard(book, arm, i, shown, index, main) {
+  const question = book.q[i], rungs = state.data.families[arm.f].rungs, wanted = wantedOf(question);
+  const answers = shown.map((r) => arm.a[r][i]), prompts = unique(answers.filter(Boolean).map((answer) => answer[0]));
+  const texts = shown.map((r, at) => [rungs[r].name, answers[at] && answers[at][2]]).filter(([, text]) => text !== null && text !== undefined);
+  const choice = main.some((curve) => CHOICE(curve.m)), link = `${addressOf(index)}?q=${encodeURIComponent(question.id)}`;
+  return el("article", { class: "example" }, el("h3", {}, el("a", { href: link }, `${say("question")} ${question.id}`)),
     el("p", { class: "ask", tabindex: "0", dir: "auto" }, question.q || ""),
-    wanted.length ? el("p", { class: "note" }, `${say("wanted")}: `, el("bdi", {}, wanted.join(" / "))) : "",
-    el("div", { class: "rungs", tabindex: "0", role: "group", "aria-label": say("examples") }, ...answers.map((answer, r) => rungCell(question, answer, rungs[r]))),
-    ...prompts.map((p) => el("details", {}, el("summary", {}, say("prompt_shown") + (prompts.length > 1 ? ` (${answers.map((a, r) => (a && a[0] === p ? rungs[r].name : "")).filter(Boolean).join(", ")})` : "")), exact(book.p[p]))),
+    wanted.length ? el("p", { class: "note" }, `${say("wanted")}${say("colon")}`, el("bdi", {}, wanted.join(" / "))) : "",
+    el("div", { class: "rungs", tabindex: "0", role: "group", "aria-label": say("examples") }, ...shown.map((r, at) => rungCell(question, answers[at], rungs[r], choice))),
+    ...prompts.map((p) => el("details", {}, el("summary", {}, say("prompt_shown") + (prompts.length > 1 ? ` (${answers.map((a, at) => (a && a[0] === p ? rungs[shown[at]].name : "")).filter(Boolean).join(", ")})` : "")), exact(book.p[p]))),
     texts.length ? el("details", {}, el("summary", {}, say("raw")), ...texts.flatMap(([name, text]) => [el("p", { class: "note" }, name), exact(text)])) : "");
 }
-function rungCell(question, answer, rung) {
+// What is marked right or wrong stands first: the option picked where options are scored, else what was written.
+function rungCell(question, answer, rung, choice) {
   const right = solved(answer), word = answer === null ? say("no_answer") : right === null ? say("unscored") : right ? say("right") : say("wrong");
   const mark = answer && right !== null ? (right ? "✓ " : "✗ ") : "";
   const cell = el("div", { class: `rung ${right === null ? "" : right ? "right" : "wrong"}` },
     el("div", { class: "who" }, el("span", {}, rung.name), el("b", {}, mark + word)));
   if (!answer) return cell;
   const [, , text, response, logprobs, target, error] = answer;
-  if (error) cell.append(el("p", { class: "said soft" }, error));
-  else if (response !== null) cell.append(el("p", { class: "said", dir: "auto" }, response));
-  else if (text !== null) cell.append(el("p", { class: "said soft" }, say("no_response")));
+  const said = (kind, what, small) => el("p", { class: small ? "said soft small" : "said", dir: "auto" }, el("span", { class: "soft" }, say(kind) + say("colon")), what);
+  if (error) { cell.append(el("p", { class: "said soft" }, error)); return cell; }
+  const best = logprobs.length ? logprobs.reduce((top, value, o) => (real(value) > real(logprobs[top]) ? o : top), 0) : -1;
+  const byPick = choice && best >= 0;
+  if (byPick) cell.append(said("picked", (question.options || [])[best] ?? String(best), false));
+  if (response !== null) cell.append(said("wrote", response, byPick));
+  else if (text !== null && !byPick) cell.append(el("p", { class: "said soft" }, say("no_response")));
   if (logprobs.length) cell.append(...optionBars(question, logprobs));
   else if (typeof target === "number") cell.append(el("p", { class: "note" }, fill("logprob_of", { value: number(target, 2) })));
   return cell;
@@ -88,11 +128,11 @@ function rungCell(question, answer, rung) {
 function optionBars(question, logprobs) {
   const finite = logprobs.map((value) => (typeof value === "number" ? value : -Infinity)), top = Math.max(...finite);
   const weights = finite.map((value) => Math.exp(value - top)), sum = weights.reduce((a, b) => a + b, 0);
-  return logprobs.map((value, o) => {
+  return [...logprobs.map((value, o) => {
     const bar = el("i"), name = (question.options || [])[o] ?? String(o);
     bar.style.width = `${(100 * weights[o]) / (sum || 1)}%`;
-    return el("div", { class: `option ${(question.worth || [])[o] > 0 ? "true" : ""}`, title: `${name}  ${number(value, 3)}` }, bar, el("span", { dir: "auto" }, name), el("span", {}, number(value, 2)));
-  });
+    return el("div", { class: `option ${(question.worth || [])[o] > 0 ? "true" : ""}`, title: fill("option_bar", { name, share: Math.round((100 * weights[o]) / (sum || 1)), value: number(value, 3) }) }, bar, el("span", { dir: "auto" }, name), el("span", {}, `${Math.round((100 * weights[o]) / (sum || 1))}%`));
+  })];
 }
 // Text exactly as sent: spaces at line ends and line breaks are marked.
 function exact(text) {

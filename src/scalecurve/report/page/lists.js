@@ -44,6 +44,7 @@ const COLUMNS = [
 ];
 
 function drawTable() {
+  writeAddress();
   const rows = chosen(), columns = COLUMNS.filter(([key]) => key !== "family" || state.data.families.length > 1);
   if (wish.sort) {
     const value = COLUMNS.find(([key]) => key === wish.sort)[1], sign = wish.down ? -1 : 1;
@@ -62,7 +63,7 @@ function drawTable() {
 function row(curve, columns) {
   const v = curve.v || {}, ends = pointsOf(curve);
   const cells = {
-    task: () => el("th", { scope: "row" }, el("a", { href: `#/ability/${curve.t}` }, state.data.tasks[curve.t].name)),
+    task: () => el("th", { scope: "row" }, el("a", { href: addressOf(curve.t) }, state.data.tasks[curve.t].name)),
     strategy: () => el("td", { class: "tight" }, armOf(curve)),
     metric: () => el("td", {}, say(curve.m)),
     family: () => el("td", {}, state.data.families[curve.f].name),
@@ -74,7 +75,7 @@ function row(curve, columns) {
     linearity: () => el("td", { class: "num" }, number(v.linearity_share, 2)),
     breakthroughness: () => el("td", { class: "num" }, number(v.breakthroughness, 1)),
   };
-  return el("tr", {}, ...columns.map(([key]) => cells[key]()));
+  return el("tr", {}, ...columns.map(([key]) => { const cell = cells[key](); cell.classList.add(`of-${key}`); return cell; }));
 }
 
 function drawCounts() {
@@ -92,40 +93,87 @@ function drawCounts() {
 }
 function drawLists() { filterBox($("filters"), () => { drawCounts(); drawTable(); }); drawCounts(); drawTable(); }
 
-// Small multiples, grouped by the ability they are part of; more are drawn as the end comes into sight.
-function card(curve) {
-  const ends = pointsOf(curve);
-  return el("li", { class: "card" }, el("a", { href: `#/ability/${curve.t}` },
-    el("span", { class: "name" }, state.data.tasks[curve.t].name), el("span", { class: "sub" }, seriesOf(curve)),
-    spark(curve, 200, 64), el("span", { class: "sub" }, badge(curve), ends.length ? `  ${number(ends.at(-1).y, 2)}` : "")));
+// The first screen: the finding's chart and a card for each kind of curve; a click filters the table.
+function drawFirst() {
+  const hero = onAxis(W_screen().hero.map((index) => state.data.curves[index])), first = hero[0];
+  $("hero-box").hidden = !first;
+  if (first) {
+    $("hero").dataset.name = state.data.tasks[first.t].ref;
+    chart($("hero"), (width) => scoreSpec(hero, width, { extras: true, band: hero, named: hero.length > 1 && hero.length < 7, name: (c) => nameAmong(c, hero), human: state.data.tasks[first.t].human,
+      description: `${state.data.tasks[first.t].name}: ${hero.map((c) => `${seriesOf(c)}: ${shapeWord(shapeOf(c))}`).join("; ")}` }));
+    $("hero-title").textContent = `${state.data.tasks[first.t].name}${say("colon")}${say(first.m)}`;
+    $("hero-note").textContent = `${notesOf(hero)} ${unplaced(hero)}`;
+  }
+  $("findings").replaceChildren(...W_screen().cards.map((one) => {
+    const curve = state.data.curves[one.curve];
+    return el("li", {}, el("a", { href: addressOf(curve.t) }, spark(curve, 96, 40),
+      el("span", {}, el("b", {}, one.title), el("span", { class: "sub" }, one.names)), el("span", { class: `chip ${one.strength}` }, one.sure)));
+  }));
+}
+const W_screen = () => state.data.screen;
+// Models that the axis leaves out are named: none vanishes without a word. (Budgets are no models, and have an axis of their own.)
+function unplaced(curves) {
+  const names = unique(curves.flatMap((curve) => rungsOf(curve).filter((rung) => typeof rung[state.axis] !== "number" && state.axis !== "answer_tokens" && typeof rung.answer_tokens !== "number").map((rung) => rung.name)));
+  return names.length ? fill("no_place", { n: names.length, names: names.slice(0, 6).join(", ") + (names.length > 6 ? ", …" : "") }) : "";
+}
+// Models × abilities: one row an ability and way of asking, one column a model, one table a family.
+const HEAT_ROWS = 120;
+function drawHeat() {
+  const curves = state.data.curves.filter((curve) => curve.p && curve.c !== null && curve.u !== null);
+  $("heat-box").hidden = !curves.length;
+  const rungs = state.data.families.flatMap((family, f) => family.rungs.map((rung, r) => ({ f, r, rung, family })));
+  if (!curves.length || rungs.length > 60) { $("heat-box").hidden = true; return; }
+  const rows = new Map();
+  for (const curve of curves) { const key = `${curve.t} ${armKey(curve)}`; if (!rows.has(key)) rows.set(key, []); rows.get(key).push(curve); }
+  const head = el("tr", {}, el("th", { scope: "col" }, say("task")), ...rungs.map(({ rung }) => el("th", { scope: "col", class: "num" }, rung.name)));
+  $("heat").replaceChildren(el("thead", {}, head), el("tbody", {}, ...[...rows.values()].slice(0, HEAT_ROWS).map((own) => {
+    const cells = rungs.map(({ f, r }) => {
+      const curve = own.find((one) => one.f === f), at = curve ? curve.r.indexOf(r) : -1, y = at < 0 ? null : curve.y[at];
+      if (y === null) return el("td", { class: "num" }, "–");
+      const share = Math.max(0, Math.min(1, curve.up ? (y - curve.c) / (curve.u - curve.c || 1) : (curve.c - y) / (curve.c - curve.u || 1)));
+      const cell = el("td", { class: "num" }, number(y, 2));
+      cell.style.background = `color-mix(in srgb, ${colours().palette[0]} ${Math.round(42 * share)}%, transparent)`;
+      return cell;
+    });
+    return el("tr", {}, el("th", { scope: "row" }, el("a", { href: addressOf(own[0].t) }, state.data.tasks[own[0].t].name), el("span", { class: "sub" }, " " + armOf(own[0]))), ...cells);
+  })));
+}
+
+// Small multiples, one an ability with all its families and ways of asking, grouped by the ability they are part of;
+// more are drawn as the end comes into sight.
+function card(curves) {
+  const among = curves.slice(0, 4);
+  return el("li", { class: "card" }, el("a", { href: addressOf(curves[0].t) },
+    el("span", { class: "name" }, state.data.tasks[curves[0].t].name), sparkOf(curves, 200, 64),
+    ...among.map((curve) => el("span", { class: "sub" }, ...(curves.length > 1 ? [keyOf(curve), nameAmong(curve, curves), say("colon")] : []), badge(curve))),
+    curves.length > among.length ? el("span", { class: "sub" }, `+ ${curves.length - among.length}`) : ""));
 }
 function drawCards() {
+  writeAddress();
   const before = wish.metric;
   wish.metric = "preferred";
-  let curves = chosen();
+  const abilities = new Map(), groups = new Map(), found = chosen();
   wish.metric = before;
-  const groups = new Map();
-  for (const curve of curves) {
-    const group = state.data.tasks[curve.t].parent || "";
+  for (const curve of found) { if (!abilities.has(curve.t)) abilities.set(curve.t, []); abilities.get(curve.t).push(curve); }
+  for (const [index, curves] of abilities) {
+    const group = state.data.tasks[index].parent || "";
     if (!groups.has(group)) groups.set(group, []);
-    groups.get(group).push(curve);
+    groups.get(group).push(curves);
   }
-  const todo = [...groups].flatMap(([group, members]) => members.map((curve, i) => [i ? null : group, curve]));
-  const box = $("cards");
-  box.replaceChildren();
+  const todo = [...groups].flatMap(([group, members]) => members.map((curves, i) => [i ? null : group, curves]));
+  const box = $("cards"), end = el("div");
   let list = el("ul", { class: "cards" });
-  const end = el("div");
-  box.append(list, end);
+  box.replaceChildren(list, end);
   if (!todo.length) box.append(el("p", { class: "note" }, say("no_match")));
   const portion = () => {
-    for (const [group, curve] of todo.splice(0, 60)) {
+    for (const [group, curves] of todo.splice(0, 60)) {
       if (group !== null && groups.size > 1) {
         if (!list.children.length) list.remove();
         list = el("ul", { class: "cards" });
         if (group) end.before(el("h2", {}, group));
         end.before(list);
       }
-      list.append(card(curve));
+      list.append(card(curves));
     }
   };
   portion();

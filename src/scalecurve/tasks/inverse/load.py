@@ -6,15 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from scalecurve.nouns import Example, Task, UserError
-from scalecurve.tasks.inverse.pairs import Item, Kind, all_kinds, draw_pairs
+from scalecurve.errors import UserError
+from scalecurve.tasks.inverse.pairs import TrapItem, TrapKind, all_kinds, draw_pairs
 from scalecurve.tasks.inverse.prize_file import CHOICE_METRICS, choice_task, load_prize_file
 from scalecurve.tasks.reader import fingerprint
-
-if TYPE_CHECKING:
-    from scalecurve.tasks.sources import Listing
+from scalecurve.tasks.registry import Listing, suggest, task_format
+from scalecurve.types import Example, Task
+from scalecurve.util.paths import absolute_path
 
 SOURCE = "inverse"
 PARTS = ("trap", "control")
@@ -23,28 +22,8 @@ MOST_ITEMS = 10_000
 _FILE = re.compile(r"(.+\.(?:csv|jsonl))(?::(\w+))?", re.IGNORECASE)
 
 
-def load_inverse(rest: str) -> tuple[Task, ...]:
-    """The leaves that ``PATH.csv[:FORMAT]``, ``KIND[:trap|:control][:n=…][:seed=…]`` or ``all`` names."""
-    file = _FILE.fullmatch(rest)
-    if file:
-        return load_prize_file(Path(file[1]).expanduser(), file[2] or "")
-    name, *settings = rest.split(":")
-    parts, n, seed = _settings(rest, settings)
-    kinds = all_kinds()
-    if name == "all":
-        return tuple(leaf for one in kinds.values() for leaf in _leaves(one, parts, n, seed))
-    if name not in kinds:
-        from scalecurve.tasks.sources import suggest
-
-        hint = suggest(name, kinds) or f"; the kinds are {', '.join(kinds)}"
-        raise UserError(f"task 'inverse:{rest}': no kind {name!r}{hint}, or give the path of a .csv or .jsonl file")
-    return _leaves(kinds[name], parts, n, seed)
-
-
 def list_inverse() -> list[Listing]:
     """The leaves of every kind."""
-    from scalecurve.tasks.sources import Listing
-
     return [
         Listing(
             ref=f"{SOURCE}:{one.name}:{part}",
@@ -60,6 +39,23 @@ def list_inverse() -> list[Listing]:
         for one in all_kinds().values()
         for part in PARTS
     ]
+
+
+@task_format(SOURCE, listing=list_inverse, tells_source=True, absolute=absolute_path)
+def load_inverse(rest: str, *, mode: str = "faithful") -> tuple[Task, ...]:
+    """The leaves that ``PATH.csv[:FORMAT]``, ``KIND[:trap|:control][:n=…][:seed=…]`` or ``all`` names."""
+    file = _FILE.fullmatch(rest)
+    if file:
+        return load_prize_file(Path(file[1]).expanduser(), file[2] or "")
+    name, *settings = rest.split(":")
+    parts, n, seed = _settings(rest, settings)
+    kinds = all_kinds()
+    if name == "all":
+        return tuple(leaf for one in kinds.values() for leaf in _leaves(one, parts, n, seed))
+    if name not in kinds:
+        hint = suggest(name, kinds) or f"; the kinds are {', '.join(kinds)}"
+        raise UserError(f"task 'inverse:{rest}': no kind {name!r}{hint}, or give the path of a .csv or .jsonl file")
+    return _leaves(kinds[name], parts, n, seed)
 
 
 def _settings(rest: str, settings: Sequence[str]) -> tuple[Sequence[str], int, int]:
@@ -79,7 +75,7 @@ def _settings(rest: str, settings: Sequence[str]) -> tuple[Sequence[str], int, i
     return parts, numbers["n"], numbers["seed"]
 
 
-def _leaves(one: Kind, parts: Sequence[str], n: int, seed: int) -> tuple[Task, ...]:
+def _leaves(one: TrapKind, parts: Sequence[str], n: int, seed: int) -> tuple[Task, ...]:
     pairs = draw_pairs(one, n, seed)
     name = one.name + (f"-n{n}" if n != DEFAULT_ITEMS else "") + (f"-seed{seed}" if seed else "")
     leaves = []
@@ -92,10 +88,10 @@ def _leaves(one: Kind, parts: Sequence[str], n: int, seed: int) -> tuple[Task, .
     return tuple(leaves)
 
 
-def _example(name: str, item: Item) -> Example:
+def _example(name: str, item: TrapItem) -> Example:
     scores = tuple(float(at == item.answer) for at in range(len(item.classes)))
     return Example(name, item.prompt, (item.classes[item.answer],), item.classes, scores)
 
 
-def _about(one: Kind, part: str) -> str:
+def _about(one: TrapKind, part: str) -> str:
     return one.about if part == "trap" else f"Control of {one.name}: {one.control}"

@@ -1,6 +1,6 @@
 """Pairs of questions, one with a trap and one without: what every generator in ``kinds`` makes.
 
-A kind is a function from a random generator to a ``Pair``, registered by ``@kind`` in a module of its own. The two
+A kind is a function from a random generator to a ``TrapPair``, registered by ``@kind`` in a module of its own. The two
 questions of a pair differ in the trap alone: the same text but for it, and the same two answers to choose from. So the
 difference between the scores is the trap's work and not that of an unlucky question.
 """
@@ -14,11 +14,11 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class TrapItem:
     """A prompt, the classes that may follow it (each begins with a space), and which of them is right."""
 
     prompt: str
@@ -27,18 +27,18 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class TrapPair:
     """The same question with and without its trap."""
 
-    trap: Item
-    control: Item
+    trap: TrapItem
+    control: TrapItem
 
 
-Draw = Callable[[random.Random], Pair]
+Draw = Callable[[random.Random], TrapPair]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class TrapKind:
     """``about`` says what the trap is, ``control`` what stands in its place."""
 
     name: str
@@ -49,21 +49,21 @@ class Kind:
 
 PATIENCE = 500  # draws in a row that bring nothing new, after which a kind is taken to have no more
 
-_KINDS: dict[str, Kind] = {}
+_KINDS: dict[str, TrapKind] = {}
 
 
 def kind(name: str, about: str, control: str) -> Callable[[Draw], Draw]:
     """Register a function that draws one pair as the kind ``name``."""
 
     def register(draw: Draw) -> Draw:
-        _KINDS[name] = Kind(name, about, control, draw)
+        _KINDS[name] = TrapKind(name, about, control, draw)
         return draw
 
     return register
 
 
 @cache
-def all_kinds() -> Mapping[str, Kind]:
+def all_kinds() -> Mapping[str, TrapKind]:
     """Every kind by name, in alphabetical order."""
     package = import_module("scalecurve.tasks.inverse.kinds")
     for module in iter_modules(package.__path__):
@@ -71,10 +71,10 @@ def all_kinds() -> Mapping[str, Kind]:
     return dict(sorted(_KINDS.items()))
 
 
-def draw_pairs(kind: Kind, n: int, seed: int = 0) -> list[Pair]:
+def draw_pairs(kind: TrapKind, n: int, seed: int = 0) -> list[TrapPair]:
     """``n`` different pairs of a kind, the same for the same seed. ``UserError`` when it has no more of them."""
     rng = random.Random(f"inverse|{kind.name}|{seed}")
-    found: dict[str, Pair] = {}
+    found: dict[str, TrapPair] = {}
     in_vain = 0
     while len(found) < n and in_vain < PATIENCE:
         pair = kind.draw(rng)

@@ -21,9 +21,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scalecurve.nouns import Example, Postprocess, Rendering, Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.jsonfile import read_json_lines, read_text
 from scalecurve.tasks.reader import blind_grade, fingerprint
+from scalecurve.types import Example, Postprocess, Rendering, Task
 
 PLAIN = Rendering(input_prefix="", output_prefix="", separator="\n\n", append_choices=False)
 """The prompt is the input as it stands; classes begin with a space of their own."""

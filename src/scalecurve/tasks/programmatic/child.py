@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from scalecurve.tasks.programmatic.surface import RemoteModel, ScoreData, Task, install_surface
+from scalecurve.tasks.programmatic.surface import BigbenchTask, RemoteModel, ScoreData, install_surface
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _BLOCKED = ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "urllib.Request", "os.system")
@@ -45,12 +45,12 @@ def main() -> None:
         raise
 
 
-def shut_in(memory: int, cpu_seconds: int) -> str:
+def shut_in(memory: int, cpu_seconds: int, file_size: int = 2**26) -> str:
     """Limit memory, processor time and file size, and cut the network off. Says how the network was cut off."""
     for limit, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CPU, cpu_seconds),
-        (resource.RLIMIT_FSIZE, 2**26),
+        (resource.RLIMIT_FSIZE, file_size),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(limit, (value, value))
@@ -92,16 +92,16 @@ def evaluate(name: str, model: RemoteModel, max_examples: int | None, seed: int)
     return [_plain(score) for score in (result if isinstance(result, list) else [result])]
 
 
-def _the_task(module: Any) -> Task:
+def _the_task(module: Any) -> BigbenchTask:
     found = list(_tasks(module))
     if len(found) != 1:
         raise TypeError(f"the module has {len(found)} tasks that can be made without arguments; it must have one")
     return found[0]
 
 
-def _tasks(module: Any) -> Iterator[Task]:
+def _tasks(module: Any) -> Iterator[BigbenchTask]:
     for kind in list(vars(module).values()):  # making a task may add names to its module
-        if inspect.isclass(kind) and issubclass(kind, Task) and not inspect.isabstract(kind):
+        if inspect.isclass(kind) and issubclass(kind, BigbenchTask) and not inspect.isabstract(kind):
             try:
                 yield kind()
             except TypeError as error:

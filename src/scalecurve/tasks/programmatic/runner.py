@@ -17,17 +17,18 @@ from pathlib import Path
 from typing import IO, Any
 
 import scalecurve
-from scalecurve.nouns import Output, Request, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.bigbench import require_installed, tasks_dir
-from scalecurve.tasks.programmatic.surface import ModelData
-from scalecurve.tasks.sources import suggest
+from scalecurve.tasks.programmatic.surface import BigbenchModelData
+from scalecurve.tasks.registry import suggest
+from scalecurve.types import Output, Request
 
 Answering = Callable[[Sequence[Request]], Sequence[Output]]
 _LINE = 2**28
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ProgramLimits:
     """Wall and processor seconds, memory in bytes, tokens a generation, and requests in all."""
 
     seconds: float = 600.0
@@ -74,7 +75,7 @@ def run_program(
     allow_code: bool = False,
     max_examples: int | None = None,
     seed: int = 0,
-    limits: Limits | None = None,
+    limits: ProgramLimits | None = None,
     model: Mapping[str, Any] | None = None,
 ) -> ProgramOutcome:
     """Evaluate the task ``name`` with ``answer``. Without ``allow_code`` nothing runs: tasks are other people's code.
@@ -86,7 +87,7 @@ def run_program(
     names = program_names()
     if name not in names:
         raise UserError(f"BIG-bench has no programmatic task {name!r}{suggest(name, names)}")
-    limits = limits or Limits()
+    limits = limits or ProgramLimits()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="scalecurve-") as folder, tempfile.TemporaryFile() as log:
         child = _start(Path(folder), log)
@@ -137,8 +138,10 @@ def _start(folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     )
 
 
-def _orders(name: str, max_examples: int | None, seed: int, limits: Limits, model: Mapping[str, Any]) -> dict[str, Any]:
-    data = asdict(ModelData("scalecurve", "model", 0, 0, 0, 0, 0, "")) | dict(model)
+def _orders(
+    name: str, max_examples: int | None, seed: int, limits: ProgramLimits, model: Mapping[str, Any]
+) -> dict[str, Any]:
+    data = asdict(BigbenchModelData("scalecurve", "model", 0, 0, 0, 0, 0, "")) | dict(model)
     return {
         "name": name,
         "tasks": str(tasks_dir()),
@@ -151,7 +154,7 @@ def _orders(name: str, max_examples: int | None, seed: int, limits: Limits, mode
 
 
 def _converse(
-    child: subprocess.Popen[bytes], orders: dict[str, Any], answer: Answering, limits: Limits
+    child: subprocess.Popen[bytes], orders: dict[str, Any], answer: Answering, limits: ProgramLimits
 ) -> tuple[dict[str, Any], int]:
     """Answer the child's requests until it reports; its report, and how many prompts it asked."""
     if child.stdin is None or child.stdout is None:
@@ -174,7 +177,7 @@ def _converse(
         message = _reply(answer(requests), scored=request["op"] == "score")
 
 
-def _requests(message: Mapping[str, Any], limits: Limits) -> list[Request]:
+def _requests(message: Mapping[str, Any], limits: ProgramLimits) -> list[Request]:
     """What the child asks. ``KeyError``, ``TypeError`` or ``ValueError`` where it is no message of ours."""
     if message["op"] == "generate":
         longest = message["max_length"]

@@ -20,8 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from scalecurve.nouns import Postprocess
 from scalecurve.tasks.postprocess import postprocess
+from scalecurve.types import Postprocess
 
 
 # ── bigbench.api ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -45,7 +45,7 @@ class ScoreData:
 
 
 @dataclass(frozen=True)
-class ModelData:
+class BigbenchModelData:
     model_family: str
     model_name: str
     total_params: int
@@ -58,7 +58,7 @@ class ModelData:
     additional_details: str | None = ""
 
 
-class Task(abc.ABC):
+class BigbenchTask(abc.ABC):
     """What a task extends. ``evaluate_model`` asks the model and returns one ScoreData or a list of them."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Task(abc.ABC):
     def evaluate_model(self, model: Any, max_examples: int | None = None, random_seed: int | None = 0) -> Any: ...
 
 
-class Model(abc.ABC):
+class BigbenchModel(abc.ABC):
     """What a model extends."""
 
     @abc.abstractmethod
@@ -81,7 +81,7 @@ class Model(abc.ABC):
     def cond_log_prob(self, inputs: Any, targets: Any, absolute_normalization: bool | None) -> Any: ...
 
     @abc.abstractmethod
-    def model_data(self) -> ModelData: ...
+    def model_data(self) -> BigbenchModelData: ...
 
 
 def postprocess_output(text: Any, max_length: int | None, stop_string: str | None, output_regex: str | None) -> Any:
@@ -96,7 +96,7 @@ Ask = Callable[[dict[str, Any]], Any]
 """Sends one request to the parent process and returns its reply."""
 
 
-class RemoteModel(Model):
+class RemoteModel(BigbenchModel):
     """The model tasks get: every call goes to the parent process, in batches as the task made them."""
 
     def __init__(self, ask: Ask, data: dict[str, Any]) -> None:
@@ -126,8 +126,8 @@ class RemoteModel(Model):
             values = [_normalised(group) for group in values]
         return values[0] if one else values
 
-    def model_data(self) -> ModelData:
-        return ModelData(**self._data)
+    def model_data(self) -> BigbenchModelData:
+        return BigbenchModelData(**self._data)
 
 
 def _normalised(values: list[float]) -> list[float]:
@@ -208,12 +208,12 @@ def install_surface(tasks: Path) -> None:
     _module("bigbench", package=())
     _module("bigbench.benchmark_tasks", package=(str(tasks),))
     _module("bigbench.api", package=())
-    _module("bigbench.api.task", Task=Task, TaskMetadata=TaskMetadata, ScoreData=ScoreData)
-    _module("bigbench.api.model", Model=Model, ModelData=ModelData)
+    _module("bigbench.api.task", Task=BigbenchTask, TaskMetadata=TaskMetadata, ScoreData=ScoreData)
+    _module("bigbench.api.model", Model=BigbenchModel, ModelData=BigbenchModelData)
     _module("bigbench.api.util")
     _module("bigbench.models", package=())
     _module("bigbench.models.model_utils", postprocess_output=postprocess_output)
-    _module("bigbench.models.dummy_model", DummyModel=Model)
+    _module("bigbench.models.dummy_model", DummyModel=BigbenchModel)
     _module("bigbench.models.huggingface_models")
     if _absent("t5"):
         _module("t5", package=())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scalecurve.tasks.inverse.pairs import NAMES, Item, Pair, kind
+from scalecurve.tasks.inverse.pairs import NAMES, TrapItem, TrapPair, kind
 
 SHOTS = 3
 CLEAR = 0.3
@@ -21,7 +21,7 @@ FORM = (
     "A good bet that was lost or a bad one that was won, after bets whose ends fit.",
     "the last bet ends as it promised.",
 )
-def hindsight_neglect(rng: random.Random) -> Pair:
+def hindsight_neglect(rng: random.Random) -> TrapPair:
     first = rng.random() < 0.5
     wise = [first, not first, rng.random() < 0.5, rng.random() < 0.5]
     names = rng.sample(NAMES, SHOTS + 1)
@@ -34,7 +34,7 @@ def hindsight_neglect(rng: random.Random) -> Pair:
     good, last = wise[SHOTS], bets[SHOTS]
     trap, control = (f"{head}\n\n{_text(names[SHOTS], last, won=won)}" for won in (not good, good))
     answer = 0 if good else 1
-    return Pair(Item(trap, (" Yes", " No"), answer), Item(control, (" Yes", " No"), answer))
+    return TrapPair(TrapItem(trap, (" Yes", " No"), answer), TrapItem(control, (" Yes", " No"), answer))
 
 
 def _bet(rng: random.Random, good: bool) -> tuple[int, int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scalecurve.tasks.inverse.pairs import NAMES, Item, Pair, classes_of, kind
+from scalecurve.tasks.inverse.pairs import NAMES, TrapItem, TrapPair, classes_of, kind
 
 SCENES = (
     (
@@ -85,7 +85,7 @@ BESIDE = (
     "Which of two facts helps to find something out; one only repeats what the text says.",
     "the unhelpful fact is new and beside the point.",
 )
-def into_the_unknown(rng: random.Random) -> Pair:
+def into_the_unknown(rng: random.Random) -> TrapPair:
     told, goal, helpful = rng.choice(SCENES)
     name = rng.choice(NAMES)
     right, known, beside = (rng.choice(pool).format(name=name) for pool in (helpful, told, BESIDE))
@@ -95,5 +95,5 @@ def into_the_unknown(rng: random.Random) -> Pair:
     items = []
     for classes in (trap_classes, control_classes):
         listed = "\n".join(f"-{one}" for one in classes)
-        items.append(Item(f"{head}\n{listed}\nThis fact would help:", classes, answer))
-    return Pair(*items)
+        items.append(TrapItem(f"{head}\n{listed}\nThis fact would help:", classes, answer))
+    return TrapPair(*items)

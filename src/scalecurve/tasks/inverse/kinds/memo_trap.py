@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scalecurve.tasks.inverse.pairs import Item, Pair, classes_of, kind
+from scalecurve.tasks.inverse.pairs import TrapItem, TrapPair, classes_of, kind
 
 SAYINGS = {
     "A penny saved is a penny": "earned",
@@ -69,9 +69,9 @@ FORMS = (
     "Told to end a familiar saying with another word.",
     "a sentence that nobody knows by heart, the same instruction and words.",
 )
-def memo_trap(rng: random.Random) -> Pair:
+def memo_trap(rng: random.Random) -> TrapPair:
     saying, known = rng.choice(list(SAYINGS.items()))
     wanted, form, carrier = rng.choice(WANTED), rng.choice(FORMS), rng.choice(CARRIERS)
     classes, answer = classes_of(rng, wanted, known)
     trap, control = (form.format(word=wanted, text=text) for text in (saying, carrier))
-    return Pair(Item(trap, classes, answer), Item(control, classes, answer))
+    return TrapPair(TrapItem(trap, classes, answer), TrapItem(control, classes, answer))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scalecurve.tasks.inverse.pairs import NAMES, Item, Pair, kind
+from scalecurve.tasks.inverse.pairs import NAMES, TrapItem, TrapPair, kind
 
 PREDICATES = (
     ("owns a boat", "does not own a boat"),
@@ -36,11 +36,11 @@ FORMS = (
     "From a conditional and a negative fact: modus tollens (valid) or denying the antecedent (not).",
     "the same conditional and the affirmative fact: modus ponens (valid) or affirming the consequent (not).",
 )
-def modus_tollens(rng: random.Random) -> Pair:
+def modus_tollens(rng: random.Random) -> TrapPair:
     p, q = rng.sample(PREDICATES, 2)
     name, form, valid = rng.choice(NAMES), rng.choice(FORMS), rng.random() < 0.5
     told, asked = (q, p) if valid else (p, q)
     backwards = form.format(name=name, p=p[0], q=q[0], fact=told[1], claim=asked[1])
     forwards = form.format(name=name, p=p[0], q=q[0], fact=asked[0], claim=told[0])
     answer = 0 if valid else 1
-    return Pair(Item(backwards, (" Yes", " No"), answer), Item(forwards, (" Yes", " No"), answer))
+    return TrapPair(TrapItem(backwards, (" Yes", " No"), answer), TrapItem(forwards, (" Yes", " No"), answer))

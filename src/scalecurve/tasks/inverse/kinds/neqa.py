@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scalecurve.tasks.inverse.pairs import Item, Pair, a, kind
+from scalecurve.tasks.inverse.pairs import TrapItem, TrapPair, a, kind
 
 GROUPS = {
     "animal": "badger camel dolphin falcon goat hedgehog lizard moose otter zebra",
@@ -24,11 +24,11 @@ FORMS = (
 
 
 @kind("neqa", 'A question of kind with a "not" in it.', 'the same question without the "not".')
-def neqa(rng: random.Random) -> Pair:
+def neqa(rng: random.Random) -> TrapPair:
     own, other = rng.sample(list(GROUPS), 2)
     thing = a(rng.choice(GROUPS[own].split()))
     letter = rng.randrange(2)  # of the group it belongs to
     first, second = (other, own) if letter else (own, other)
     text = rng.choice(FORMS).replace("{Thing}", thing[0].upper() + thing[1:])
     trap, control = (text.format(thing=thing, not_=word, first=first, second=second) for word in ("not ", ""))
-    return Pair(Item(trap, (" A", " B"), 1 - letter), Item(control, (" A", " B"), letter))
+    return TrapPair(TrapItem(trap, (" A", " B"), 1 - letter), TrapItem(control, (" A", " B"), letter))

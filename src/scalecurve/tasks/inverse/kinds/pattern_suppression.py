@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scalecurve.tasks.inverse.pairs import Item, Pair, kind
+from scalecurve.tasks.inverse.pairs import TrapItem, TrapPair, kind
 
 SYMBOLS = "B D F G H K L M P R S T W Z red blue left right north south circle square tea milk".split()
 FORMS = (
@@ -19,7 +19,7 @@ FORMS = (
     "An alternating row that is to break its pattern at the end.",
     "the row is to keep its pattern.",
 )
-def pattern_suppression(rng: random.Random) -> Pair:
+def pattern_suppression(rng: random.Random) -> TrapPair:
     x, y = rng.sample(SYMBOLS, 2)
     length, gap = rng.choice((6, 8, 10, 12)), rng.choice((", ", " "))
     form = rng.choice(FORMS)
@@ -29,4 +29,4 @@ def pattern_suppression(rng: random.Random) -> Pair:
         for but, does in (("but", "breaks"), ("and", "keeps"))
     )
     classes = (f" {x}", f" {y}")  # the row so far ends in x, so the pattern goes on with y
-    return Pair(Item(trap, classes, 0), Item(control, classes, 1))
+    return TrapPair(TrapItem(trap, classes, 0), TrapItem(control, classes, 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scalecurve.tasks.inverse.pairs import Item, Pair, a, classes_of, kind
+from scalecurve.tasks.inverse.pairs import TrapItem, TrapPair, a, classes_of, kind
 
 USUAL = (
     ("century", "years", 100),
@@ -45,10 +45,10 @@ FORMS = (
     "A known word is given another number of parts, then asked for.",
     "an invented word is given the same number.",
 )
-def redefinition(rng: random.Random) -> Pair:
+def redefinition(rng: random.Random) -> TrapPair:
     word, parts, usual = rng.choice(USUAL)
     given = rng.choice([n for n in range(2, 40) if n != usual])
     form, invented = rng.choice(FORMS), rng.choice(NONCE)
     classes, answer = classes_of(rng, str(given), str(usual))
     trap, control = (form.format(word=one, one=a(one), n=given, parts=parts) for one in (word, invented))
-    return Pair(Item(trap, classes, answer), Item(control, classes, answer))
+    return TrapPair(TrapItem(trap, classes, answer), TrapItem(control, classes, answer))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scalecurve.tasks.inverse.pairs import Item, Pair, classes_of, kind
+from scalecurve.tasks.inverse.pairs import TrapItem, TrapPair, classes_of, kind
 
 SHOTS = 6
 SHOT = "If x + {a} = {b}, then x = {x}."
@@ -15,14 +15,14 @@ SHOT = "If x + {a} = {b}, then x = {x}."
     "An equation after six whose answers are all the same.",
     "the answers of the six differ; one of them is the other choice.",
 )
-def repetitive_algebra(rng: random.Random) -> Pair:
+def repetitive_algebra(rng: random.Random) -> TrapPair:
     repeated, right, *others = rng.sample(range(2, 40), SHOTS + 1)
     varied = [repeated, *others]
     rng.shuffle(varied)
     addends = [rng.randint(1, 50) for _ in range(SHOTS + 1)]
     classes, answer = classes_of(rng, str(right), str(repeated))
     trap, control = (_text(addends, answers, right) for answers in ([repeated] * SHOTS, varied))
-    return Pair(Item(trap, classes, answer), Item(control, classes, answer))
+    return TrapPair(TrapItem(trap, classes, answer), TrapItem(control, classes, answer))
 
 
 def _text(addends: list[int], answers: list[int], right: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scalecurve.tasks.inverse.pairs import Item, Pair, kind
+from scalecurve.tasks.inverse.pairs import TrapItem, TrapPair, kind
 
 LINES = (
     ("The children played in the {} until it was dark.", "garden"),
@@ -53,7 +53,7 @@ def misspelt(rng: random.Random, word: str) -> str:
     "Told to copy a line as it is, the line misspells a word.",
     "the line spells the word right.",
 )
-def resisting_correction(rng: random.Random) -> Pair:
+def resisting_correction(rng: random.Random) -> TrapPair:
     (line, word), clean, dirty = rng.sample(LINES, 3)
     wrong = misspelt(rng, word)
     shown = [clean[0].format(clean[1]), dirty[0].format(misspelt(rng, dirty[1]))]
@@ -62,4 +62,4 @@ def resisting_correction(rng: random.Random) -> Pair:
     begun = line.partition(" {}")[0]
     trap, control = (f"{head}\n\nLine: {line.format(one)}\nCopy: {begun}" for one in (wrong, word))
     classes = (f" {wrong}", f" {word}")
-    return Pair(Item(trap, classes, 0), Item(control, classes, 1))
+    return TrapPair(TrapItem(trap, classes, 0), TrapItem(control, classes, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
-from scalecurve.tasks.inverse.pairs import Item, Pair, kind
+from scalecurve.tasks.inverse.pairs import TrapItem, TrapPair, kind
 
 FORMS = (
     "Which is {x} rounded to {n} {unit}?\nA. {first}\nB. {second}\nAnswer:",
@@ -19,7 +19,7 @@ FORMS = (
     "Rounding to significant figures, the other choice being rounded to as many decimal places.",
     "the same number and choices, asked for decimal places.",
 )
-def sig_figs(rng: random.Random) -> Pair:
+def sig_figs(rng: random.Random) -> TrapPair:
     whole = rng.choice((1, 2))  # digits before the point
     digits = [rng.choice("123456789"), *rng.choices("0123456789", k=whole + 4)]
     number = Decimal("".join(digits[:whole]) + "." + "".join(digits[whole:-1]) + rng.choice("1234678"))
@@ -34,7 +34,7 @@ def sig_figs(rng: random.Random) -> Pair:
         form.format(x=number, n=n, unit=unit if n > 1 else unit.removesuffix("s"), first=first, second=second)
         for unit in ("significant figures", "decimal places")
     )
-    return Pair(Item(trap, (" A", " B"), letter), Item(control, (" A", " B"), 1 - letter))
+    return TrapPair(TrapItem(trap, (" A", " B"), letter), TrapItem(control, (" A", " B"), 1 - letter))
 
 
 def _rounded(number: Decimal, places: int) -> Decimal:

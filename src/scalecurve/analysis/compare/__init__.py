@@ -1,0 +1,1 @@
+"""Two ways of asking, or two of anything, on the same questions."""

@@ -1,0 +1,1 @@
+"""Errors, intervals and corrections."""

@@ -1,0 +1,1 @@
+"""The name of a curve's shape, how surely, and why."""

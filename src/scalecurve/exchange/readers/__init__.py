@@ -1,1 +1,0 @@
-"""One module a format; a new one is a new module here, and no edit elsewhere (see ``scalecurve.exchange.shape``)."""

@@ -1,0 +1,1 @@
+"""Runs as other tools read them: one module a format."""

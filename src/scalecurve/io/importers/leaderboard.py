@@ -1,0 +1,146 @@
+"""Wide tables: one row a model, one column a benchmark, as the Open LLM Leaderboard's and many papers' tables are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from scalecurve.io.columns import (
+    collect,
+    doubts_of,
+    find_columns,
+    metric_columns,
+    model_of,
+    names_of,
+    note_separator,
+    number,
+    plain_text,
+    scan,
+)
+from scalecurve.io.shape import Evaluation, Found, Point, Role, higher_is_better, is_share, reader
+from scalecurve.io.sources import SourceFile
+from scalecurve.io.units import PERCENT, Seen, units
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_NO_TASK = re.compile(
+    r"\b(average|avg|mean|rank|co2|hub|likes|downloads|date|license|precision|weights?|type|architecture|generation|moe|"
+    r"merged|flagged|available|sha|template|maintainer|link|year|memory|cost|price|throughput|index|context|vocab|layers|"
+    r"hidden|heads|pretraining|flops|params|model|size)\b|[♥❤]|^unnamed|^t?$",
+    re.IGNORECASE,
+)
+_NO_MODEL = re.compile(
+    r"(macro[ -]?|micro[ -]?)?(average|avg\.?|mean|median|total|durchschnitt|mittelwert|moyenne)", re.IGNORECASE
+)
+_ENDINGS = ("acc_norm", "exact_match", "acc", "f1", "bleu", "rouge1", "rougeLsum", "ppl", "perplexity", "em", "bpb")
+_NOT_PERCENT = ("bleu", "rouge1", "rougeLsum", "chrf", "ter", "ppl", "perplexity", "bpb", "elo")
+
+
+def _role(source: SourceFile) -> Role:
+    table = scan(source.path)
+    if table is None or source.path.suffix == ".jsonl":
+        return ""
+    names = names_of(table, source.path)
+    columns = find_columns(source, names)
+    if "model" not in columns or "score" in columns or "task" in columns or "example" in columns:
+        return ""
+    return "head" if _tasks(source, names, columns) else ""
+
+
+@reader("leaderboard", _role, last=True)
+def read(source: SourceFile) -> Iterable[Found]:
+    """A point for every model and benchmark column; averages and what describes models are left out."""
+    table = scan(source.path)
+    if table is None:
+        raise source.fail("is no table; give CSV, TSV or Parquet")
+    names = names_of(table, source.path)
+    columns = find_columns(source, names)
+    if "model" not in columns:
+        raise source.fail(f"has no column of models; name it with --map model=COLUMN (of {', '.join(names)})")
+    tasks = _tasks(source, names, columns)
+    precision = next((name for name in names if name.lower() == "precision"), None)
+    wanted = dict.fromkeys([*columns.values(), *tasks, *([precision] if precision else [])])
+    note_separator(source)
+    frame = collect(table.select(list(wanted)), source.path)
+    rows = frame.to_dicts()
+    for row in rows:
+        if _NO_MODEL.fullmatch(plain_text(row[columns["model"]])):
+            source.leave("rows that are no model", plain_text(row[columns["model"]]))
+    rows = [row for row in rows if not _NO_MODEL.fullmatch(plain_text(row[columns["model"]]))]
+    if not rows:
+        raise source.fail("has no rows")
+    for note in doubts_of(frame, columns):
+        source.note(note)
+    for name in names:
+        if name not in wanted:
+            source.leave("columns that are no benchmark", name)
+    factors = _factors(source, rows, tasks)
+    percent = [column for column, factor in factors.items() if factor != 1]
+    if percent:
+        source.notes.append(f"taken as percent: {', '.join(percent)}")
+    most = {column: max((number(row[column]) or 0.0) * factors[column] for row in rows) for column in tasks}
+    times = Counter(plain_text(row[columns["model"]]) for row in rows)
+    for row in rows:
+        model = model_of(row, columns, source.path)
+        if precision and times[model.name] > 1 and not model.revision:  # the same weights at several precisions
+            row = row | {"revision": plain_text(row[precision])}
+            model = model_of(row, {**columns, "revision": "revision"}, source.path)
+        for column, (task, metric) in tasks.items():
+            value = number(row[column])
+            yield Point(
+                Evaluation(model, f"leaderboard:{task}", source.shots_or_zero()),
+                metric,
+                None if value is None else value * factors[column],
+                higher_is_better=higher_is_better(metric),
+                ceiling=1.0 if most[column] <= 1 and higher_is_better(metric) else None,
+                preferred=metric != "raw",
+            )
+
+
+def _tasks(source: SourceFile, names: list[str], columns: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Column → (task, metric), of the columns that are numbers and describe no model."""
+    import polars as pl
+
+    table = scan(source.path)
+    kinds = {} if table is None else dict(table.collect_schema())
+    taken = set(columns.values())
+    metrics = metric_columns(names)
+    found = {}
+    for name in names:
+        if name in taken or name not in kinds or (_NO_TASK.search(name) and name not in metrics):
+            continue
+        written = kinds[name] == pl.String() and table is not None and _all_numbers(table, name, source)
+        if kinds[name].is_numeric() or written:
+            found[name] = _split(name)
+    return found
+
+
+def _all_numbers(table: pl.LazyFrame, name: str, source: SourceFile) -> bool:
+    """Whether a column of text holds nothing but numbers ("25.0%", "0,30")."""
+    values = collect(table.select(name), source.path)[name].drop_nulls().to_list()
+    return bool(values) and all(number(value) is not None for value in values)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """(task, metric) of a column: ``arithmetic_2da_acc``, ``BBH Raw``, or a benchmark's name alone."""
+    if name.endswith(" Raw"):
+        return name.removesuffix(" Raw"), "raw"
+    for metric in _ENDINGS:
+        if name.lower().endswith(f"_{metric.lower()}"):
+            return name[: -len(metric) - 1], metric
+    return name, name.lower() if is_share(name) else "score"
+
+
+def _factors(source: SourceFile, rows: list[dict[str, Any]], tasks: dict[str, tuple[str, str]]) -> dict[str, float]:
+    """Column → 0.01 where its shares are written as percent, else 1."""
+    seen = {}
+    for column, (_, metric) in tasks.items():
+        share = metric not in _NOT_PERCENT and (metric in ("score", "raw") or is_share(metric))
+        values = [found for row in rows if (found := number(row[column])) is not None]
+        if share and values and not (metric == "raw" and max(values) <= 1):
+            seen[column] = [Seen(value) for value in values]
+    written = units(str(source.path), seen, source.said, metric="score")
+    return {column: 0.01 if written.get(column) == PERCENT else 1.0 for column in tasks}

@@ -1,0 +1,241 @@
+"""Tidy tables: one row a score of a model on a task, or a row an item, as CSV, TSV, Parquet or JSON lines.
+
+Columns are known by their usual names, or named by the user (``--map model=Model,score=acc``). A table with several
+columns called as metrics are is read as if each were a row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from scalecurve.errors import UserError
+from scalecurve.io import known
+from scalecurve.io.columns import (
+    collect,
+    doubts_of,
+    find_columns,
+    metric_columns,
+    model_of,
+    names_of,
+    note_separator,
+    number,
+    numbers,
+    plain_text,
+    scan,
+    shots_in,
+)
+from scalecurve.io.shape import (
+    STRATEGY,
+    Evaluation,
+    Found,
+    Point,
+    Role,
+    Sample,
+    Samples,
+    SourceModel,
+    higher_is_better,
+    is_share,
+    item_score,
+    reader,
+    words,
+)
+from scalecurve.io.sources import SourceFile
+from scalecurve.io.units import PERCENT, Seen, units
+from scalecurve.types import Answer, Example
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_CELL = ("model", "revision", "step", "family", "task", "metric", "shots", "seed", "version", "strategy")
+
+
+def _role(source: SourceFile) -> Role:
+    table = scan(source.path)
+    if table is None:
+        return ""
+    if source.columns:  # the user says what it holds
+        return "head"
+    columns = find_columns(source, names_of(table, source.path))
+    scores = "score" in columns or metric_columns(names_of(table, source.path))
+    return "head" if "model" in columns and scores and ("task" in columns or "example" in columns) else ""
+
+
+@reader("table", _role, last=True)
+def read(source: SourceFile) -> Iterable[Found]:
+    """The rows of a table as points, or where it has a column of examples as samples."""
+    table = scan(source.path)
+    if table is None:
+        raise source.fail("is no table; give CSV, TSV, Parquet or JSON lines")
+    names = names_of(table, source.path)
+    columns = find_columns(source, names)
+    missing = next((name for name in ("model", "task") if name not in columns), None)
+    if missing:
+        raise source.fail(f"has no column of {missing}s; name it with --map {missing}=COLUMN (of {', '.join(names)})")
+    scores = [columns["score"]] if "score" in columns else metric_columns(names)
+    if not scores:
+        raise source.fail(f"has no column of scores; name it with --map score=COLUMN (of {', '.join(names)})")
+    note_separator(source)
+    frame = collect(table.select(list(dict.fromkeys([*columns.values(), *scores]))), source.path)
+    for note in doubts_of(frame, columns):
+        source.note(note)
+    if "example" in columns:
+        yield from _items(source, frame, columns, scores)
+    else:
+        yield from _points(source, frame, columns, scores)
+
+
+def _points(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str], scores: list[str]) -> Iterator[Point]:
+    values = {name: frame[name].to_list() for name in frame.columns}
+    rows = list(_asked_of(source, frame, columns))
+    metrics = {column: _metrics(values, columns, column, len(rows)) for column in scores}
+    extra = {name: _numbers(frame, columns, name) for name in ("se", "n", "chance", "ceiling")}
+    found = {column: numbers(frame[column]) for column in scores}
+    factors = _factors(source, rows, found, metrics, extra)
+    better = values.get(columns.get("higher_is_better", ""), [None] * len(rows))
+    for column in scores:
+        for at, asked in enumerate(rows):
+            metric, value, se = metrics[column][at], found[column][at], extra["se"][at]
+            by, chance, count, up = factors[asked.task, metric], extra["chance"][at], extra["n"][at], better[at]
+            yield Point(
+                asked,
+                metric,
+                None if value is None else value * by,
+                None if se is None or len(scores) > 1 else se * by,
+                n=None if count is None else int(count),
+                higher_is_better=up if isinstance(up, bool) else higher_is_better(metric),
+                chance=chance * by if chance is not None and chance > 1 else chance,
+                ceiling=extra["ceiling"][at],
+            )
+
+
+def _asked_of(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str]) -> Iterator[Evaluation]:
+    """What every row was asked; equal rows share one, so that a large table costs little."""
+    wanted = [name for name in columns if name not in ("score", "se", "n", "chance", "ceiling", "higher_is_better")]
+    known: dict[tuple[Any, ...], Evaluation] = {}
+    models: dict[tuple[Any, ...], SourceModel] = {}
+    names = [columns[name] for name in wanted]
+    of_model = [at for at, name in enumerate(wanted) if name not in ("task", "metric", "shots", "seed", "version")]
+    for values in zip(*(frame[name].to_list() for name in names), strict=True):
+        asked = known.get(values)
+        if asked is None:
+            row = dict(zip(names, values, strict=True))
+            key = tuple(values[at] for at in of_model)
+            model = models.get(key)
+            if model is None:
+                model = models[key] = model_of(row, columns, source.path)
+            asked = known[values] = _asked(source, row, columns, model)
+        yield asked
+
+
+def _metrics(values: Mapping[str, list[Any]], columns: Mapping[str, str], column: str, count: int) -> list[str]:
+    """The metric of a column's scores: what the rows say, else its name, where that says more than ``score``."""
+    if "metric" in columns and column == columns.get("score"):
+        return [plain_text(value) or "score" for value in values[columns["metric"]]]
+    return [_metric({}, columns, column)] * count
+
+
+def _numbers(frame: pl.DataFrame, columns: Mapping[str, str], name: str) -> list[float | None]:
+    return numbers(frame[columns[name]]) if name in columns else [None] * len(frame)
+
+
+def _metric(row: Mapping[str, Any], columns: Mapping[str, str], column: str) -> str:
+    """The metric of a score: what the row says, else its column's name, where that says more than ``score``."""
+    if "metric" in columns and column == columns.get("score"):
+        return plain_text(row.get(columns["metric"])) or "score"
+    return re.sub(r"\s*\([^)]*\)\s*$", "", column.strip()).lower().replace(" ", "_")
+
+
+def _factors(
+    source: SourceFile,
+    rows: list[Evaluation],
+    values: Mapping[str, list[float | None]],
+    metrics: Mapping[str, list[str]],
+    extra: Mapping[str, list[float | None]],
+) -> dict[tuple[str, str], float]:
+    """(task, metric) → 0.01 where a task's shares are written as percent, else 1."""
+    seen: dict[str, dict[str, list[Seen]]] = {}
+    for column, own in metrics.items():
+        for at, asked in enumerate(rows):
+            value, count = values[column][at], extra["n"][at]
+            listed = seen.setdefault(own[at], {}).setdefault(asked.task, [])
+            if value is not None:
+                items = int(count) if count else None
+                listed.append(Seen(value, extra["se"][at] if len(metrics) == 1 else None, items, extra["chance"][at]))
+    factors: dict[tuple[str, str], float] = {}
+    for metric, tasks in seen.items():
+        shares = {task: own for task, own in tasks.items() if _in_percent(metric, task)}
+        found = units(str(source.path), shares, source.said, metric=metric)
+        percent = [task for task, unit in found.items() if unit == PERCENT]
+        if percent:
+            most = max(one.value for task in percent for one in tasks[task])
+            which = f" in {', '.join(percent[:6])}" if len(percent) < len(tasks) else ""
+            source.note(f"{metric}: taken as percent{which} (it goes up to {most:g})")
+        factors |= {(task, metric): 0.01 if task in percent else 1.0 for task in tasks}
+    return factors
+
+
+def _in_percent(metric: str, task: str) -> bool:
+    """Whether a metric's scores of a task may be written as percent: those of shares, and of tasks that are known to
+    be right or wrong."""
+    return is_share(metric) or (metric == "score" and known.known(task).chance is not None)
+
+
+def _asked(source: SourceFile, row: Mapping[str, Any], columns: Mapping[str, str], model: SourceModel) -> Evaluation:
+    def text(name: str) -> str:
+        return plain_text(row.get(columns[name])) if name in columns else ""
+
+    task = text("task")
+    if not task:
+        raise UserError(f"{source.path}: {columns['task']}: a row names no task; fill it in or drop the row")
+    shots = shots_in(row.get(columns["shots"])) if "shots" in columns else None
+    seed = number(row.get(columns["seed"])) if "seed" in columns else None
+    return Evaluation(
+        model,
+        task,
+        source.shots_or_zero() if shots is None else shots,
+        version=text("version"),
+        seed=0 if seed is None else int(seed),
+        strategy=text("strategy") or STRATEGY,
+    )
+
+
+def _items(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str], scores: list[str]) -> Iterator[Samples]:
+    """One set of samples a cell; rows that differ in their metric only are scores of one answer."""
+    key = [columns[name] for name in _CELL if name in columns and name != "metric"]
+    for _, rows in frame.group_by(key, maintain_order=True):
+        first = rows.row(0, named=True)
+        asked = _asked(source, first, columns, model_of(first, columns, source.path))
+        yield Samples(asked, source.path, _samples(rows, columns, scores))
+
+
+def _samples(rows: pl.DataFrame, columns: Mapping[str, str], scores: list[str]) -> Iterator[Sample]:
+    seen: set[tuple[str, str]] = set()
+    answered: set[str] = set()
+    for row in rows.iter_rows(named=True):
+        name = plain_text(row[columns["example"]])
+        own = {_metric(row, columns, column): item_score(number(row[column])) for column in scores}
+        repeated = [(name, metric) in seen for metric in own]
+        again = name in answered and not all(repeated)
+        seen |= {(name, metric) for metric in own}
+        answered.add(name)
+        said = {
+            key: row.get(columns[key]) for key in ("input", "prompt", "target", "text", "response") if key in columns
+        }
+        text = None if said.get("text", said.get("response")) is None else str(said.get("text", said.get("response")))
+        response = said.get("response", said.get("text"))
+        example = Example(
+            name,
+            str(said.get("input") or said.get("prompt") or ""),
+            targets=() if said.get("target") is None else (str(said["target"]),),
+        )
+        answer = Answer(
+            name,
+            str(said.get("prompt") or said.get("input") or ""),
+            text=text,
+            response=None if response is None else str(response).strip(),
+            generated_tokens=words(text or ""),
+            flags=("tokens_are_words",) if text else (),
+        )
+        yield Sample(example, answer, own, again=again)

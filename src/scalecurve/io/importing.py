@@ -1,0 +1,383 @@
+"""From files of other harnesses to a run directory, which appears whole or not at all."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scalecurve._version import __version__
+from scalecurve.analysis.derive import derive
+from scalecurve.errors import UserError
+from scalecurve.io.agreement import Agreement, Twice
+from scalecurve.io.answers import Answers
+from scalecurve.io.families import Families
+from scalecurve.io.scores import Scores
+from scalecurve.io.shape import Evaluation, Point, Samples, SourceModel
+from scalecurve.io.sources import Said, SourceFile, digest, find_sources
+from scalecurve.store.atomic import whole_directory, write_parquet
+from scalecurve.store.directory import RunDirectory
+from scalecurve.store.manifest import environment
+from scalecurve.types import Cell, Postprocess, Rendering, Rung, Task
+
+LARGEST = 1 << 63
+_SHAPE = {"rendering": asdict(Rendering()), "postprocess": asdict(Postprocess())}
+_TASK_FIELDS = tuple(one.name for one in fields(Task) if one.name not in ("examples", "worked"))
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import came to: models no family file knows, what is missing, and notes, one line each.
+
+    ``understood`` and ``left_out`` say in counts what was read and what was not, and why.
+    """
+
+    unmatched: tuple[SourceModel, ...] = ()
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: int = 0
+    scores: int = 0
+    answers: int = 0
+    understood: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def import_files(
+    paths: Sequence[Path],
+    run: RunDirectory,
+    source: str = "auto",
+    *,
+    columns: Mapping[str, str] | None = None,
+    shots: int | None = None,
+    arms: Sequence[str] = (),
+    families: Sequence[str] = (),
+    said: Said | None = None,
+    keep: str = "",
+    finish: Callable[[RunDirectory], None] = lambda run: None,
+) -> Imported:
+    """Make ``run`` of result files, or folders of them.
+
+    ``source`` is a format's name, or ``auto``. ``columns`` maps our names to a table's columns, ``shots`` is for files
+    that do not say; ``said`` holds these and all else that files do not say. An arm,
+    ``gsm8k_cot=gsm8k:chain_of_thought``, files a task as another asked under a strategy. ``families`` are family files
+    to find models in before those that ship. ``keep`` (``newest``, ``oldest``) decides between several results of one
+    kind. ``finish`` is done before the directory takes its name. Raises ``UserError`` for a damaged or unknown file,
+    two different results of one cell, two versions of a task.
+    """
+    if run.manifest.exists():
+        raise UserError(f"{run.path}: is a run already; give another directory")
+    if keep not in ("", "newest", "oldest"):
+        raise UserError(f"--keep: {keep!r} is not known; use newest or oldest")
+    said = said or Said(columns or {}, shots)
+    heads, left, parts = find_sources(paths, source, said)
+    if keep:
+        heads.sort(key=lambda head: head[1].time, reverse=keep == "newest")
+    with whole_directory(run.path) as making, _without_collector():
+        work = _Work(RunDirectory(making), Families(families), _arms(arms), said, keep)
+        files: dict[Path, None] = {}
+        for reader, head in heads:
+            with _as_written(reader.name, head.path):
+                for found in reader.read(head):
+                    work.add(found, head.path)
+            files |= dict.fromkeys([head.path, *head.used])
+        work.agreement.refuse()
+        work.twice.refuse()
+        work.notes += _notes([head for _, head in heads])
+        if left:
+            work.notes.append(f"{len(left)} files in other layouts were left out: {_some(left)}")
+        scores = len(work.scores.points)
+        work.write([{"file": path.name, "sha256": digest(path)} for path in files], paths[0])
+        finish(work.run)
+        formats = Counter(reader.name for reader, _ in heads)
+        return Imported(
+            tuple(work.unmatched),
+            tuple(work.scores.missing()),
+            tuple(dict.fromkeys([*work.notes, *work.scores.notes, *work.agreement.notes(), *work.twice.notes()])),
+            len(files),
+            max(scores, len(work.scores.points) - work.copied),
+            sum(cell["examples"] for cell in work.answers.cells),
+            tuple(f"{count} results of {name}" for name, count in formats.items()),
+            tuple(_left_out([head for _, head in heads], [path for path in parts if path not in files])),
+        )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Within: nobody looks for circles among the objects of an import, of which there are many and none circular.
+
+    That took a third of the time of a large table.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def import_run(
+    paths: Sequence[str | Path],
+    into: str | Path,
+    source: str = "auto",
+    *,
+    columns: Mapping[str, str] | None = None,
+    shots: int | None = None,
+    arms: Sequence[str] = (),
+    families: Sequence[str] = (),
+    said: Said | None = None,
+    keep: str = "",
+) -> Imported:
+    """Make the run directory ``into`` of other harnesses' results, judged; what is given is as for ``import_files``."""
+    from scalecurve.analysis.verdicts.run import judge_run
+
+    files = [Path(path) for path in paths]
+    return import_files(
+        files,
+        RunDirectory(Path(into)),
+        source,
+        columns=columns,
+        shots=shots,
+        arms=arms,
+        families=families,
+        said=said,
+        keep=keep,
+        finish=judge_run,
+    )
+
+
+def _notes(heads: Iterable[SourceFile]) -> list[str]:
+    """What readers want to tell, each thing once."""
+    noted: dict[str, list[Path]] = {}
+    for head in heads:
+        for note in head.notes:
+            noted.setdefault(note, []).append(head.path)
+    return [f"{where[0]}{f' and {len(where) - 1} more files' if len(where) > 1 else ''}: {note}"
+            for note, where in noted.items()]  # fmt: skip
+
+
+def _left_out(heads: Iterable[SourceFile], parts: Sequence[Path]) -> list[str]:
+    """What was not taken, in counts: parts of files by kind, and answers without their results."""
+    kinds: dict[str, dict[str, None]] = {}
+    for head in heads:
+        for kind, names in head.left.items():
+            kinds.setdefault(kind, {}).update(dict.fromkeys(names))
+    lines = [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds.items()]
+    if parts:
+        lines.append(f"{len(parts)} files of answers whose results are not here: {_some(parts)}")
+    return lines
+
+
+def _some(names: Iterable[object]) -> str:
+    listed = [str(name) for name in names]
+    return ", ".join(listed[:3]) + (", …" if len(listed) > 3 else "")
+
+
+@contextmanager
+def _as_written(name: str, path: Path) -> Iterator[None]:
+    """Readers look at what they need; where another thing stands in its place, the file is not the harness's own."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError) as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        raise UserError(
+            f"{path}: it, or a file beside it, is not as {name} writes it ({why}); copy it again"
+        ) from error
+
+
+@dataclass
+class _Work:
+    """An import under way."""
+
+    run: RunDirectory
+    families: Families
+    arms: Mapping[str, tuple[str, str]]
+    said: Said = field(default_factory=Said)
+    keep: str = ""
+    copied: int = 0
+    started: str = field(default_factory=lambda: _now())
+    placed: dict[tuple[str, ...], tuple[str, Rung]] = field(default_factory=dict)
+    unmatched: list[SourceModel] = field(default_factory=list)
+    agreement: Agreement = field(default_factory=Agreement)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.twice = Twice(self.keep)
+        self.scores = Scores(self.said.chance)
+        self._cells: dict[int, tuple[Evaluation, Cell]] = {}
+        self._arm_of: dict[int, Evaluation] = {}
+        self._checked: dict[int, SourceModel] = {}
+        self._taken: set[tuple[str, str]] = set()
+        self.answers = Answers(self.run)
+
+    def add(self, found: Point | Samples, path: Path) -> None:
+        asked, cell = self._cell(found.asked, path)
+        if isinstance(found, Point):
+            if abs(found.n or 0) >= LARGEST:
+                raise UserError(f"{path}: n: is too large to be a count; mend it or leave the file out")
+            point = found if asked is found.asked else replace(found, asked=asked)
+            other = self.scores.add(cell, point, path)
+            if other is not None:
+                self.twice.see(path, other, f"{point.metric} of {asked.label}", self.scores.same(cell, point))
+            return
+        other = self.answers.source_of(cell)
+        if other is not None:  # the scores of the two were set side by side above
+            self.twice.see(found.path, other, f"answers to {asked.label}", same=bool(self.twice.merged))
+            return
+        try:
+            items = self.answers.add(cell, asked, found)
+        except OverflowError:
+            raise UserError(f"{found.path}: {asked.task}: holds a number too large to be a count of tokens") from None
+        self.scores.add_items(cell, asked, items, found)
+
+    def _cell(self, given: Evaluation, path: Path) -> tuple[Evaluation, Cell]:
+        """What was asked, filed in its arm, and its cell; an ``Evaluation`` that readers share is looked up once."""
+        known = self._cells.get(id(given))
+        if known is not None and known[0] is given:
+            return self._arm_of.get(id(given), given), known[1]
+        asked = self._in_its_arm(given)
+        self.agreement.check(asked, path)
+        _check_counts(asked, path, self._checked)
+        family, rung = self._rung(asked.model)
+        cell = Cell(family, rung.name, asked.task, asked.strategy, asked.shots, asked.seed)
+        self._cells[id(given)] = given, cell
+        if asked is not given:
+            self._arm_of[id(given)] = asked
+        return asked, cell
+
+    def _rung(self, model: SourceModel) -> tuple[str, Rung]:
+        identity = (model.name, model.revision, model.family, model.variant)
+        if identity not in self.placed:
+            self.placed[identity] = self._place(model)
+        return self.placed[identity]
+
+    def write(self, files: list[dict[str, str]], first: Path) -> None:
+        """The published tables, the manifest, and what follows from them."""
+        if not self.scores.points and not self.answers.cells:
+            raise UserError(f"{first}: holds no score; give result files of a finished evaluation")
+        self._end_at_the_last()
+        points, items = self.scores.tables(self.answers)
+        for (cell, _), point in self.scores.points.items():  # groups of tasks are tasks too
+            self.agreement.know(cell.task, point.asked)
+        if not self.scores.points and not any(self.answers.companions(ref) for ref in self._refs()):
+            raise UserError(f"{first}: holds answers but no score, and none can be computed from them")
+        write_parquet(self.run.published_points, points)
+        if items is not None:
+            write_parquet(self.run.published_scores, items)
+        cells = self.answers.cells
+        summed = ("examples", "failed_examples", "prompt_tokens", "generated_tokens", "seconds")
+        self.run.write_manifest(
+            {
+                "scalecurve": __version__,
+                "study": "imported results",
+                "created": self.started,
+                "finished": _now(),
+                "environment": environment(),
+                "imported": files,
+                "rungs": [
+                    {"family": family, **asdict(rung), "fingerprint": ""} for family, rung in self.placed.values()
+                ],
+                "tasks": [self._task(ref) for ref in self._refs()],
+                "cells": cells,
+                "totals": {
+                    "cells": len(cells),
+                    "failed_cells": 0,
+                    **{name: sum(cell[name] for cell in cells) for name in summed},
+                },
+            }
+        )
+        derive(self.run)
+
+    def _in_its_arm(self, asked: Evaluation) -> Evaluation:
+        if not self.arms:
+            return asked
+        source, _, name = asked.task.partition(":")
+        for given in (asked.task, name):
+            if given in self.arms:
+                other, strategy = self.arms[given]
+                return replace(asked, task=other if given == asked.task else f"{source}:{other}", strategy=strategy)
+        return asked
+
+    def _place(self, model: SourceModel) -> tuple[str, Rung]:
+        family, rung, matched = self.families.place(model)
+        if not matched:
+            self.unmatched.append(model)
+            if (family, rung.name) in self._taken:
+                rung = replace(rung, name=model.label)
+        elif (family, rung.name) in self._taken and model.revision:
+            family = f"{family}@{model.revision}"
+        if (family, rung.name) in self._taken:
+            raise UserError(f"{model.label}: is {rung.name}, as another imported model is; leave one of them out")
+        self._taken.add((family, rung.name))
+        return family, rung
+
+    def _end_at_the_last(self) -> None:
+        """Where states that a revision names were imported and the finished model too, let it end their family."""
+        rungs = {rung.name: (family, rung) for family, rung in self.placed.values()}
+        for family, rung in list(self.placed.values()):
+            name = family.removesuffix("-checkpoints")
+            last = rungs.get(name)
+            own = rung.training_tokens is not None and rung.name.startswith(f"{name}-") and "tokens" in rung.revision
+            if name == family or last is None or not own or (family, name) in self._taken:
+                continue
+            self._taken.add((family, name))
+            self.placed[family, name, "", "last"] = family, last[1]
+            before = len(self.scores.points)
+            for cell in {cell for cell, _ in self.scores.points if (cell.family, cell.rung) == (last[0], name)}:
+                self.scores.copy_cell(cell, replace(cell, family=family))
+            self.copied += len(self.scores.points) - before
+
+    def _refs(self) -> list[str]:
+        return self.agreement.tasks()
+
+    def _task(self, ref: str) -> dict[str, Any]:
+        published, preferred = self.scores.metrics_of(ref)
+        companions = self.answers.companions(ref)
+        metrics = tuple(dict.fromkeys([*published, *companions]))
+        preferred = preferred or next(iter(metrics), "")
+        version = self.agreement.version_of(ref)
+        chance, ceiling = self.scores.bounds_of(ref, preferred, self.answers)
+        task = Task(
+            ref.partition(":")[2] or ref,
+            (),
+            metrics,
+            preferred,
+            chance=0.0 if chance is None else chance,
+            ceiling=1.0 if ceiling is None else ceiling,
+            source=f"{ref.partition(':')[0]} {version}".strip() if ":" in ref else version,
+        )
+        kept = {name: getattr(task, name) for name in _TASK_FIELDS}
+        return {"ref": ref, **kept, **_SHAPE, "n_examples": self.scores.items_of(ref, self.answers)}
+
+
+def _check_counts(asked: Evaluation, path: Path, checked: dict[int, SourceModel]) -> None:
+    """``UserError`` for whole numbers that no column of a table holds; ``checked``: models seen before, by identity."""
+    model = asked.model
+    if -LARGEST < asked.shots < LARGEST and -LARGEST < asked.seed < LARGEST and id(model) in checked:
+        return
+    checked[id(model)] = model
+    counts = {"shots": asked.shots, "seed": asked.seed, "step": model.step, "training_tokens": model.training_tokens}
+    counts |= {"params_total": model.params_total, "params_non_embedding": model.params_non_embedding}
+    wrong = next((name for name, count in counts.items() if abs(count or 0) >= LARGEST), None)
+    if wrong:
+        raise UserError(f"{path}: {wrong}: is too large to be a count; mend it or leave the file out")
+
+
+def _arms(given: Iterable[str]) -> dict[str, tuple[str, str]]:
+    found = {}
+    for arm in given:
+        task, _, other = arm.rpartition("=")
+        name, _, strategy = other.rpartition(":")
+        if not task or not name or not strategy:
+            raise UserError(f"--arm: {arm!r} is no arm; write TASK=OTHER:STRATEGY, as gsm8k_cot=gsm8k:chain_of_thought")
+        found[task] = (name, strategy)
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

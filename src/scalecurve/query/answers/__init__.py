@@ -1,0 +1,1 @@
+"""Calls, their typed answers, and where they come from."""

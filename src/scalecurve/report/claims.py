@@ -1,0 +1,230 @@
+"""What an ability's page says of a curve: the claim in one sentence, the evidence, what would refute it, the numbers.
+
+Everything is made from the verdict and its reason codes, in the language of the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from scalecurve.analysis.verdicts.reasons import SHAPES, Reason, read, say
+from scalecurve.report.data import Contents
+from scalecurve.report.findings import strength
+from scalecurve.report.safe import visible
+from scalecurve.report.summary import amount
+
+Curve = dict[str, Any]
+
+NUMBERS = frozenset({"width", "scatter", "stable", "one-model-elsewhere", "short-span"})
+"""Codes of reasons that are numbers for the expert: they stand folded."""
+DOUBTS = frozenset({
+    "largest-only", "edge", "not-surely-abrupt", "not-significant", "doubt", "few-items", "no-direction", "steep",
+    "one-companion", "stopped-early", "undecided", "companion-fluency", "no-errors", "few-scales",
+})  # fmt: skip
+"""Codes of reasons that speak against the verdict, or say how far it carries."""
+
+# (English, Chinese). {where}: between which two models; {a}, {b}: their sizes; {low}, {high}: first and last score.
+CLAIMS: dict[str, tuple[str, str]] = {
+    "artefact-emergent": (
+        "The score jumps{where}; the ability does not.",
+        "得分突增{where}，能力本身并未突增。",
+    ),
+    "artefact-late": (
+        "The score leaves chance late{where}; the ability had been growing before.",
+        "得分较晚离开随机水平{where}，能力此前一直在增长。",
+    ),
+    "robust-emergent": ("Appears suddenly{where}, and finer scores agree.", "突然出现{where}，更细的指标也如此。"),
+    "emergent": (
+        "The score jumps{where}; whether the ability does is not settled.",
+        "得分突增{where}，能力本身是否突增尚无定论。",
+    ),
+    "late": ("At chance up to {a}, then rises, to {high}.", "{a} 及以下处于随机水平，此后升至 {high}。"),
+    "gradual": (
+        "At chance up to {a}, then rises gradually, to {high}.",
+        "{a} 及以下处于随机水平，此后逐渐升至 {high}。",
+    ),
+    "steep": ("At chance up to {a}, then rises steeply, to {high}.", "{a} 及以下处于随机水平，此后陡升至 {high}。"),
+    "late-onset": ("At chance at first, then rises, to {high}.", "起初处于随机水平，此后升至 {high}。"),
+    "smooth": ("Rises steadily with scale, from {low} to {high}.", "随规模稳步上升，从 {low} 到 {high}。"),
+    "concave": (
+        "Rises with scale, ever more slowly, from {low} to {high}.",
+        "随规模上升，先快后慢，从 {low} 到 {high}。",
+    ),
+    "at-chance": ("No model does better than chance.", "没有模型优于随机水平。"),
+    "flat": ("Does not change with scale: {low} at first, {high} at last.", "不随规模变化：起初 {low}，最后 {high}。"),
+    "inverse": ("Gets worse with scale, from {low} to {high}.", "随规模变差，从 {low} 到 {high}。"),
+    "inverted-U": ("Rises, then falls again to {high}.", "先升后降，最后为 {high}。"),
+    "U": ("Falls, then comes back to {high}.", "先降后升，最后回到 {high}。"),
+    "saturated": (
+        "Solved by most models: this exam no longer tells them apart.",
+        "多数模型已达上限：本测验无法再区分它们。",
+    ),
+    "one-model": (
+        "One model stands apart: {rung}. The others do not follow.",
+        "只有 {rung} 与众不同，其余模型并不跟随。",
+    ),
+    "irregular": (
+        "The models differ by more than any course over scale explains.",
+        "各模型间的差异超出任何随规模变化的走势所能解释。",
+    ),
+    "inconclusive": ("Open: {likeliest} fits best, but not surely.", "尚无定论：最可能为“{likeliest}”，但不确定。"),
+    "open": ("Too little is known to judge this curve.", "所知太少，无法判断这条曲线。"),
+}
+
+# what would refute: (English, Chinese)
+REFUTE: dict[str, tuple[str, str]] = {
+    "artefact": (
+        "A finer score of the same answers that stays flat up to {b} and then jumps too.",
+        "同一批答案的某个更细指标在 {b} 之前保持平坦、随后也突增。",
+    ),
+    "emergent": (
+        "A model between {a} and {b} that scores halfway.",
+        "在 {a} 与 {b} 之间有一个得分居中的模型。",
+    ),
+    "late": (
+        "A model trained at a size between these whose score leaps at once.",
+        "在这些规模之间有一个得分一步跃升的模型。",
+    ),
+    "smooth": (
+        "A size at which the score stands still, falls, or leaps.",
+        "某个规模上得分停滞、下降或突增。",
+    ),
+    "flat": (
+        "A change of more than ±{bound} at the next size.",
+        "下一个规模的变化超过 ±{bound}。",
+    ),
+    "inverse": ("A larger model that does better again.", "更大的模型重新变好。"),
+    "inverted-U": ("A larger model that does better again.", "更大的模型重新变好。"),
+    "U": ("A larger model that falls again.", "更大的模型再次下降。"),
+    "saturated": ("Harder questions on which the models differ.", "能区分各模型的更难的题目。"),
+    "one-model": (
+        "A second model near {rung} that scores as it does.",
+        "{rung} 附近有第二个得分相近的模型。",
+    ),
+    "open": (
+        "More questions, or more models between these, would settle it.",
+        "更多题目，或这些规模之间的更多模型，可得定论。",
+    ),
+}
+
+
+def told(contents: Contents, words: Mapping[str, str], lang: str) -> Contents:
+    """``contents`` with sentences in place of the verdicts' reason codes, in place.
+
+    A headline curve's verdict gets ``claim`` (one sentence), ``strength`` (firm, likely, open), ``evidence``,
+    ``refute`` and ``numbers`` (sentences each);
+    its curve ``o`` (positions of the points the verdict left out) and ``b`` (positions of the two models around where
+    it begins, or where it jumps or changes most). Reasons of other curves are dropped: no page shows them.
+    """
+    for curve in contents.curves:
+        verdict = curve["v"]
+        reasons = [read(text) for text in (verdict or {}).pop("reasons", [])]
+        curve["o"] = left_out(contents, curve, reasons)
+        if not curve["p"]:
+            continue
+        curve["b"] = _around(contents, curve)
+        if verdict:
+            verdict |= _Claim(contents, curve, reasons, words, lang).rows() | {"strength": strength(verdict)}
+    return contents
+
+
+def left_out(contents: Contents, curve: Curve, reasons: list[Reason]) -> list[int]:
+    """Positions of the points of a curve that its verdict left out."""
+    names = {visible(str(reason.arguments[0]), 120) for reason in reasons if reason.code == "one-model"}
+    rungs = contents.families[curve["f"]]["rungs"]
+    return [at for at, rung in enumerate(curve["r"]) if names and rungs[rung]["name"] in names]
+
+
+def _around(contents: Contents, curve: Curve) -> list[int]:
+    """The two neighbours between which a rise begins; of a jump, and without a threshold, those that differ most."""
+    verdict = curve["v"] or {}
+    rungs = contents.families[curve["f"]]["rungs"]
+    kept = [at for at, y in enumerate(curve["y"]) if isinstance(y, (int, float)) and at not in curve["o"]]
+    pairs = list(pairwise(kept))
+    place, axis = verdict.get("threshold"), verdict.get("axis")
+    if isinstance(place, (int, float)) and verdict.get("shape") != "emergent":
+        for low, high in pairs:
+            one, other = (rungs[curve["r"][at]].get(axis) for at in (low, high))
+            if isinstance(one, (int, float)) and isinstance(other, (int, float)) and one <= place < other:
+                return [low, high]
+    return list(max(pairs, key=lambda pair: abs(curve["y"][pair[1]] - curve["y"][pair[0]]), default=()))
+
+
+class _Claim:
+    """The sentences of one curve."""
+
+    def __init__(
+        self, contents: Contents, curve: Curve, reasons: list[Reason], words: Mapping[str, str], lang: str
+    ) -> None:
+        self.curve, self.reasons, self.words, self.lang = curve, reasons, words, lang
+        self.verdict = curve["v"]
+        self.rungs = contents.families[curve["f"]]["rungs"]
+
+    def rows(self) -> dict[str, Any]:
+        parted: dict[str, list[str]] = {"evidence": [], "refute": [self._pick(REFUTE, self._refuted())], "numbers": []}
+        for reason in self.reasons:
+            kind = "numbers" if reason.code in NUMBERS else "refute" if reason.code in DOUBTS else "evidence"
+            parted[kind].append(self._sentence(reason))
+        return {"claim": self._pick(CLAIMS, self._claimed())} | {name: rows for name, rows in parted.items() if rows}
+
+    def _sentence(self, reason: Reason) -> str:
+        """A reason with metrics called as the charts call them."""
+        named = tuple(
+            self.words.get(word, visible(word, 120)) if isinstance(word, str) and word not in SHAPES else word
+            for word in reason.arguments
+        )
+        return visible(say(Reason(reason.code, named), self.lang), 400)
+
+    def _claimed(self) -> str:
+        shape, sub, artefact = (self.verdict.get(name, "") for name in ("shape", "sublabel", "artefact"))
+        if shape in ("emergent", "late") and artefact == "metric-artefact":
+            return f"artefact-{shape}"
+        if shape == "emergent" and artefact == "metric-robust":
+            return "robust-emergent"
+        if shape == "flat" and sub == "at-chance":
+            return "at-chance"
+        if shape == "smooth" and sub in ("late-onset", "concave"):
+            return str(sub)
+        if shape == "late" and not (self.curve["b"] and self.verdict.get("threshold") is not None):
+            return "late-onset"
+        if shape == "late" and sub in ("gradual", "steep"):
+            return str(sub)
+        if shape == "one-model" and not self.curve["o"]:
+            return "open"
+        return shape if shape in CLAIMS else "open"
+
+    def _refuted(self) -> str:
+        shape = self.verdict["shape"]
+        if shape in ("emergent", "late") and self.verdict.get("artefact") == "metric-artefact":
+            return "artefact" if self.curve["b"] else "open"
+        if (shape == "flat" and self.verdict.get("bound") is None) or (shape == "one-model" and not self.curve["o"]):
+            return "open"
+        if shape == "emergent" and not self.curve["b"]:
+            return "open"
+        return shape if shape in REFUTE else "open"
+
+    def _pick(self, table: Mapping[str, tuple[str, str]], key: str) -> str:
+        known = [y for y in self.curve["y"] if isinstance(y, (int, float))]
+        low, high = (f"{known[0]:.2f}", f"{known[-1]:.2f}") if known else ("–", "–")
+        sizes = [self._size(at) for at in self.curve["b"]]
+        a, b = sizes if len(sizes) == 2 else ("", "")
+        where = ""
+        if a and self.verdict.get("threshold") is not None:
+            where = f"（{a} 与 {b} 之间）" if self.lang == "zh" else f" between {a} and {b}"
+        out = self.curve["o"]
+        likeliest = self.verdict.get("sublabel", "")
+        values = {
+            "where": where, "a": a, "b": b, "low": low, "high": high,
+            "bound": f"{self.verdict.get('bound') or 0:.2g}",
+            "rung": self.rungs[self.curve["r"][out[0]]]["name"] if out else "",
+            "likeliest": self.words.get(likeliest, likeliest or self.words["irregular"]),
+        }  # fmt: skip
+        return table[key][self.lang == "zh"].format(**values)
+
+    def _size(self, at: int) -> str:
+        """A model as its size on the verdict's axis, or its name where it has none."""
+        rung = self.rungs[self.curve["r"][at]]
+        size = rung.get(self.verdict.get("axis") or "")
+        return amount(size) if isinstance(size, (int, float)) else str(rung["name"])

@@ -1,0 +1,415 @@
+"""What the first screen says: the strongest finding, one doubt, and a card for each kind of curve.
+
+The headline is the largest contrast that the verdicts support, in this order: a way of asking that unlocks an ability,
+a jump that no finer metric takes apart, a fall with scale, the steepest rise. Every sentence is made of verdicts and
+scores that stand on the page; nothing is said that the verdicts do not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scalecurve.report.data import Contents
+from scalecurve.report.safe import shorter
+from scalecurve.report.summary import amount, families_of_models
+
+Curve = Mapping[str, Any]
+
+LEAST_GAIN = 0.1  # of a way of asking over direct answers, to be a headline
+SURE = 3.0  # standard errors of a difference between two scores
+RISES = ("smooth", "late", "saturated", "emergent")
+KINDS = ("emergent", "artefact", "one-model", "late", "inverse", "U", "smooth", "saturated", "flat", "open")
+_OPEN = ("inconclusive", "irregular", "too-few", "undefined")
+_NAMED = 3  # abilities named on a card
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One kind of curve on the first screen: what it is, of which abilities, and how strongly it holds.
+
+    ``curve``: index of the clearest one, drawn as a spark. ``strength``: firm, likely or open, of the least sure of
+    them, and ``sure`` in words for all. ``kind``: how the page groups it.
+    """
+
+    kind: str
+    title: str
+    names: str
+    curve: int
+    strength: str
+    sure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The first screen. ``hero``: indices of the curves of its chart; empty where nothing was judged."""
+
+    kicker: str
+    trouble: str
+    headline: str
+    doubt: str
+    hero: tuple[int, ...]
+    cards: tuple[Card, ...]
+
+
+def findings(contents: Contents, words: Mapping[str, str], lang: str) -> dict[str, Any]:
+    """The first screen as plain values for the page."""
+    teller = _Teller(contents, words, lang)
+    text, hero = teller.headline()
+    screen = Findings(teller.kicker(), teller.trouble(), text, teller.doubt(), hero, teller.cards())
+    return asdict(screen)
+
+
+def strength(verdict: Mapping[str, Any] | None) -> str:
+    """firm, likely or open: a verdict's confidence in a word, as ``scalecurve verdicts`` says it."""
+    from scalecurve.analysis.verdicts.judge import word
+
+    confidence, shape = (verdict or {}).get("confidence"), (verdict or {}).get("shape", "undefined")
+    if not isinstance(confidence, (int, float)) or shape in _OPEN:
+        return "open"
+    return word(shape, confidence)
+
+
+class _Teller:
+    def __init__(self, contents: Contents, words: Mapping[str, str], lang: str) -> None:
+        self.contents, self.words, self.zh = contents, words, lang == "zh"
+        self.curves = contents.curves
+        self.judged = [index for index, curve in enumerate(self.curves) if curve["p"] and curve["v"]]
+
+    def say(self, en: str, zh: str, **values: object) -> str:
+        return (zh if self.zh else en).format(**values)
+
+    def task(self, index: int) -> str:
+        return shorter(str(self.contents.tasks[self.curves[index]["t"]]["name"]), 56)
+
+    def named(self, index: int) -> str:
+        """The ability, whose it is where there are several families, and how it is asked where that matters."""
+        own, families, about = self.curves[index], self.contents.families, []
+        if len(families_of_models(self.contents)) > 1:
+            about.append(shorter(str(families[own["f"]]["name"]), 28))
+        if len({c["s"] for c in self.curves if c["p"] and c["t"] == own["t"] and c["f"] == own["f"]}) > 1:
+            about.append(self.arm(index))
+        if not about:
+            return self.task(index)
+        return f"{self.task(index)}（{'，'.join(about)}）" if self.zh else f"{self.task(index)} ({', '.join(about)})"
+
+    def rung(self, index: int, point: int) -> str:
+        curve = self.curves[index]
+        return str(self.contents.families[curve["f"]]["rungs"][curve["r"][point]]["name"])
+
+    def arm(self, index: int) -> str:
+        strategy = self.curves[index]["s"]
+        way, _, budget = strategy.partition("@")
+        if budget and strategy not in self.words:
+            return self.words["budget"].format(way=self.words.get(way, way), n=budget)
+        return str(self.words.get(strategy, strategy))
+
+    # ── The line above the headline ───────────────────────────────────────────────────────────────────────────
+    def kicker(self) -> str:
+        rungs = [rung for family in families_of_models(self.contents) for rung in family["rungs"]]
+        sizes = sorted(size for rung in rungs if (size := rung["params_non_embedding"] or rung["params_total"]))
+        answers = sum(source.manifest.get("totals", {}).get("examples", 0) for source in self.contents.sources)
+        parts = [
+            self.say("{n} models", "{n} 个模型", n=len(rungs)) if len(rungs) != 1 else self.say("1 model", "1 个模型")
+        ]
+        if sizes and sizes[0] != sizes[-1]:
+            span = f"{amount(sizes[0])}–{amount(sizes[-1])}"
+            parts[0] += self.say(", {span} parameters", "，{span} 参数", span=span)
+        tasks = len(self.contents.tasks)
+        parts.append(
+            self.say("{n} abilities", "{n} 项能力", n=tasks) if tasks != 1 else self.say("1 ability", "1 项能力")
+        )
+        if answers:
+            parts.append(self.say("{n:,} answers", "{n:,} 个回答", n=answers))
+        else:
+            scores = sum(len(curve["y"]) for curve in self.curves)
+            parts.append(self.say("{n:,} published scores", "{n:,} 个已发表得分", n=scores))
+        return " · ".join(parts)
+
+    def trouble(self) -> str:
+        """What is missing, for an amber chip; empty where nothing is."""
+        missing = sum(curve["x"] for curve in self.curves if curve["p"])
+        cells = sum(
+            bool(cell.get("reason")) for source in self.contents.sources for cell in source.manifest.get("cells", [])
+        )
+        gaps = sum(value is None for curve in self.curves if curve["p"] for value in curve["y"])
+        said = []
+        if missing:
+            said.append(self.say("{n:,} without an answer", "{n:,} 个没有答案", n=missing))
+        if cells:
+            said.append(self.say("{n} failed cells", "{n} 个失败单元", n=cells))
+        if gaps and not cells:
+            said.append(self.say("{n} scores missing", "缺少 {n} 个得分", n=gaps))
+        return " · ".join(said)
+
+    # ── The finding ───────────────────────────────────────────────────────────────────────────────────────────
+    def headline(self) -> tuple[str, tuple[int, ...]]:
+        if not self.judged:
+            return self.words["no_verdicts"], self._first()
+        if all(self.curves[index]["v"]["shape"] == "too-few" for index in self.judged):
+            return self._too_few()
+        for find in (self._unlock, self._jump, self._fall, self._rise):
+            text, index = find()
+            if text:
+                return text, self._arms(index)
+        return self.say("Nothing here surely changes with scale.", "没有任何能力可确定随规模变化。"), self._first()
+
+    def _too_few(self) -> tuple[str, tuple[int, ...]]:
+        """What was seen with fewer models than a verdict needs: the largest change, called no more than that."""
+        index = self._clearest(self.judged) or self.judged[0]
+        low, high = self._ends(index)
+        if low == high:
+            return self.say("Too few models to judge anything.", "模型太少，无法作出任何判定。"), self._arms(index)
+        text = self.say(
+            "{task} goes from {low} to {high}; too few models to judge how.",
+            "“{task}”从 {low} 变为 {high}；模型太少，无法判定变化方式。", task=self.named(index), low=low, high=high,
+        )  # fmt: skip
+        return text[:1].upper() + text[1:], self._arms(index)
+
+    def _first(self) -> tuple[int, ...]:
+        shown = next((index for index, curve in enumerate(self.curves) if curve["p"]), None)
+        return () if shown is None else self._arms(shown)
+
+    def _arms(self, index: int) -> tuple[int, ...]:
+        """The curves that belong in one chart with this one: same ability and metric, all families and prompts."""
+        own = self.curves[index]
+        same = [i for i, curve in enumerate(self.curves) if curve["t"] == own["t"] and curve["m"] == own["m"]]
+        budgets = [family not in families_of_models(self.contents) for family in self.contents.families]
+        same = [i for i in same if budgets[self.curves[i]["f"]] == budgets[own["f"]]]
+        if len({self.curves[i]["f"] for i in same}) > 8:
+            same = [i for i in same if self.curves[i]["f"] == own["f"]]
+        return tuple(same[:8])
+
+    def _unlock(self) -> tuple[str, int]:
+        """The way of asking that lifts an ability most over direct answers, at some model and surely."""
+        best, chosen = LEAST_GAIN, None
+        for index in self.judged:
+            curve = self.curves[index]
+            base = self._direct(index) if curve["s"] != "direct" and curve["up"] else None
+            if base is None or curve["v"]["shape"] not in RISES or "outlier-driven" in curve["v"].get("flags", ()):
+                continue
+            for gain, point in self._gains(index, base):
+                if gain > best:
+                    best, chosen = gain, (index, base, point)
+        if chosen is None:
+            return "", 0
+        index, base, point = chosen
+        small = self._small_beats_large(index, base)
+        one, other = (small, len(self.curves[base]["y"]) - 1) if small is not None else (point, point)
+        values = {
+            "arm": self.arm(index), "task": self.task(index), "rung": self.rung(index, one),
+            "largest": self.rung(base, other), "with_": f"{self.curves[index]['y'][one]:.2f}",
+            "without": f"{self.curves[base]['y'][other]:.2f}",
+        }  # fmt: skip
+        en = "{arm} lifts {task}: {with_} against {without} at {rung}."
+        zh = "{arm}提升“{task}”：在 {rung} 上为 {with_} 对 {without}。"
+        if small is not None:
+            en = "{arm} unlocks {task}: {rung} with it beats {largest} without, {with_} against {without}."
+            zh = "{arm}解锁“{task}”：{rung} 用它胜过 {largest} 不用它，{with_} 对 {without}。"
+        text = self.say(en, zh, **values)
+        return text[:1].upper() + text[1:], index
+
+    def _gains(self, index: int, base: int) -> list[tuple[float, int]]:
+        """What the way of asking surely gains, at every model that both verdicts keep."""
+        one, other = self.curves[index], self.curves[base]
+        apart = {*one.get("o", ()), *other.get("o", ())}
+        sure = [(y - other["y"][k], k) for y, k in self._shared(index, base) if k not in apart]
+        return [(gain, k) for gain, k in sure if gain > SURE * self._error(index, k, base, k)]
+
+    def _small_beats_large(self, index: int, base: int) -> int | None:
+        """The smallest model that, asked this way, surely beats the largest asked directly; None where none does."""
+        one, last = self.curves[index], len(self.curves[base]["y"]) - 1
+        if self._shared(index, base)[-1:] == [] or self.curves[base]["y"][last] is None:
+            return None
+        top = self.curves[base]["y"][last]
+        return next(
+            (
+                k
+                for y, k in self._shared(index, base)
+                if k < last and k not in one.get("o", ()) and y - top > SURE * self._error(index, k, base, last)
+            ),
+            None,
+        )
+
+    def _error(self, one: int, k: int, other: int, j: int) -> float:
+        """The standard error of the difference of two points, as if of other questions."""
+        parts = (self.curves[one]["e"][k], self.curves[other]["e"][j])
+        return float(sum(e * e for e in parts if isinstance(e, (int, float))) ** 0.5)
+
+    def _shared(self, index: int, base: int) -> list[tuple[float, int]]:
+        one, other = self.curves[index], self.curves[base]
+        if one["r"] != other["r"]:
+            return []
+        return [(y, k) for k, y in enumerate(one["y"]) if y is not None and other["y"][k] is not None]
+
+    def _direct(self, index: int) -> int | None:
+        own = self.curves[index]
+        same = [i for i, c in enumerate(self.curves) if c["s"] == "direct" and all(c[k] == own[k] for k in "ftm")]
+        return min(same, key=lambda i: abs(self.curves[i]["k"] - own["k"]), default=None)
+
+    def _jump(self) -> tuple[str, int]:
+        robust = [i for i in self._of("emergent") if self.curves[i]["v"].get("artefact") != "metric-artefact"]
+        index = self._clearest(robust)
+        if index is None:
+            return "", 0
+        where = self._where(index)
+        text = self.say(
+            "{task} appears suddenly{where}.", "“{task}”突然出现{where}。", task=self.named(index), where=where
+        )
+        return text[:1].upper() + text[1:], index
+
+    def _fall(self) -> tuple[str, int]:
+        index = self._clearest(self._of("inverse"))
+        if index is None:
+            return "", 0
+        low, high = self._ends(index)
+        text = self.say(
+            "{task} gets worse with scale: {low} → {high}.", "“{task}”随规模变差：{low} → {high}。",
+            task=self.named(index), low=low, high=high,
+        )  # fmt: skip
+        return text[:1].upper() + text[1:], index
+
+    def _rise(self) -> tuple[str, int]:
+        index = self._clearest([i for shape in RISES for i in self._of(shape)])
+        if index is None:
+            return "", 0
+        if self.curves[index]["v"]["shape"] == "emergent":  # only jumps made by the metric are left
+            text = self.say(
+                "The score on {task} jumps{where}; the ability behind it does not.",
+                "“{task}”的得分突增{where}，其背后的能力并未突增。", task=self.named(index), where=self._where(index),
+            )  # fmt: skip
+            return text, index
+        low, high = self._ends(index)
+        text = self.say(
+            "{task} grows with scale: {low} → {high}.", "“{task}”随规模上升：{low} → {high}。",
+            task=self.named(index), low=low, high=high,
+        )  # fmt: skip
+        return text[:1].upper() + text[1:], index
+
+    def _where(self, index: int) -> str:
+        """Between which two models it begins, as sizes; "" where the verdict has no threshold."""
+        curve = self.curves[index]
+        verdict = curve["v"]
+        place, axis = verdict.get("threshold"), verdict.get("axis")
+        rungs = self.contents.families[curve["f"]]["rungs"]
+        sizes = sorted(x for k in curve["r"] if isinstance(x := rungs[k].get(axis), (int, float)))
+        if place is None or not sizes:
+            return ""
+        below = max((x for x in sizes if x <= place), default=sizes[0])
+        above = min((x for x in sizes if x > place), default=sizes[-1])
+        return self.say(" between {a} and {b}", "（{a} 与 {b} 之间）", a=amount(below), b=amount(above))
+
+    def _ends(self, index: int) -> tuple[str, str]:
+        known = [y for y in self.curves[index]["y"] if y is not None]
+        return (f"{known[0]:.2f}", f"{known[-1]:.2f}") if known else ("–", "–")
+
+    def _of(self, shape: str) -> list[int]:
+        return [index for index in self.judged if self.curves[index]["v"]["shape"] == shape]
+
+    def _clearest(self, indices: Sequence[int]) -> int | None:
+        """The firmest, and among equals the one whose score moves most."""
+        order = {"firm": 2, "likely": 1, "open": 0}
+
+        def span(index: int) -> float:
+            known = [y for y in self.curves[index]["y"] if y is not None]
+            bounded = self.curves[index]["c"] is not None or self.curves[index]["u"] is not None
+            return (max(known) - min(known)) if known and bounded else 0.0
+
+        return max(indices, key=lambda i: (order[strength(self.curves[i]["v"])], span(i)), default=None)
+
+    # ── The doubt ─────────────────────────────────────────────────────────────────────────────────────────────
+    def doubt(self) -> str:
+        if not self.judged:
+            return ""
+        jumps = self._of("emergent")
+        made = [index for index in jumps if self.curves[index]["v"].get("artefact") == "metric-artefact"]
+        untested = [index for index in jumps if self.curves[index]["v"].get("artefact", "untested") == "untested"]
+        if made:
+            names = self._names(made)
+            en, zh = "On {names} the score jumps, the ability does not.", "{names}：得分突增，能力并未突增。"
+            if len(made) == len(jumps):
+                en = "No jump survives a finer score: on {names} the same answers had climbed before."
+                zh = "没有跃升经得起更细的指标：{names}的同一批答案此前已在上升。"
+            return self.say(en, zh, names=names)
+        if untested:
+            en = "No finer metric was recorded for {names}, so whether the jump is real is untested."
+            return self.say(en, "{names}没有更细的指标，跃升是否真实尚未检验。", names=self._names(untested))
+        odd = [i for i in self.judged if {"outlier-driven", "one-model"} & set(self.curves[i]["v"].get("flags", ()))]
+        if odd:
+            en = "{who} stands apart on {names}; look at it before believing the shape."
+            zh = "{who}在{names}中与众不同；请先查看它，再相信曲线的形状。"
+            return self.say(en, zh, who=self._odd(odd) or self.say("One model", "有一个模型"), names=self._names(odd))
+        firm = sum(strength(self.curves[index]["v"]) == "firm" for index in self.judged)
+        en = "{firm} of {all} verdicts are firm; the others would need more questions or more models."
+        zh = "{all} 个判定中有 {firm} 个可靠；其余需要更多题目或更多模型。"
+        if firm == 0:
+            en = "No verdict is firm: that would need more questions or more models."
+            zh = "没有可靠的判定：需要更多题目或更多模型。"
+            if all(self.curves[index]["v"]["shape"] == "too-few" for index in self.judged):
+                en = "A verdict needs four models of a family, far enough apart."
+                zh = "判定至少需要同一家族中规模间隔足够大的四个模型。"
+        elif firm == len(self.judged):
+            en = "Every verdict is firm for these models and questions; a larger model may undo it."
+            zh = "就这些模型和题目而言，每个判定都可靠；更大的模型仍可能推翻它。"
+        return self.say(en, zh, firm=firm, all=len(self.judged))
+
+    def _odd(self, indices: Sequence[int]) -> str:
+        """The model that stands apart, where it is the same on all of these curves; else empty."""
+        found = {self.rung(index, place) for index in indices for place in self.curves[index].get("o", ())}
+        return found.pop() if len(found) == 1 else ""
+
+    def _names(self, indices: Sequence[int]) -> str:
+        names = list(dict.fromkeys(self.task(index) for index in indices))
+        more = len(names) - _NAMED
+        text = ("、" if self.zh else ", ").join(names[:_NAMED])
+        return text + (self.say(" and {n} more", "等另外 {n} 项", n=more) if more > 0 else "")
+
+    # ── The cards ─────────────────────────────────────────────────────────────────────────────────────────────
+    def cards(self) -> tuple[Card, ...]:
+        kinds = {index: self._kind(index) for index in self.judged}
+        made = []
+        for kind in KINDS:
+            members = [index for index, own in kinds.items() if own == kind]
+            if kind == "open":  # an ability that one family leaves open is judged where another one has it
+                judged = {self.curves[index]["t"] for index, own in kinds.items() if own != "open"}
+                members = [index for index in members if self.curves[index]["t"] not in judged]
+            shown = self._clearest(members)
+            if shown is None:
+                continue
+            tasks, title = len({self.curves[index]["t"] for index in members}), self.words["card_" + kind]
+            if kind == "one-model" and (who := self._odd(members)):
+                title += self.words["colon"] + who
+            names, sure = self._unsettled(members) + self._names(members), self._sure(members)
+            made.append(Card(kind, f"{title} · {tasks}", names, shown, *sure))
+        return tuple(made[:6])
+
+    def _sure(self, members: Sequence[int]) -> tuple[str, str]:
+        """The strength of the least sure, and a word for all: how many are firm where they differ."""
+        own = [strength(self.curves[index]["v"]) for index in members]
+        least = next(word for word in ("open", "likely", "firm") if word in own)
+        if len(set(own)) == 1 or "firm" not in own:
+            return least, self.words[least]
+        return least, self.say("{n} of {all} firm", "{all} 项中 {n} 项可靠", n=own.count("firm"), all=len(own))
+
+    def _unsettled(self, members: Sequence[int]) -> str:
+        """Of jumps: for how many of them finer scores leave open whether the ability jumps too."""
+        verdicts = [self.curves[index]["v"] for index in members]
+        n = sum(v["shape"] == "emergent" and v.get("artefact") == "undetermined" for v in verdicts)
+        en, zh = "finer scores leave {n} open · ", "其中 {n} 项更细的指标无法定论 · "
+        return self.say(en, zh, n=n) if n else ""
+
+    def _kind(self, index: int) -> str:
+        verdict = self.curves[index]["v"]
+        shape, flags = verdict["shape"], set(verdict.get("flags", ()))
+        if shape in ("emergent", "late") and verdict.get("artefact") == "metric-artefact":
+            return "artefact"
+        if shape == "emergent":
+            return "emergent"
+        if shape == "one-model":
+            return "one-model"
+        if shape == "late" or (shape == "smooth" and verdict.get("sublabel") == "late-onset"):
+            return "late"
+        if shape in ("flat", "saturated", "smooth", "U"):
+            return "one-model" if shape == "flat" and "outlier-driven" in flags else str(shape)
+        return "inverse" if shape in ("inverse", "inverted-U") else "open"

@@ -1,0 +1,1 @@
+"""WHAT is asked of WHOM: the study file, and the plan made of it."""
