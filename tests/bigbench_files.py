@@ -4,7 +4,7 @@ import gzip
 import hashlib
 from pathlib import Path
 
-from scalecurve.nouns import Answer, Example, Task
+from scalecurve.types import Answer, Example, Task
 
 FIXTURES = Path(__file__).parent / "fixtures" / "bigbench"
 ANSWERABILITY = Path(__file__).parent / "fixtures" / "answerability"

@@ -16,7 +16,8 @@ Reply = tuple[int, bytes]
 
 
 class CompletionsServer:
-    """``asked`` counts (model, prompt); each answer takes ``seconds``.
+    """``asked`` counts (model, prompt), ``told`` keeps what was sent; each answer takes ``seconds``. Chats are answered
+    by thinking models (``think``).
 
     ``fault``: from a request and how often its prompt came, what to send in place of an answer; None: the answer.
     """
@@ -24,6 +25,7 @@ class CompletionsServer:
     def __init__(self, seconds: float = 0.0) -> None:
         self.fault: Callable[[dict[str, Any], int], Reply | None] = lambda body, times: None
         self.asked: Counter[tuple[str, str]] = Counter()
+        self.told: list[dict[str, Any]] = []
         self.closing = threading.Event()
         lock, outer = threading.Lock(), self
 
@@ -32,11 +34,14 @@ class CompletionsServer:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                prompt = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
                 with lock:
-                    outer.asked[body["model"], body["prompt"]] += 1
-                    times = outer.asked[body["model"], body["prompt"]]
+                    outer.asked[body["model"], prompt] += 1
+                    times = outer.asked[body["model"], prompt]
+                    outer.told.append(body)
                 time.sleep(seconds)
-                status, data = outer.fault(body, times) or (200, json.dumps(answer(body)).encode())
+                reply = think(body) if "messages" in body else answer(body)
+                status, data = outer.fault(body, times) or (200, json.dumps(reply).encode())
                 try:
                     self.send_response(status)
                     self.send_header("Content-Type", "application/json")
@@ -77,3 +82,40 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
     usage = {"prompt_tokens": len(body["prompt"]), "completion_tokens": 2, "total_tokens": len(shown)}
     base = {"id": "x", "created": 0, "object": "text_completion", "model": body["model"]}
     return base | {"usage": usage, "choices": [choice]}
+
+
+def think(body: dict[str, Any]) -> dict[str, Any]:
+    """A thinking model's turn, in the form that ``body["model"]`` names, cut at ``max_tokens`` words.
+
+    To "… + n" it thinks of 20 n words, among them a wrong answer, then says the sum. Forms: ``reasoning_content``
+    (vLLM, SGLang, DeepSeek: its own field, counted in the usage), ``reasoning`` (OpenRouter, Ollama; not counted),
+    ``tags`` (servers without a parser), ``inside`` (the template opened the tag), ``plain`` (no thinking at all).
+    """
+    one, other = map(int, body["messages"][-1]["content"].rsplit("Q:", 1)[1].split("?")[0].split("+"))
+    form, limit = body["model"], body["max_tokens"]
+    if (body.get("chat_template_kwargs") or {}).get("enable_thinking") is False:
+        form = "plain"
+    words = {"low": 2, "high": 40}.get(body.get("reasoning_effort", ""), 20)
+    thoughts = (
+        [] if form == "plain" else ("The answer is 99.\n\n" + "Hm. " * (words * other - 4)).split(" ")[: words * other]
+    )
+    said = f"The answer is {one + other}.".split(" ")
+    kept, told = thoughts[:limit], said[: max(0, limit - len(thoughts))]
+    over = len(kept) == len(thoughts)
+    thought, text = " ".join(kept), " ".join(told)
+    message: dict[str, Any] = {"role": "assistant", "content": text or None}
+    if form in ("reasoning_content", "reasoning"):
+        message[form] = thought
+    elif form == "tags":
+        message["content"] = f"<think>\n{thought}" + (f"\n</think>\n\n{text}" if over else "")
+    elif form == "inside":
+        message["content"] = thought + (f"\n</think>\n\n{text}" if over else "")
+    else:
+        message["content"] = text
+    spent = len(kept) + len(told)
+    usage: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": spent, "total_tokens": 9 + spent}
+    if form == "reasoning_content":
+        usage["completion_tokens_details"] = {"reasoning_tokens": len(kept)}
+    stopped = "length" if spent < len(thoughts) + len(said) else "stop"
+    choice = {"index": 0, "message": message, "finish_reason": stopped}
+    return {"id": "x", "created": 0, "object": "chat.completion", "model": form, "usage": usage, "choices": [choice]}

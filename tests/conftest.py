@@ -1,11 +1,13 @@
 """Fixtures shared by all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
 from command_line import Call, Said, call_main
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ.pop("COLUMNS", None)  # workers of pytest-xdist set it; what tests read is a pipe, which has no width
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scalecurve.runs import RunDirectory
+from scalecurve.store import RunDirectory
 
 
 def parts(out: Path) -> dict[str, int]:

@@ -5,7 +5,8 @@ A page is followed from top to bottom in a directory of its own:
 - ``console``: a line that begins with ``$`` is a command, one that begins with ``>`` goes on with it, the others are
   what it prints. ``…`` stands for any text, alone on a line for any lines; durations are not compared, other numbers
   closely.
-- ``sh``: a script. It must end well; what it prints is not compared. One that only makes targets is run dry.
+- ``sh``: a script. It must end well; what it prints is not compared. One that only makes targets is run dry, and one
+  that installs the checkout is what tests/newcomer.sh begins with.
 - ``python``: runs in the namespace of the page. A ``text`` block right after it is what it prints.
 - A block with ``title="NAME"`` is a file of that name; it is written, not run.
 - ``toml``: is read by the product's own reader of study, family or prompt files. ``sql``: is parsed as a query.
@@ -160,16 +161,23 @@ class Follower:
         elif block.language == "python":
             self._python(block)
         elif block.language == "text" and before is not None and before.language == "python" and not before.title:
-            _same(block.where, block.text, self.printed)
+            self._said(block.where, block.text, self.printed)
 
     def _console(self, block: Block) -> None:
         for command, printed in commands(block):
             done = self._shell(command)
             assert done.returncode == 0, f"{block.where}: {command}\nexit code {done.returncode}\n{done.stderr}"
             if printed:
-                _same(f"{block.where}: {command}", printed, done.stdout)
+                self._said(f"{block.where}: {command}", printed, done.stdout)
+
+    def _said(self, where: str, page: str, printed: str) -> None:
+        assert _match(tuple(_lines(page)), tuple(_lines(printed))), (
+            f"{where}\nthe page says\n\n{page}\nbut this was printed\n\n{printed}"
+        )
 
     def _script(self, block: Block) -> None:
+        if block.text.startswith("pip install '."):
+            return
         if all(
             line.startswith("make ") for line in shell_lines(block.text)
         ):  # of the checkout: would run this very test
@@ -201,8 +209,8 @@ class Follower:
 
         from scalecurve.cost.prices import load_prices
         from scalecurve.models import load_ladder
-        from scalecurve.prompts.prompt import parse_prompt
-        from scalecurve.study import parse_study
+        from scalecurve.strategies.prompt import parse_prompt
+        from scalecurve.study.study import parse_study
 
         table = tomllib.loads(block.text)
         scratch = self.folder / ".read.toml"
@@ -223,7 +231,7 @@ class Follower:
             scratch.unlink()
 
     def _parse(self, block: Block) -> None:
-        from scalecurve.query.parse import parse
+        from scalecurve.query.sql.parse import parse
 
         for statement in re.split(r";\s*\n", block.text):
             if re.sub(r"--.*", "", statement).strip():
@@ -236,11 +244,6 @@ def follow(page: Path, folder: Path) -> None:
     for block in read_blocks(page):
         follower.follow(block, before)
         before = block
-
-
-def _same(where: str, page: str, printed: str) -> None:
-    told, found = _lines(page), _lines(printed)
-    assert _match(tuple(told), tuple(found)), f"{where}\nthe page says\n\n{page}\nbut this was printed\n\n{printed}"
 
 
 def _lines(text: str) -> list[str]:
@@ -281,15 +284,43 @@ def _close(told: str, found: str) -> bool:
     return abs(float(told) - float(found)) <= max(0.02, 0.02 * abs(float(told)))
 
 
-if __name__ == "__main__":  # PAGE…: each in an empty directory; see tests/newcomer.sh
+class Writer(Follower):
+    """Follows a page and keeps what was really printed where the page says something else."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.printed_instead: dict[str, str] = {}
+
+    def _said(self, where: str, page: str, printed: str) -> None:
+        if not _match(tuple(_lines(page)), tuple(_lines(printed))):
+            kept = "\n".join(line.rstrip() for line in printed.splitlines()).strip("\n")
+            self.printed_instead[page] = kept + "\n" * (len(page) - len(page.rstrip("\n")))
+            print(f"{where}: written anew" + (" (its … by hand)" if "…" in page else ""))
+
+
+def write(page: Path, folder: Path) -> None:
+    """Follow ``page`` and put what its commands print now in the place of what it says that they print."""
+    writer, before = Writer(folder), None
+    for block in read_blocks(page):
+        writer.follow(block, before)
+        before = block
+    text = page.read_text(encoding="utf-8")
+    for told, found in writer.printed_instead.items():
+        assert told in text, f"{page}: not found, perhaps indented:\n{told}"
+        text = text.replace(told, found)
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":  # [--write] PAGE…: each in an empty directory; see tests/newcomer.sh
     import tempfile
     import time
 
-    for argument in sys.argv[1:]:
+    anew = "--write" in sys.argv
+    for argument in (word for word in sys.argv[1:] if word != "--write"):
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as empty:
             try:
-                follow(Path(argument).resolve(), Path(empty))
+                (write if anew else follow)(Path(argument).resolve(), Path(empty))
             except AssertionError as error:
                 sys.exit(str(error))
-        print(f"{argument}: true ({time.monotonic() - began:.0f} s)", flush=True)
+        print(f"{argument}: {'written' if anew else 'true'} ({time.monotonic() - began:.0f} s)", flush=True)

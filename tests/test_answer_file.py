@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from scalecurve.models.mock import MockModel
-from scalecurve.nouns import Output, Request
 from scalecurve.pipeline import run_study
-from scalecurve.study import parse_study
+from scalecurve.study.study import parse_study
+from scalecurve.types import Output, Request
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_an_answer_file_may_be_named_later_for_the_same_run(tmp_path: Path, aske
 
 
 def test_a_budget_reaches_served_models_only() -> None:
-    from scalecurve.plan import make_plan
+    from scalecurve.study.plan import make_plan
 
     served = {"name": "far", "backend": "endpoint", "location": "http://127.0.0.1:9/v1"}
     near = {"name": "near", "backend": "mock", "location": "mock"}

@@ -1,89 +1,98 @@
-"""The one-way flow: who may import whom, and what must stay light."""
+"""The one-way flow: folders in their order, no circles, one name for one class, and what must stay light."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "scalecurve"
 
-# Each room, and the rooms it may import (beside itself). A room is a package or a module directly in scalecurve.
-MAY_IMPORT = {
-    "nouns": set(),
-    "strangers": set(),
-    "study": {"nouns"},
-    "tasks": {"nouns", "strangers"},
-    "controller": {"nouns"},
-    "prompts": {"nouns", "tasks", "controller"},
-    "engine": {"nouns"},
-    "models": {"nouns", "engine"},
-    "metrics": {"nouns", "tasks"},
-    "runs": {"nouns", "strangers", "tasks", "metrics", "study"},
-    "plan": {"nouns", "study", "tasks", "prompts", "models", "metrics"},
-    "asking": {"nouns", "prompts", "models"},
-    "part": {"nouns", "prompts", "models", "metrics", "runs", "plan", "asking"},
-    "rung_run": {"nouns", "models", "runs", "plan", "asking", "part"},
-    "workers": {"nouns", "part", "rung_run"},
-    "execute": {"nouns", "models", "runs", "plan", "part", "rung_run", "workers"},
-    "distribute": {"nouns", "models", "runs", "plan", "part", "rung_run"},
-    "adaptive": {"nouns", "models", "metrics", "plan", "part", "rung_run", "runs", "curves"},
-    "cost": {"nouns", "engine", "models", "plan", "prompts", "asking", "part"},
-    "curves": {"nouns", "tasks", "metrics"},
-    "report": {"nouns", "metrics", "runs", "curves"},
-    "pipeline": {
-        *("nouns", "study", "metrics", "runs", "curves", "report", "plan", "rung_run"),
-        *("execute", "distribute", "adaptive", "exchange"),
-    },
-    "watch": {"nouns", "study", "models", "runs", "curves", "plan", "execute", "pipeline"},
-    "lab": {"nouns"},
-    "elicit": {"nouns", "study", "prompts", "models", "metrics", "runs", "curves", "plan", "asking"},
-    "exchange": {"nouns", "strangers", "models", "metrics", "runs"},
-    "thinking": {"nouns", "tasks", "controller", "prompts", "metrics", "models", "asking", "runs", "curves"},
-    "serving": {"nouns", "tasks", "prompts", "asking", "thinking"},
-    "doctor": {"nouns", "models", "tasks"},
-    "query": {"nouns", "tasks", "prompts", "models", "metrics", "curves", "asking", "runs"},
-}
-TORCH_ROOMS = {"models", "engine", "lab"}
+# Left to right: a folder (or a module of the package itself) imports what stands to its left, never to its right.
+ORDER = (
+    *("_version", "errors", "types", "schema", "util", "engine", "models", "tasks", "metrics", "strategies"),
+    *("study", "store", "analysis", "runner", "cost", "io", "routing", "serving", "elicit", "report", "pipeline"),
+    *("watch", "lab", "doctor", "query", "cli"),
+)
+TORCH_FOLDERS = {"models", "engine", "lab"}
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
-def room_of(path: Path) -> str:
-    """The room a file belongs to; "" for scalecurve/__init__.py."""
-    parts = path.relative_to(SOURCE).with_suffix("").parts
-    return "" if parts == ("__init__",) else parts[0]
+def module_of(path: Path) -> str:
+    """A file's module without "scalecurve."; "" for the package itself."""
+    names = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(names[:-1] if names[-1] == "__init__" else names)
 
 
-def imports(path: Path) -> set[str]:
-    """Every module a file imports, at its top or in a function, as dotted names."""
-    package = ("scalecurve", *path.relative_to(SOURCE).parts[:-1])
+MODULES = {module_of(path) for path in FILES}
+
+
+def imports(path: Path, *, late: bool = True) -> set[str]:
+    """Every module a file imports, as dotted names; those of functions and type checkers too if ``late``."""
+    tree = ast.parse(path.read_text())
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree) if late else tree.body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(part for part in (base, node.module or "") if part)
-            found |= {f"{module}.{alias.name}" for alias in node.names} if module == "scalecurve" else {module}
+            assert not node.level, f"{path}: relative import"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in names if name.removeprefix("scalecurve.") in MODULES} or {node.module or ""}
     return found
 
 
+def own_imports(path: Path, *, late: bool = True) -> set[str]:
+    return {name.removeprefix("scalecurve.") for name in imports(path, late=late) if name.startswith("scalecurve.")}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_go_one_way(path: Path) -> None:
-    room = room_of(path)
-    used = {name.split(".")[1] for name in imports(path) if name.startswith("scalecurve.")} - {room, "__version__"}
-    if room in MAY_IMPORT:
-        assert used <= MAY_IMPORT[room], f"{room} may import {sorted(MAY_IMPORT[room])} only"
-    elif room not in ("", "cli"):
-        assert "cli" not in used, "only the command line imports the command line"
-    if room and room not in TORCH_ROOMS:
-        assert not {name.split(".")[0] for name in imports(path)} & {"torch", "transformers"}
+def test_imports_go_from_right_to_left(path: Path) -> None:
+    folder = module_of(path).split(".")[0]
+    if not folder:
+        return  # the public names, imported when first used
+    used = {name.split(".")[0] for name in own_imports(path)} - {folder}
+    right = {name for name in used if ORDER.index(name) > ORDER.index(folder)}
+    assert not right, f"{folder} stands left of {', '.join(sorted(right))}"
+    if folder not in TORCH_FOLDERS:
+        heavy = {name.split(".")[0] for name in imports(path)} & {"torch", "transformers"}
+        assert not heavy, f"{folder} imports {', '.join(sorted(heavy))}"
 
 
-def test_every_room_is_listed_or_free() -> None:
-    listed = set(MAY_IMPORT) | {"", "cli"}
-    assert {room_of(path) for path in FILES} >= set(MAY_IMPORT), f"a room in {sorted(listed)} has no file"
+def test_every_folder_has_its_place() -> None:
+    assert {name.split(".")[0] for name in MODULES - {""}} == set(ORDER)
+
+
+def test_no_circles_within_folders() -> None:
+    """Imports at the top of files; a package's own ``__init__`` may name what stands in it."""
+    graph: dict[str, set[str]] = defaultdict(set)
+    for path in FILES:
+        module = module_of(path)
+        if path.name != "__init__.py":
+            graph[module] |= own_imports(path, late=False) & MODULES - {module}
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, f"a circle: {' → '.join((*way[way.index(module) :], module))}"
+        if module not in done:
+            for other in sorted(graph[module]):
+                visit(other, (*way, module))
+            done.add(module)
+
+    for module in sorted(graph):
+        visit(module, ())
+
+
+def test_a_class_name_stands_for_one_class() -> None:
+    homes: dict[str, list[str]] = defaultdict(list)
+    for path in FILES:
+        classes = (node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef))
+        for name in classes:
+            homes[name].append(module_of(path))
+    twice = {name: modules for name, modules in homes.items() if len(modules) > 1}
+    assert not twice
 
 
 def loaded_by(code: str) -> set[str]:
@@ -106,3 +115,15 @@ def test_help_loads_nothing_heavy() -> None:
 def test_stored_results_are_read_without_torch() -> None:
     code = "import scalecurve\nfor name in scalecurve.__all__:\n    getattr(scalecurve, name)"
     assert not loaded_by(code) & {"torch", "transformers", "openai"}
+
+
+def test_the_way_of_a_study_is_as_the_page_tells() -> None:
+    page = (SOURCE.parents[1] / "docs" / "architecture.md").read_text()
+    table = page.partition("### A study, file by file")[2].partition("Imports go one way")[0]
+    files = re.findall(r"`([\w/]+\.py)`", table)
+    assert len(set(files)) == len(files) <= 25
+    assert [name for name in files if not (SOURCE / name).exists()] == []
+    source = "".join(path.read_text() for path in FILES)
+    named = re.findall(r"`([a-z_]+)`", table)
+    assert len(named) >= 9
+    assert [name for name in named if f"def {name}(" not in source] == []

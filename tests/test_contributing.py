@@ -1,5 +1,7 @@
-"""CONTRIBUTING.md shows four additions of one file each: every one applies to a fresh copy as it stands, and works."""
+"""CONTRIBUTING.md shows seven additions of one file each: every one applies to a fresh copy as it stands, and works."""
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -22,7 +24,7 @@ def diffs() -> dict[str, str]:
     return {re.findall(r"^\+\+\+ b/(.*)$", diff, re.M)[0]: diff for diff in found}
 
 
-TASK, STRATEGY, METRIC, BACKEND = diffs()
+TASK, TASK_FORMAT, STRATEGY, METRIC, BACKEND, FORMAT, REASON = diffs()
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,17 @@ def test_a_task(fresh: Path) -> None:
     assert curve["n"] == [3]
 
 
+def test_a_format_of_tasks(fresh: Path) -> None:
+    apply(fresh, TASK_FORMAT)
+    (fresh / "sums.txt").write_text("1 + 1 =\t2\n2 + 3 =\t5\n")
+    (curve,) = run(fresh, tasks='["tabs:sums.txt"]')
+    assert (curve["task"], curve["n"]) == ("sums", [2])
+    assert f'ref = "tabs:{fresh / "sums.txt"}"' in (fresh / "run" / "study.toml").read_text()
+    (fresh / "sums.txt").write_text("1 + 1 = 2\n")
+    with pytest.raises(AssertionError, match=r"sums\.txt: line 1: no tab"):
+        scalecurve(fresh, "run", "s.toml", "--out", "again", "--quiet")
+
+
 def test_a_strategy(fresh: Path) -> None:
     apply(fresh, STRATEGY)
     tasks = '["lab:reversal:short", { ref = "lab:rebus:is_film", metrics = ["multiple_choice_grade"] }]'
@@ -96,6 +109,45 @@ def test_a_backend_and_all_of_them_together(fresh: Path) -> None:
     (curve,) = run(fresh, models=f"[{model}]", tasks='["capitals/task.json"]', metrics='["target_word_recall"]',
                    strategies='["restate"]')  # fmt: skip
     assert curve["y"] == [pytest.approx((1 + 0 + 0.5) / 3)], "Paris; not Tokyo; the New of New Delhi"
+
+
+def test_a_format_of_results(fresh: Path) -> None:
+    apply(fresh, FORMAT)
+    (fresh / "results").mkdir()
+    for size, right in (("70m", 25), ("160m", 40), ("410m", 60)):
+        told = {"tally": 1, "model": f"EleutherAI/pythia-{size}", "right": {"sums": [right, 100]}}
+        (fresh / "results" / f"{size}.json").write_text(json.dumps(told))
+    scalecurve(fresh, "import", "auto", "results", "--into", "imported", "--shots", "0")
+    (curve,) = json.loads(scalecurve(fresh, "curves", "imported", "--json"))
+    assert (curve["task"], curve["metric"], curve["y"]) == ("tally:sums", "accuracy", [0.25, 0.4, 0.6])
+    (fresh / "results" / "bad.json").write_text(json.dumps({"tally": 1, "model": "m", "right": {"sums": [7, 5]}}))
+    with pytest.raises(AssertionError, match=r"bad\.json: right\.sums: must be \[RIGHT, ASKED\]"):
+        scalecurve(fresh, "import", "auto", "results", "--into", "again", "--shots", "0")
+
+
+def test_a_reason_in_both_languages(fresh: Path) -> None:
+    apply(fresh, REASON)
+    sizes = [
+        f'{{ name = "m{n}", backend = "mock", location = "mock", params_non_embedding = 1{"0" * n} }}'
+        for n in range(4, 9)
+    ]
+    run(fresh, models=f"[{', '.join(sizes)}]", limit="5")
+    (verdict,) = json.loads(scalecurve(fresh, "verdicts", "run", "--json"))
+    assert "Between chance and the ceiling 100% is still open to the largest model." in verdict["reasons"]
+    scalecurve(fresh, "report", "run", "--out", "page.html", "--lang", "zh")
+    packed = re.findall(r'id="data">([^<]*)<', (fresh / "page.html").read_text())[0]
+    assert "最大的模型距上限仍有 100% 的空间" in gzip.decompress(base64.b64decode(packed)).decode()
+
+
+def test_the_tests_of_what_is_registered_take_additions(fresh: Path) -> None:
+    for path in diffs():
+        apply(fresh, path)
+    lists = ("metrics/test_registry", "io/test_formats", "strategies/test_strategies", "analysis/test_reasons")
+    files = [f"tests/{one}.py" for one in lists]
+    words = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    env = {"PYTHONPATH": str(fresh / "src"), "PATH": "/usr/bin:/bin", "HOME": str(fresh), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_files_are_written_as_the_others_are(fresh: Path) -> None:

@@ -1,12 +1,13 @@
 """What can befall a run on its machine, injected: nothing finished is lost, and the next command ends as if unharmed.
 
 A killed driver, Ctrl-C and two runs on one directory are in ``test_resume.py``, a killed process beside others in
-``test_workers.py``, killed nodes, Ray processes and Slurm jobs in ``distribute/``.
+``runner/test_workers.py``, killed nodes, Ray processes and Slurm jobs in ``runner/``.
 """
 
 from __future__ import annotations
 
 import errno
+import io
 import itertools
 import json
 import os
@@ -20,13 +21,16 @@ from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
 
+import polars as pl
 import pytest
 from kept import results
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
+from scalecurve.io.exporters.export import export
 from scalecurve.pipeline import rescore, run_study
-from scalecurve.runs import RunDirectory
-from scalecurve.study import Study, load_study, parse_study
+from scalecurve.runner.execute import Silent
+from scalecurve.store import RunDirectory, read_outputs
+from scalecurve.study.study import Study, load_study, parse_study
 
 SCRIPT = Path(sys.executable).with_name("scalecurve")
 
@@ -52,6 +56,84 @@ def test_a_truncated_part_is_computed_again(left: float, unharmed: dict[str, byt
     part.write_bytes(data[: int(left * len(data)) if left != 1 else 1])
     with pytest.raises(UserError, match=r"part-00001-.*\.parquet: cannot be read .* run the study again"):
         rescore(run.path)
+    _, outcome = run_study(study(), run.path)
+    assert outcome.computed == 4, "that part and no other"
+    assert results(run.path) == unharmed
+
+
+def flipped(data: bytes) -> bytes:
+    """``data`` with one bit changed, such that Parquet still reads it, and reads something else."""
+    before = pl.read_parquet(io.BytesIO(data))
+    for at in range(len(data) // 3, len(data)):
+        other = data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :]
+        try:
+            after = pl.read_parquet(io.BytesIO(other))
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            continue
+        if after.schema == before.schema and after.height == before.height and not after.equals(before):
+            return other
+    raise AssertionError("every flip is noticed by Parquet itself")
+
+
+ELSEWHERE = {
+    "another stretch": "*large*title*/part-00000-*",
+    "another model": "*small*title*/part-00001-*",
+    "another task": "*large*digits*/part-00001-*",
+}
+
+
+def unlike(run: RunDirectory, wrong: str) -> None:
+    """Make one part another one's bytes, or change a bit of it."""
+    (part,) = run.outputs.glob("*large*title*/part-00001-*")
+    data = flipped(part.read_bytes()) if wrong == "one bit" else next(run.outputs.glob(ELSEWHERE[wrong])).read_bytes()
+    part.write_bytes(data)
+
+
+@pytest.mark.parametrize("wrong", ["one bit", *ELSEWHERE])
+def test_a_part_that_is_not_what_was_written_is_computed_again(
+    wrong: str, unharmed: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Readable, under the right name, and wrong: who reads it says so, by the hash that the manifest keeps."""
+    run, _ = run_study(study(), tmp_path / "run")
+    unlike(run, wrong)
+    readers = (rescore, read_outputs, lambda run: export(run, "parquet", str(tmp_path / "out")))
+    for reader in readers:
+        with pytest.raises(UserError, match=r"part-00001-.*\.parquet: cannot be read \(not what was written"):
+            reader(run.path if reader is rescore else run)
+    _, outcome = run_study(study(), run.path)
+    assert outcome.computed == 4, "that part and no other"
+    assert results(run.path) == unharmed
+
+
+@pytest.mark.parametrize("wrong", list(ELSEWHERE))
+def test_a_misplaced_part_of_an_older_run_is_computed_again(
+    wrong: str, unharmed: dict[str, bytes], tmp_path: Path
+) -> None:
+    """A manifest without hashes still opens; the part itself says whose answers it holds."""
+    run, _ = run_study(study(), tmp_path / "run")
+    manifest = run.read_manifest()
+    for cell in manifest["cells"]:
+        del cell["hashes"]
+    run.write_manifest(manifest)
+    _, outcome = run_study(study(), run.path)
+    assert outcome.computed == 0
+    run.write_manifest(manifest)
+    unlike(run, wrong)
+    _, outcome = run_study(study(), run.path)
+    assert outcome.computed == 4, "that part and no other"
+    assert results(run.path) == unharmed
+
+
+def test_hashes_outlive_a_run_that_is_cut_before_it_looked(unharmed: dict[str, bytes], tmp_path: Path) -> None:
+    run, _ = run_study(study(), tmp_path / "run")
+    unlike(run, "one bit")
+
+    class Cut(Silent):
+        def advance(self, work: float, computed: bool) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study(), run.path, watcher=Cut())
     _, outcome = run_study(study(), run.path)
     assert outcome.computed == 4, "that part and no other"
     assert results(run.path) == unharmed
@@ -166,7 +248,7 @@ def test_parts_of_an_older_format_are_computed_anew(
     unharmed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("scalecurve.part.FORMAT", 0)
+        patched.setattr("scalecurve.runner.shard.FORMAT", 0)
         run, _ = run_study(study(), tmp_path / "run")
     old = {path.name for path in run.outputs.rglob("part-*")}
     _, outcome = run_study(study(), run.path)
@@ -209,7 +291,7 @@ def test_a_clock_that_jumps_changes_nothing(
         def now(zone: tzinfo) -> datetime:
             return datetime.fromtimestamp(next(jumps), zone)
 
-    monkeypatch.setattr("scalecurve.execute.datetime", Clock)
+    monkeypatch.setattr("scalecurve.runner.execute.datetime", Clock)
     monkeypatch.setattr(time, "time", lambda: next(jumps))
     run, _ = run_study(study(), tmp_path / "run")
     for path in [*run.path.rglob("*")]:
@@ -223,7 +305,7 @@ def test_a_clock_that_jumps_changes_nothing(
     assert results(run.path) == unharmed
 
 
-# ── Signals ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── FastFeatures ──────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.slow
 def test_sigterm_stops_within_a_second_and_the_run_goes_on_later(tmp_path: Path) -> None:
     path, out = tmp_path / "fault.toml", tmp_path / "run"

@@ -18,11 +18,11 @@ import pytest
 from completions import CompletionsServer, Reply, answer
 from kept import results
 
-from scalecurve.execute import Silent
 from scalecurve.models.mock import fraction
 from scalecurve.pipeline import run_study
-from scalecurve.runs import RunDirectory
-from scalecurve.study import Study, parse_study
+from scalecurve.runner.model_run import Silent
+from scalecurve.store import RunDirectory
+from scalecurve.study.study import Study, parse_study
 
 LAB = Path(__file__).parent.parent / "src" / "scalecurve" / "lab" / "weights"
 
@@ -259,10 +259,10 @@ def test_a_model_too_large_for_the_memory_is_recorded_and_the_rest_goes_on(
 
     real = local._load
 
-    def load(transformers: Any, source: Any, dtype: Any) -> Any:
+    def load(rung: Any, transformers: Any, source: Any, *more: Any) -> Any:
         if source.folder == weights.parent:
             torch.empty(1 << 46)  # more than a process can address: refused by the allocator itself
-        return real(transformers, source, dtype)
+        return real(rung, transformers, source, *more)
 
     monkeypatch.setattr(local, "_load", load)
     run, outcome = run_study(near(weights), tmp_path / "run")

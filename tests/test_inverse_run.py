@@ -10,7 +10,7 @@ import pytest
 
 from scalecurve.cli import main
 from scalecurve.pipeline import rescore, run_study
-from scalecurve.study import load_study, parse_study
+from scalecurve.study.study import load_study, parse_study
 
 MODELS = [
     {"name": f"mock-{size}", "backend": "mock", "location": f"mock-{size}", "params_non_embedding": size}

@@ -17,7 +17,7 @@ import pytest
 from storm import Asking, Reply, peak_megabytes, storm
 
 from scalecurve.pipeline import run_study
-from scalecurve.study import parse_study
+from scalecurve.study.study import parse_study
 
 pytestmark = pytest.mark.slow
 SCALECURVE = Path(sys.executable).with_name("scalecurve")

@@ -9,14 +9,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.pipeline import rescore, run_study
-from scalecurve.prompts import find_way
 from scalecurve.report.data import gather
 from scalecurve.report.summary import sentences
 from scalecurve.report.words import words
-from scalecurve.runs import RunDirectory, read_outputs
-from scalecurve.study import Study, load_study
+from scalecurve.store import RunDirectory, read_outputs
+from scalecurve.strategies import find_way
+from scalecurve.study.study import Study, load_study
 
 CODE = '''
 from __future__ import annotations
@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scalecurve import Answer, Request
-from scalecurve.prompts import build_prompt, get_strategy
+from scalecurve.strategies import build_prompt, get_strategy
 
 
 @dataclass
@@ -262,7 +262,7 @@ def test_few_shot_is_direct_with_shots_and_never_without(folder: Path) -> None:
 
 # ── What was not found ───────────────────────────────────────────────────────────────────────────────────────
 def test_answers_not_found_are_counted_everywhere(folder: Path) -> None:
-    from scalecurve.runs.extraction import extraction_of
+    from scalecurve.analysis.extraction import extraction_of
 
     run, outcome = run_study(study_of(folder, "direct"), "run")
     manifest = run.read_manifest()

@@ -117,7 +117,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) 
     } <= own
     assert any(name.startswith("scalecurve/report/") and name.endswith(".html") for name in own)
     assert "scalecurve-0.1.0.dist-info/licenses/LICENSE" in held
-    assert built[1].stat().st_size < 20 * 2**20
+    assert built[1].stat().st_size < 30 * 2**20, "the laboratory may take 40 MB, unpacked"
 
 
 def test_the_source_distribution_has_what_the_tests_need(built: tuple[Path, Path]) -> None:

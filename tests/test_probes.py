@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.pipeline import rescore, run_study
-from scalecurve.study import Study, parse_study
+from scalecurve.study.study import Study, parse_study
 from scalecurve.tasks import load_tasks
 
 TASK = {
@@ -63,3 +63,12 @@ def test_a_wrong_probe_names_the_file_and_the_field(tmp_path: Path, wrong: objec
     path = written(tmp_path, wrong)
     with pytest.raises(UserError, match=rf"(?s){path}.*probes"):
         load_tasks(str(path))
+
+
+def test_a_probe_that_names_a_subtask_nobody_asks_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    task = written(tmp_path, {"half": {"subtask": "sums:half"}})
+    with pytest.raises(
+        UserError, match=r"probes\.half: subtask 'sums:half' is not among the study's tasks; ask it too"
+    ):
+        run_study(study_of(task), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

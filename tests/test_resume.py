@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from kept import parts, results
 
-from scalecurve.runs import RunDirectory
+from scalecurve.store import RunDirectory
 
 SCRIPT = Path(sys.executable).with_name("scalecurve")
 STUDY = """
 name = "cut"
-tasks = ["lab:addition:2_digits", "lab:chains:1_hop", "lab:reversal:short"]
+tasks = ["lab:addition:2_digits", "lab:links:1_hop", "lab:reversal:short"]
 strategies = ["direct", "chain_of_thought"]
 limit = 16
 part_size = 4

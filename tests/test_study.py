@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scalecurve.nouns import UserError
-from scalecurve.study import Study, load_study, parse_study
+from scalecurve.errors import UserError
+from scalecurve.study.study import Study, load_study, parse_study
 
 SMALL = {"name": "s", "models": ["lab"], "tasks": ["lab:addition"]}
 
@@ -137,7 +137,7 @@ def test_throughput_does_not_make_another_study() -> None:
 
 
 def test_a_model_named_singly_does_not_take_the_family_of_a_ladder() -> None:
-    from scalecurve.plan import make_plan
+    from scalecurve.study.plan import make_plan
 
     lab = {"ref": "lab", "rungs": ["lab-3k"], "family": "ours"}
     study = parse_study({**SMALL, "models": [{"ref": "lab", "family": "ours"}, "mock"], "tasks": ["lab:addition"]})
@@ -148,7 +148,7 @@ def test_a_model_named_singly_does_not_take_the_family_of_a_ladder() -> None:
 
 def test_options_go_to_models_named_by_reference(tmp_path: Path) -> None:
     """The same model plainly and as a chat are two models; a ladder's options are those of all its rungs."""
-    from scalecurve.plan import make_plan
+    from scalecurve.study.plan import make_plan
 
     text = """models = [
       "mock",

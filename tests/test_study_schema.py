@@ -9,8 +9,8 @@ import pytest
 from command_line import Call
 from jsonschema import Draft202012Validator
 
-from scalecurve.nouns import UserError
-from scalecurve.study import parse_study, study_schema
+from scalecurve.errors import UserError
+from scalecurve.study.study import parse_study, study_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 COPY = ROOT / "docs" / "study.schema.json"

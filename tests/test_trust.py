@@ -19,21 +19,23 @@ from typing import Any
 import polars as pl
 import pytest
 
-import scalecurve.exchange.zipped
+import scalecurve.io.zipped
 import scalecurve.tasks.jsonfile
 from scalecurve import cli
-from scalecurve.exchange.export import FORMATS, Wanted, export
-from scalecurve.exchange.stream import json_members
-from scalecurve.exchange.tidy_run import INDEX, read_tidy_run
-from scalecurve.metrics.score_files import ModelData, ScoreFile, TaskScore
-from scalecurve.nouns import Answer, Cell, Example, UserError
-from scalecurve.pipeline import import_run, run_study
-from scalecurve.runs import RunDirectory, open_run, read_cell, write_part
-from scalecurve.runs.csv_table import for_csv
-from scalecurve.runs.parts import part_bytes, part_path
-from scalecurve.runs.score_files import import_score_files
-from scalecurve.study import parse_study
+from scalecurve.errors import UserError
+from scalecurve.io import import_run
+from scalecurve.io.bigbench_files import ModelData, ScoreFile, TaskScore
+from scalecurve.io.bigbench_scores import import_score_files
+from scalecurve.io.exporters.export import FORMATS, Wanted, export
+from scalecurve.io.stream import json_members
+from scalecurve.io.tidy_run import INDEX, read_tidy_run
+from scalecurve.pipeline import run_study
+from scalecurve.store import RunDirectory, open_run, read_cell, write_part
+from scalecurve.store.csv_table import for_csv
+from scalecurve.store.shards import part_bytes, part_path
+from scalecurve.study.study import parse_study
 from scalecurve.tasks import load_tasks
+from scalecurve.types import Answer, Cell, Example
 
 ROOT = Path(__file__).resolve().parent.parent
 EVIL = "\x1b]0;owned\x07\x9b31m\u202e\r../../../up"
@@ -190,7 +192,7 @@ def test_half_characters_are_replaced_wherever_they_come_from(tmp_path: Path) ->
 
 
 def test_archives_that_swell_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scalecurve.exchange.zipped, "LARGEST_MEMBER", 1 << 20)
+    monkeypatch.setattr(scalecurve.io.zipped, "LARGEST_MEMBER", 1 << 20)
     monkeypatch.setattr(scalecurve.tasks.jsonfile, "LARGEST_UNPACKED", 1 << 20)
     bomb = tmp_path / "in" / "log.eval"
     bomb.parent.mkdir()
@@ -267,8 +269,13 @@ def test_names_from_elsewhere_lead_out_of_no_export(name: str, tmp_path: Path) -
     curves = pl.read_parquet(run.curves).with_columns(strategy=pl.lit("../../../up"), y=pl.lit(0.5))
     curves = pl.concat([curves, curves.with_columns(shots=pl.lit(1, dtype=pl.Int64))])
     curves.write_parquet(run.curves)
-    run.published_points.parent.mkdir()
+    run.published_points.parent.mkdir(exist_ok=True)
     curves.with_columns(seed=pl.lit(0), file=pl.lit("../../../up")).write_parquet(run.published_points)
+    if name == "eval-results":  # only benchmarks of the Hub have a place there
+        with pytest.raises(UserError, match="holds no preferred score of a benchmark of the Hub"):
+            export(run, name, str(inside / "out"), Wanted())
+        assert {path.name for path in inside.iterdir()} == {"run"}
+        return
     export(run, name, str(inside / "out"), Wanted(strategy="../../../up" if name == "bigbench" else ""))
     assert files(inside / "out")
     assert all(path.is_relative_to(inside) for path in files(tmp_path))
@@ -281,9 +288,9 @@ def test_names_from_elsewhere_lead_out_of_no_export(name: str, tmp_path: Path) -
 
 
 def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
-    for text in (DEEP, "[1]", "{"):
+    for text in (DEEP, "[1]", "{", "{}", '{"cells":5}'):
         (tmp_path / "manifest.json").write_text(text)
-        with pytest.raises(UserError, match=r"manifest\.json: "):
+        with pytest.raises(UserError, match=r"manifest\.json: .*; delete it and run the study again"):
             open_run(tmp_path).read_manifest()
 
 

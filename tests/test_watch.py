@@ -15,18 +15,18 @@ from typing import Any
 import polars as pl
 import pytest
 
-from scalecurve.execute import Silent
-from scalecurve.nouns import UserError
-from scalecurve.runs import RunDirectory
+from scalecurve.errors import UserError
+from scalecurve.runner.model_run import Silent
+from scalecurve.store import RunDirectory
 from scalecurve.watch import ALERTS, STATE, Alert, Watch, read_alerts
 
 WEIGHTS = Path(__file__).parents[1] / "src" / "scalecurve" / "lab" / "weights"
 STUDY = """
-tasks = ["lab:facts:common", "lab:facts_choice"]
+tasks = ["lab:reversal:short", "lab:facts_choice"]
 metrics = ["exact_match", "multiple_choice_grade"]
 limit = 104
 """
-STEPS = (1, 4, 16, 64, 800, 1200)
+STEPS = (4, 16, 64, 256, 768, 1024)
 SCRIPT = Path(sys.executable).with_name("scalecurve")
 
 
@@ -77,7 +77,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Training, list[l
         assert look.outcome is not None
         assert look.outcome.computed == 2 * 104, "only the new checkpoint is asked"
         told.append(list(look.alerts))
-    training.save(1600, weights=1)
+    training.save(2000, weights=4)
     told.append(list(following.look().alerts))
     return training, told
 
@@ -86,28 +86,30 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Training, list[l
 def test_one_ladder_on_the_axis_step(followed: tuple[Training, list[list[Alert]]]) -> None:
     run = RunDirectory(followed[0].run)
     assert [(rung["name"], rung["step"]) for rung in run.read_manifest()["rungs"]] == [
-        (f"checkpoint-{step}", step) for step in (*STEPS, 1600)
+        (f"checkpoint-{step}", step) for step in (*STEPS, 2000)
     ]
-    assert all(rung["params_non_embedding"] == 332448 for rung in run.read_manifest()["rungs"])
+    assert all(rung["params_non_embedding"] == 332544 for rung in run.read_manifest()["rungs"])
     assert pl.read_parquet(run.verdicts)["axis"].unique().to_list() == ["step"]
     assert run.report.exists()
 
 
 @pytest.mark.slow
-def test_emergence_is_told_when_it_is_there_and_a_fall_as_regression(
+def test_leaving_chance_is_told_when_it_happens_and_a_fall_as_regression(
     followed: tuple[Training, list[list[Alert]]],
 ) -> None:
     training, told = followed
     assert told[0] == [], "what is there when watching begins is the baseline"
     kinds = [{(alert.kind, alert.task, alert.metric) for alert in look} for look in told]
-    assert ("regression", "lab:facts:common", "exact_match") in kinds[-1]
-    assert ("emergence", "lab:facts:common", "exact_match") in kinds[-2]
+    assert ("regression", "lab:reversal:short", "exact_match") in kinds[-1]
+    assert ("verdict", "lab:reversal:short", "exact_match") in kinds[-3], "it has left chance"
+    left = next(alert for alert in told[-3] if alert.task == "lab:reversal:short")
+    assert (left.before, left.after) == ("flat", "late"), "a rise that is not over is no jump"
     assert "regression" not in {alert.kind for look in told[1:-1] for alert in look}
-    fall = next(alert for alert in told[-1] if alert.kind == "regression" and alert.task == "lab:facts:common")
-    assert (fall.step, fall.rung, fall.family) == (1600, "checkpoint-1600", "training")
+    fall = next(alert for alert in told[-1] if alert.kind == "regression" and alert.task == "lab:reversal:short")
+    assert (fall.step, fall.rung, fall.family) == (2000, "checkpoint-2000", "training")
     curves = pl.read_parquet(RunDirectory(training.run).curves).filter(task=fall.task, metric=fall.metric)
-    assert fall.expected == max(curves.filter(pl.col("step") < 1600)["y"])
-    assert fall.score == curves.filter(step=1600)["y"].item()
+    assert fall.expected == max(curves.filter(pl.col("step") < 2000)["y"])
+    assert fall.score == curves.filter(step=2000)["y"].item()
     assert "best before" in fall.text()
     assert training.alerts() == [json.loads(json.dumps(asdict(alert))) for look in told for alert in look]
 
@@ -118,7 +120,7 @@ def test_the_same_alerts_whoever_looks_and_however_often(
 ) -> None:
     before = followed[0]
     again = Training(tmp_path / "again")
-    continued(before, again, told=["checkpoint-1"])
+    continued(before, again, told=["checkpoint-4"])
     heard: list[Alert] = []
     look = again.watch().look(on_alert=heard.append)
     assert look.outcome is not None
@@ -126,7 +128,7 @@ def test_the_same_alerts_whoever_looks_and_however_often(
     assert again.alerts() == before.alerts(), "all at once, as one by one"
     assert len(heard) == len(again.alerts()) > 0
 
-    (again.run / STATE).write_text(json.dumps({"told": ["checkpoint-1"]}))  # as if killed before it was written
+    (again.run / STATE).write_text(json.dumps({"told": ["checkpoint-4"]}))  # as if killed before it was written
     again.watch().look(on_alert=heard.append)
     assert len(heard) == len(again.alerts()), "what was told is not told again"
 
@@ -223,7 +225,7 @@ def test_kill_9_in_the_middle_and_the_same_end(
     kept = {path: path.stat().st_mtime_ns for path in outputs.glob("*/part-*.parquet")}
     assert 10 <= len(kept) < 3 * 2 * 13
     said, err = training.command("--once").communicate(timeout=300)
-    assert "3 checkpoints to step 16" in said, err
+    assert "3 checkpoints to step 64" in said, err
     again = {path: path.stat().st_mtime_ns for path in outputs.glob("*/part-*.parquet")}
     assert len(again) == 3 * 2 * 13
     assert {path: again[path] for path in kept} == kept, "nothing that was finished is asked again"
@@ -241,13 +243,13 @@ def test_command_hands_alerts_to_the_user_s_and_ends_at_a_step(
 ) -> None:
     continued(followed[0], training, told=[f"checkpoint-{step}" for step in STEPS])
     heard = training.path / "heard.jsonl"
-    process = training.command("--until-step", "1600", "--on-alert", f"cat >> {heard}; echo >> {heard}; exit 3")
+    process = training.command("--until-step", "2000", "--on-alert", f"cat >> {heard}; echo >> {heard}; exit 3")
     said, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     lines = [json.loads(line) for line in heard.read_text().splitlines()]
     assert lines == training.alerts()
-    assert {line["step"] for line in lines} == {1600}
-    assert said.count("ALERT regression: lab:facts:common direct 0-shot exact_match at step 1600") == 1
+    assert {line["step"] for line in lines} == {2000}
+    assert said.count("ALERT regression: lab:reversal:short direct 0-shot exact_match at step 2000") == 1
     assert err.count("--on-alert: the command ended with 3") == len(lines)
 
 

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 
 ODD: tuple[Any, ...] = (
     None, True, -1, 1.5, float("nan"), float("inf"), 10**400, "", "x", "(", "²", [], [[]], [None], {}, {"x": 1},

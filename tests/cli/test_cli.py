@@ -15,7 +15,9 @@ import pytest
 from command_line import Call
 
 import scalecurve
+from scalecurve import open_run
 from scalecurve.cli._print import amount, as_json, duration, number, table
+from scalecurve.cli.study import closing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,6 +66,33 @@ def test_every_command_has_help(call: Call) -> None:
         assert said.out.startswith(f"Usage: scalecurve {command}")
 
 
+def test_the_embedded_study_runs_without_an_argument(tmp_path: Path) -> None:
+    """The first command of the README, until it has begun; .ci/run waits for its report."""
+    command = [Path(sys.executable).with_name("scalecurve"), "study"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as begun:
+        assert begun.stdout
+        assert begun.stderr
+        said = begun.stderr.readline() + begun.stderr.readline()
+        begun.send_signal(signal.SIGINT)
+        assert (begun.wait(timeout=60), begun.stdout.read()) == (130, "")
+    assert re.search(
+        r"\A7 small language models, lab-3k to lab-3m, .*\n7 models × \d+ tasks; the first are loading\n", said
+    )
+
+
+def test_the_study_ends_with_what_was_found_where_it_is_and_what_next(run: Path) -> None:
+    found, report, following = closing(open_run(run))
+    assert re.match(r"found: 4 curves of 2 tasks: \d+ [a-z]+", found)
+    shapes = [
+        int(count) for count in re.findall(r"(\d+) (?:flat|smooth|emergent|inverse|u-shaped|inconclusive)", found)
+    ]
+    assert sum(shapes) == 4
+    assert report == f"report: {run / 'report.html'}"
+    assert following.startswith("next: ")
+    command = following.removeprefix("next: ").partition("   ")[0]
+    assert command.endswith(f"view {run}")
+
+
 def test_run_continues_and_is_quiet_on_request(call: Call, study: Path, run: Path) -> None:
     said = call("run", study, "--out", run, "--quiet")
     assert (said.code, said.err) == (0, "")
@@ -74,7 +103,7 @@ def test_curves_table_and_json(call: Call, run: Path) -> None:
     said = call("curves", run)
     assert said.code == 0
     lines = said.out.splitlines()
-    assert lines[0].split()[:3] == ["small", "strategy", "metric"]
+    assert lines[0].split()[:3] == ["small", "asked", "curve"]
     assert "mock-1000000" in lines[0]
     assert [line.split()[0] for line in lines[1:5]] == ["lab:rebus:title"] * 2 + ["lab:addition:1_digit"] * 2
     curves = json.loads(call("curves", run, "--json", "--task", "rebus").out)
@@ -157,7 +186,7 @@ def test_unknown_command_and_option(call: Call) -> None:
 
 
 def test_wrong_choice_of_curves_is_told(call: Call, run: Path) -> None:
-    assert "it has brier" in call("curves", run, "--metric", "nothing").err
+    assert "it has bits_per_byte, brier" in call("curves", run, "--metric", "nothing").err
     assert "contains 'nothing'" in call("curves", run, "--task", "nothing").err
     for axis in ("training_flops", "family"):
         assert f"axis '{axis}': no point has it" in call("curves", run, "--axis", axis).err

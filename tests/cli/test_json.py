@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import typer
 from bigbench_files import unpack
@@ -41,6 +42,7 @@ MODEL = '{{ name = "mock-{0}", backend = "mock", location = "mock", params_non_e
 CALLS: dict[str, tuple[object, ...]] = {
     "backtest": ("run",),
     "belief": ("run",),
+    "compare": ("run", "run"),
     "curves": ("run",),
     "doctor": ("--no-speed",),
     "elicit": ("--model", "mock", "--task", "twins:24", "--tokens", 200_000, "--quiet"),
@@ -49,6 +51,7 @@ CALLS: dict[str, tuple[object, ...]] = {
     "gate": ("run", "--then", "direct"),
     "models list": (),
     "plan": ("study.toml", "--pilot", 0, "--quiet"),
+    "rank": ("two_families.parquet", "--to", "1e9"),
     "query": ("SELECT 1 AS a, 'nan'::DOUBLE AS b, 'inf'::DOUBLE AS c", "--quiet"),
     "run": ("study.toml", "--out", "run", "--quiet"),
     "scores benchmark": ("run",),
@@ -131,6 +134,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         program.write_text("raise SystemExit\n")
         assert call_main("tasks", "install", "bigbench", "--from", folder / "benchmark_tasks") == 0
         assert call_main("run", "study.toml", "--out", "run", "--quiet") == 0
+        curves = pl.read_parquet(folder / "run" / "curves.parquet")
+        twice = pl.concat([curves, curves.with_columns(family=pl.lit("another"))])
+        twice.write_parquet(folder / "two_families.parquet")
         average = {"tense": {"exact_str_match": np.float64(40.0), "bleu": np.float64(np.nan)}}
         (tasks_dir() / HUMAN).write_bytes(pickle.dumps({"average": average, "expert": {}}, protocol=4))
         yield folder

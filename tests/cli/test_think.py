@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scalecurve.pipeline import run_study
-from scalecurve.study import parse_study
+from scalecurve.study.study import parse_study
 
 SCALECURVE = Path(sys.executable).with_name("scalecurve")
 

@@ -13,12 +13,13 @@ from scalecurve.cost import Price, estimate, load_prices
 from scalecurve.cost.count import CountingModel, Letters, Remembering, Tally
 from scalecurve.cost.estimate import side_by_side
 from scalecurve.cost.pilot import Pilot, predicted
+from scalecurve.errors import UserError
 from scalecurve.models import open_model, resolve_rung
 from scalecurve.models.local import open_tokens
-from scalecurve.nouns import Output, Request, Rung, UserError
-from scalecurve.part import compute, open_for, parts_of
-from scalecurve.plan import Plan, cells_of, make_plan
-from scalecurve.study import parse_study
+from scalecurve.runner.shard import compute, open_for, parts_of
+from scalecurve.study.plan import Plan, cells_of, make_plan
+from scalecurve.study.study import parse_study
+from scalecurve.types import Output, Request, Rung
 
 MOCKS = [
     {"name": name, "backend": "mock", "location": name, "params_non_embedding": size, "params_total": 2 * size}

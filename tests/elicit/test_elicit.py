@@ -15,20 +15,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalecurve.elicit import Budget, Space, default_space, elicit
+from scalecurve.elicit import SearchBudget, Space, default_space, elicit
 from scalecurve.elicit.budget import Meter, OverBudget
 from scalecurve.elicit.halving import best, first_items, sizes
 from scalecurve.elicit.space import DEFAULT, candidates, template
 from scalecurve.elicit.split import split
+from scalecurve.errors import UserError
 from scalecurve.models.mock import MockModel
-from scalecurve.nouns import Example, Request, Rung, Task, UserError
 from scalecurve.pipeline import run_study
-from scalecurve.plan import make_plan
-from scalecurve.prompts.prompt import parse_prompt
-from scalecurve.runs import read_outputs
-from scalecurve.study import Study, load_study, parse_study
+from scalecurve.store import read_outputs
+from scalecurve.strategies.prompt import parse_prompt
+from scalecurve.study.plan import make_plan
+from scalecurve.study.study import Study, load_study, parse_study
 from scalecurve.tasks import load_tasks
 from scalecurve.tasks.sources import LAB
+from scalecurve.types import Example, Request, Rung, Task
 
 SCRIPT = Path(sys.executable).with_name("scalecurve")
 SMALL = replace(
@@ -126,7 +127,7 @@ def study_of(*tasks: str, models: Any = None, **more: Any) -> Study:
 
 @pytest.mark.parametrize("tokens", [3_000, 8_000, 40_000, 200_000])
 def test_a_budget_of_tokens_is_kept_and_used(tmp_path: Path, tokens: int) -> None:
-    found = elicit(study_of("lab:facts_choice"), tmp_path, budget=Budget(tokens), space=SMALL)
+    found = elicit(study_of("lab:facts_choice"), tmp_path, budget=SearchBudget(tokens), space=SMALL)
     assert found.cost["tokens"] <= tokens
     rounds = [json.loads(path.read_text()) for path in (tmp_path / "rounds").iterdir()]
     assert sum(batch["tokens"] for batch in rounds) == found.cost["tokens"]
@@ -137,14 +138,16 @@ def test_a_budget_of_tokens_is_kept_and_used(tmp_path: Path, tokens: int) -> Non
 
 def test_a_budget_that_is_too_small_is_said_before_anything_is_asked(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the budget leaves about 120 tokens to choose with, and two prompts need \d+"):
-        elicit(study_of("lab:facts_choice"), tmp_path / "out", budget=Budget(200), space=SMALL)
+        elicit(study_of("lab:facts_choice"), tmp_path / "out", budget=SearchBudget(200), space=SMALL)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_limit_of_time_ends_the_search(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give more tokens or minutes"):
-        elicit(study_of("lab:facts_choice"), tmp_path / "none", budget=Budget(None, 1e-6), space=SMALL)
-    found = elicit(study_of("lab:facts_choice", limit=60), tmp_path / "ample", budget=Budget(None, 3600), space=SMALL)
+        elicit(study_of("lab:facts_choice"), tmp_path / "none", budget=SearchBudget(None, 1e-6), space=SMALL)
+    found = elicit(
+        study_of("lab:facts_choice", limit=60), tmp_path / "ample", budget=SearchBudget(None, 3600), space=SMALL
+    )
     assert found.tasks[0].rungs[0].n == 30
 
 
@@ -221,7 +224,7 @@ def test_luck_is_no_gain(tmp_path: Path) -> None:
 
 def test_equal_seeds_give_equal_results(tmp_path: Path) -> None:
     one, two, other = (
-        elicit(study_of("lab:facts_choice", seed=seed), tmp_path / name, budget=Budget(30_000), space=SMALL)
+        elicit(study_of("lab:facts_choice", seed=seed), tmp_path / name, budget=SearchBudget(30_000), space=SMALL)
         for name, seed in (("one", 3), ("two", 3), ("other", 4))
     )
     assert one.tasks == two.tasks
@@ -313,18 +316,18 @@ class Stop(Exception):
 
 def test_a_stopped_search_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     study, budget = study_of("lab:facts_choice", models=["lab:lab-3k"], limit=80), 100_000
-    whole = elicit(study, tmp_path / "whole", budget=Budget(budget), space=SMALL)
+    whole = elicit(study, tmp_path / "whole", budget=SearchBudget(budget), space=SMALL)
 
     def stop_at_round_3(text: str) -> None:
         if "round 3" in text:
             raise Stop
 
     with pytest.raises(Stop):
-        elicit(study, tmp_path / "cut", budget=Budget(budget), space=SMALL, say=stop_at_round_3)
+        elicit(study, tmp_path / "cut", budget=SearchBudget(budget), space=SMALL, say=stop_at_round_3)
     assert not (tmp_path / "cut" / "elicit.json").exists()
     finished = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cut" / "rounds").iterdir()}
     assert len(finished) > 2  # two rounds, and what the prompts cost
-    again = elicit(study, tmp_path / "cut", budget=Budget(budget), space=SMALL)
+    again = elicit(study, tmp_path / "cut", budget=SearchBudget(budget), space=SMALL)
     assert again.tasks == whole.tasks
     assert again.cost["tokens"] == whole.cost["tokens"]
     assert {name: (tmp_path / "cut" / "rounds" / name).stat().st_mtime_ns for name in finished} == finished
@@ -357,5 +360,5 @@ def test_the_space_can_be_written_down() -> None:
 def test_a_study_for_running_serves_a_search_too(tmp_path: Path) -> None:
     entry = {"ref": str(sums(tmp_path)), "strategies": ["few_shot", "my.py:own"], "shots": [2]}
     study = parse_study({"name": "t", "models": ["mock"], "tasks": [entry]})
-    found = elicit(study, tmp_path / "out", budget=Budget(20_000), space=replace(SMALL, shots=(0,)))
+    found = elicit(study, tmp_path / "out", budget=SearchBudget(20_000), space=replace(SMALL, shots=(0,)))
     assert [task.task for task in found.tasks] == ["sums"]

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from scalecurve.models import Model, constrains, open_model, resolve_rung
+from scalecurve.models import Model, open_model, resolve_rung
 from scalecurve.models.cached import request_key
-from scalecurve.nouns import Output, Request, Rung
+from scalecurve.types import Output, Request, Rung
 
 NUMBER = Request("\nQ: Where was Kralsim born?\nA: ", max_tokens=8, stop=("\n",), grammar="start: / ?[0-9]{1,3}/")
 FREE = Request("\nQ: What is 12+13?\nA: ", max_tokens=8, stop=("\n",))
@@ -28,7 +28,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 
 def test_a_text_follows_its_grammar_and_its_neighbour_none(model: Model) -> None:
-    assert constrains(model)
+    assert model.constrains
     (alone,) = answers(model, FREE)
     held, free = answers(model, NUMBER, FREE)
     assert re.fullmatch("[0-9]{1,3}", held.texts[0])

@@ -9,15 +9,17 @@ import pytest
 import torch
 import transformers
 
-from scalecurve.engine import attention, linear, plain
-from scalecurve.engine.check import why_not
-from scalecurve.engine.draft import Draft
+from scalecurve.engine import attention
+from scalecurve.engine import onednn as linear
+from scalecurve.engine import padded as plain
 from scalecurve.engine.forward import Forward
 from scalecurve.engine.generate import Writer, by_prefix
 from scalecurve.engine.runner import Runner, measured_batch
 from scalecurve.engine.score import score_pairs
+from scalecurve.engine.selftest import why_not
+from scalecurve.engine.sequence import Draft
 from scalecurve.engine.text import Encoder, Pair, scored_output
-from scalecurve.nouns import Output, Request
+from scalecurve.types import Output, Request
 
 from .conftest import GROUPED, VOCABULARY, letters, tiny
 
@@ -57,7 +59,7 @@ def test_repeated_pairs_cost_nothing() -> None:
     once.score_ids(id_pairs()[:7], lambda *_: None)
     twice.score_ids(id_pairs(), lambda *_: None)
     assert once.forwarded_tokens == twice.forwarded_tokens == sum(len(a) + len(b) - 1 for a, b in id_pairs()[:7])
-    assert once.head_positions == once.forwarded_tokens
+    assert once.head_positions == sum(len(b) for _, b in id_pairs()[:7]), "asked positions only"
 
 
 @pytest.mark.parametrize("plain_only", [False, True])
@@ -105,7 +107,7 @@ def test_batches_too_large_for_memory_are_halved_and_other_errors_told(monkeypat
     monkeypatch.setattr(plain, "_score_batch", small)
     found = plain.score_pairs(model, pairs, 4096)
     assert [one for one, _ in found] == pytest.approx([one for one, _ in expected], abs=1e-4)
-    assert max(sizes) == len(pairs)
+    assert max(sizes) == len(plain.distinct_rows(pairs))
     for error, most in ((MemoryError(), 0), (RuntimeError("a bug"), 99)):
         monkeypatch.setattr(plain, "_score_batch", lambda *_, error=error: (_ for _ in ()).throw(error))
         with pytest.raises(type(error)):
@@ -180,7 +182,7 @@ def test_why_a_model_cannot_take_packs() -> None:
     assert why_not(in_packs_only(tiny("llama"), refuse), 256) == "ValueError: not in packs"
     off = why_not(in_packs_only(tiny("llama"), lambda hidden: hidden * 1.5), 256)
     assert off.startswith("packed log-probabilities differ by ")
-    assert off.endswith(" nats")
+    assert off.endswith(" nats a token")
     extra = tiny("llama")
     extra.config.num_hidden_layers += 1
     assert why_not(extra, 256) == "not all of its layers use transformers' common attention"
@@ -189,12 +191,12 @@ def test_why_a_model_cannot_take_packs() -> None:
     assert why_not(silent, 256) == "layer 1 does not say how far it sees"
 
 
-def test_attention_sinks_take_no_packs() -> None:
+def test_attention_sinks_take_packs() -> None:
     experts = {"num_local_experts": 2, "num_experts_per_tok": 1, "intermediate_size": 16}
     config = transformers.GptOssConfig(**GROUPED | experts, head_dim=8, sliding_window=16)
     torch.manual_seed(0)
     sinks = transformers.GptOssForCausalLM(config).eval().requires_grad_(False)
-    assert why_not(sinks, 256) == "its attention is not transformers' common one"
+    assert why_not(sinks, 256) == ""
 
 
 def test_packed_attention_is_for_packs_alone() -> None:
@@ -204,8 +206,8 @@ def test_packed_attention_is_for_packs_alone() -> None:
     two_ways = torch.zeros(1, 2, 3, 4)
     with attention.attending(None), pytest.raises(attention.Unsupported, match="two directions"):
         attention.attention(torch.nn.Module(), two_ways, two_ways, two_ways, None, is_causal=False)
-    with attention.attending(None), pytest.raises(attention.Unsupported, match="attention with s_aux, cache"):
-        attention.attention(torch.nn.Module(), two_ways, two_ways, two_ways, None, s_aux=1, cache=1)
+    with attention.attending(None), pytest.raises(attention.Unsupported, match="attention with position_bias, cache"):
+        attention.attention(torch.nn.Module(), two_ways, two_ways, two_ways, None, position_bias=1, cache=1)
 
 
 def test_what_lies_beyond_the_window_is_not_looked_at() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from scalecurve.engine import generate, plain
-from scalecurve.engine.draft import Draft
+from scalecurve.engine import generate
+from scalecurve.engine import padded as plain
 from scalecurve.engine.forward import Forward
 from scalecurve.engine.generate import Writer, by_prefix
+from scalecurve.engine.sequence import Draft
 from scalecurve.engine.text import Encoder
-from scalecurve.nouns import Request
+from scalecurve.types import Request
 
 from .conftest import MAKERS, VOCABULARY, letters, tiny
 

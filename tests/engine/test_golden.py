@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scalecurve.models import open_model, resolve_rung
-from scalecurve.nouns import Output, Request
+from scalecurve.types import Output, Request
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_lm_eval.json").read_text())
 

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Call
 
+from scalecurve.errors import UserError
 from scalecurve.models import open_model
-from scalecurve.nouns import Output, Request, Rung, UserError
+from scalecurve.types import Output, Request, Rung
 
 from .conftest import letters, tiny
+from .test_faults import first_gpt
 
 
 def ask(rung: Rung, requests: Sequence[Request], **how: Any) -> list[Output]:
@@ -70,14 +73,32 @@ def test_plain_batching_gives_the_same(rung: Rung) -> None:
     assert_same(ask(plain, requests()), ask(rung, requests()))
 
 
-def test_a_model_without_packs_answers_with_a_note(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    tiny("bloom").save_pretrained(tmp_path)
+@pytest.mark.parametrize("shares", [True, False])
+def test_a_model_without_packs_answers_with_a_note(
+    shares: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tiny("bloom") if shares else first_gpt()).save_pretrained(tmp_path)
     letters().save_pretrained(tmp_path)
-    with caplog.at_level(logging.WARNING, logger="scalecurve"):
+    with caplog.at_level(logging.INFO, logger="scalecurve"):
         outputs = ask(Rung("bloom", "transformers", str(tmp_path)), requests())
-    assert "plain batching for BloomForCausalLM" in caplog.text
+    said = "BloomForCausalLM: prefixes are shared by copied states" if shares else "plain batching for OpenAIGPTLMHead"
+    assert said in caplog.text
     assert not any(output.error for output in outputs)
     assert len({output.texts for output in outputs if output.texts}) > 1
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_a_runs_summary_says_why_a_model_shares_no_prefixes(shares: bool, tmp_path: Path, call: Call) -> None:
+    folder = tmp_path / "gpt"
+    (tiny("llama") if shares else first_gpt()).save_pretrained(folder)
+    letters().save_pretrained(folder)
+    how = ("--limit", "2", "--out", tmp_path / "run", "--quiet", "--cache", tmp_path / "answers.sqlite")
+    for _ in range(2):  # the second time everything is on disk
+        said = call("run", "--model", folder, "--task", "lab:facts_choice", *how)
+        assert said.code == 0, said.err
+        slow = [line for line in said.out.splitlines() if line.startswith("slow: ")]
+        why = "computes shared prefixes anew for each question: its attention is not transformers' common one"
+        assert slow == ([] if shares else [f"slow: gpt {why}"])
 
 
 def test_outputs_say_what_was_computed(rung: Rung) -> None:
@@ -142,7 +163,7 @@ def test_texts_as_long_as_the_context_get_half_of_it(rung: Rung) -> None:
 
 def test_many_windows_are_answered(rung: Rung, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = ask(rung, requests())
-    monkeypatch.setattr("scalecurve.engine.windows.WINDOW_REQUESTS", 5)
+    monkeypatch.setattr("scalecurve.engine.batching.WINDOW_REQUESTS", 5)
     assert_same(ask(rung, requests()), expected)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from scalecurve.engine import attention, plain
-from scalecurve.engine.check import why_not
+from scalecurve.engine import attention
+from scalecurve.engine import padded as plain
 from scalecurve.engine.forward import Forward
 from scalecurve.engine.score import Pair, Scored, score_pairs
+from scalecurve.engine.selftest import why_not
 
 from .conftest import MAKERS, VOCABULARY, tiny
 

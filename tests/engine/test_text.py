@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scalecurve.engine.text import MERGE, SHORTENED, TRUNCATED, Encoder, Pair, finish
-from scalecurve.nouns import Request
+from scalecurve.types import Request
 
 TOKENS = ["<p>", "A", ":", " ", "\n", "B", " B", "x", "y", "xy", "a", "b", "ab", "abc", "c", "d", " d"]
 ID = {token: at for at, token in enumerate(TOKENS)}

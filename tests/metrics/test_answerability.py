@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scalecurve.metrics import aggregate, score
 from scalecurve.metrics.answerability import abstained, answerable, dismisses, margin
 from scalecurve.metrics.ranking import auroc, placements, risk_coverage
-from scalecurve.nouns import Answer, Example, Task
+from scalecurve.types import Answer, Example, Task
 
 TASK = Task("t", (), ("gate_auroc",), "gate_auroc")
 YES = Example("y", "1+1?", ("2",), metadata={"answerable": True})

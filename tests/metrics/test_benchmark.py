@@ -7,16 +7,8 @@ from typing import Any
 
 import pytest
 
-from scalecurve.metrics.benchmark import (
-    AGGREGATE,
-    TaskScore,
-    aggregate_benchmark,
-    aggregate_leaves,
-    aggregate_tasks,
-    by_keyword,
-    leaf_score,
-)
-from scalecurve.metrics.score_files import (
+from scalecurve.errors import UserError
+from scalecurve.io.bigbench_files import (
     ModelData,
     ScoreFile,
     file_name,
@@ -26,7 +18,16 @@ from scalecurve.metrics.score_files import (
     with_aggregates,
     write_score_file,
 )
-from scalecurve.nouns import Example, Rung, Task, UserError
+from scalecurve.metrics.benchmark import (
+    AGGREGATE,
+    TaskScore,
+    aggregate_benchmark,
+    aggregate_leaves,
+    aggregate_tasks,
+    by_keyword,
+    leaf_score,
+)
+from scalecurve.types import Example, Rung, Task
 
 GRADE = "multiple_choice_grade"
 

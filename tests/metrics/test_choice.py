@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scalecurve.metrics import aggregate, score
 from scalecurve.metrics.choice import absolute, chosen, normalised, probabilities, tie_rule
-from scalecurve.nouns import Answer, Example, Harness, Task
+from scalecurve.types import Answer, Example, Harness, Task
 
 TASK = Task("t", (), ("acc",), "acc")
 INF, NAN = math.inf, math.nan

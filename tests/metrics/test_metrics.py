@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scalecurve.errors import UserError
 from scalecurve.metrics import METRICS, aggregate, bounds, needed, score
 from scalecurve.metrics.choice import tie_rule
-from scalecurve.nouns import Answer, Example, Postprocess, Task, UserError
 from scalecurve.tasks.postprocess import DEFAULT_REGEX, postprocess
+from scalecurve.types import Answer, Example, Postprocess, Task
 
 TASK = Task("t", (), ("exact_str_match",), "exact_str_match")
 NUMERIC = "numeric_match_with_0_1_relative_error"

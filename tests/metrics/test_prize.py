@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalecurve.metrics import METRICS, bounds, score
-from scalecurve.nouns import Answer, Example, Task
+from scalecurve.types import Answer, Example, Task
 
 TASK = Task("t", (), ("multiple_choice_grade",), "multiple_choice_grade")
 PAIR = Example("e", "x", (" a",), (" a", " b"), (1.0, 0.0))

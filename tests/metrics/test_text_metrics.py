@@ -5,7 +5,7 @@ import math
 import pytest
 
 from scalecurve.metrics import aggregate, score
-from scalecurve.nouns import Answer, Example, Harness, Task
+from scalecurve.types import Answer, Example, Harness, Task
 
 TASK = Task("t", (), ("exact_match",), "exact_match")
 TEXT = (
@@ -105,6 +105,20 @@ def test_log_probabilities_of_targets() -> None:
         assert score(TASK, one, likely(), name) is None
         assert score(TASK, one, likely(-1.0, math.nan), name) is None
         assert score(TASK, one, likely(-math.inf), name) is None
+
+
+def test_bits_for_each_byte_of_the_right_answer() -> None:
+    bits = math.log(2)
+    assert score(TASK, Example("e", "x", ("abcd",)), likely(-8 * bits), "bits_per_byte") == pytest.approx(2)
+    assert score(TASK, Example("e", "x", ("é",)), likely(-8 * bits), "bits_per_byte") == pytest.approx(4)  # two bytes
+    two = Example("e", "x", ("ab", "abcdefgh"))
+    assert score(TASK, two, likely(-4 * bits, -8 * bits), "bits_per_byte") == pytest.approx(2)  # of the likelier one
+    chosen = Example("e", "x", ("ab",), ("ab", "abcd", "wrong"), (1.0, 1.0, 0.0))
+    answer = Answer("e", "", option_logprobs=(-8 * bits, -4 * bits, -0.1))
+    assert score(TASK, chosen, answer, "bits_per_byte") == pytest.approx(1)
+    assert score(TASK, Example("e", "x", ("",)), likely(-1.0), "bits_per_byte") is None
+    for nothing in (likely(), likely(math.nan), likely(-math.inf)):
+        assert score(TASK, two, nothing, "bits_per_byte") is None
 
 
 def test_the_target_of_scored_options_is_the_likeliest_of_the_best() -> None:

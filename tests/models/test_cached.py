@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scalecurve.errors import UserError
 from scalecurve.models.cached import CachedModel, Store, request_key
 from scalecurve.models.mock import MockModel
-from scalecurve.nouns import Output, Request, Rung, UserError
+from scalecurve.types import Output, Request, Rung
 
 REQUESTS = [Request(f"p{n}", options=("a", "b")) for n in range(5)] + [Request(f"p{n}", max_tokens=3) for n in range(5)]
 

@@ -10,9 +10,10 @@ import pytest
 
 pytest.importorskip("torch")
 
+from scalecurve.errors import UserError
 from scalecurve.models import load_ladder, open_model
 from scalecurve.models.chat import DATE, ChatTemplate, chat_template
-from scalecurve.nouns import Output, Request, Rung, UserError
+from scalecurve.types import Output, Request, Rung
 
 TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}<|endoftext|>\n"

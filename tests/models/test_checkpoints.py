@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scalecurve.errors import UserError
 from scalecurve.models import load_ladder
 from scalecurve.models.checkpoints import Checkpoint, checkpoint_ladder, list_checkpoints
-from scalecurve.nouns import UserError
 
 WEIGHTS = Path(__file__).parents[2] / "src" / "scalecurve" / "lab" / "weights"
 SOURCE = WEIGHTS / "lab-332k-step64"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from scalecurve.errors import UserError
 from scalecurve.models import open_model
-from scalecurve.nouns import Rung, UserError
+from scalecurve.types import Rung
 
 SMALLEST = Path(__file__).parents[2] / "src" / "scalecurve" / "lab" / "weights" / "lab-3k"
 

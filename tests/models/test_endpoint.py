@@ -12,9 +12,10 @@ import pytest
 
 pytest.importorskip("openai")
 
+from scalecurve.errors import UserError
 from scalecurve.models.endpoint import EndpointModel
 from scalecurve.models.mock import fraction
-from scalecurve.nouns import Output, Request, Rung, UserError
+from scalecurve.types import Output, Request, Rung
 
 
 def tokens_of(text: str) -> list[str]:

@@ -8,9 +8,10 @@ import pytest
 
 pytest.importorskip("torch")
 
+from scalecurve.errors import UserError
 from scalecurve.models import open_model, resolve_rung
 from scalecurve.models.gguf import PACKAGES
-from scalecurve.nouns import Output, Request, UserError
+from scalecurve.types import Output, Request
 
 
 def installed(package: str) -> bool:

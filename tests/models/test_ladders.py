@@ -9,9 +9,9 @@ import pytest
 import tomli_w
 from wrong_values import refusals
 
+from scalecurve.errors import UserError
 from scalecurve.models import list_ladders, load_ladder, resolve_rung
 from scalecurve.models.ladders import is_ladder
-from scalecurve.nouns import UserError
 
 SHIPPED = ("bloom", "gemma3", "gpt2", "llama3", "olmo2", "opt", "pythia", "qwen2.5", "qwen3", "smollm2")
 RUNG = '[[rung]]\nname = "{name}"\nbackend = "mock"\nlocation = "mock"\n'
@@ -86,8 +86,8 @@ def test_a_users_family_is_sorted_and_its_paths_are_relative_to_it(tmp_path: Pat
         ('family = "x"\n[[rung]]\nname = "a"\nbackend = "mock"', "rung 1: location: is missing"),
         ('family = "x"\n' + RUNG.format(name="a") * 2, "two are named 'a'"),
         ('family = "x"\n' + RUNG.format(name="a") + "params = 3", "rung 1: params: unknown field; did you mean"),
-        ('family = "x"\n' + RUNG.format(name="a") + 'params_total = "3"', "params_total: must be a number"),
-        ('family = "x"\n' + RUNG.format(name="a") + "params_total = -3", "params_total: must be a number"),
+        ('family = "x"\n' + RUNG.format(name="a") + 'params_total = "3"', "params_total: must be a whole number"),
+        ('family = "x"\n' + RUNG.format(name="a") + "params_total = -3", "params_total: must be a whole number"),
         ('family = "x"\naxes = ["size"]\n' + RUNG.format(name="a"), "axes: use some of"),
         ('family = "x"\naxes = ["loss"]\n' + RUNG.format(name="a"), "axes: loss is listed, but a has none"),
     ],
@@ -97,6 +97,13 @@ def test_what_is_wrong_in_a_family_file_is_named(tmp_path: Path, text: str, word
         load_ladder(str(family(tmp_path, text)))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_sizes_may_be_written_as_powers_of_ten(tmp_path: Path) -> None:
+    text = 'family = "x"\n[[rung]]\nname = "a"\nbackend = "mock"\nlocation = "mock"\nparams_non_embedding = 7e9\n'
+    (rung,) = load_ladder(str(family(tmp_path, text))).rungs
+    assert rung.params_non_embedding == 7_000_000_000
+    assert isinstance(rung.params_non_embedding, int)
 
 
 def test_any_wrong_value_in_a_family_file_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -118,7 +125,7 @@ def test_any_wrong_value_in_a_family_file_is_refused_in_one_line(tmp_path: Path)
 
     assert refusals(written, read) > 100
     for name in ("loss", "training_flops", "params_total"):
-        with pytest.raises(UserError, match=f"rung 1: {name}: must be a number of 0 or more, not nan"):
+        with pytest.raises(UserError, match=rf"rung 1: {name}: must be a (whole )?number of 0 or more, not nan"):
             read({"family": "x", "rung": [{**written["rung"][0], name: float("nan")}]})
 
 

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from scalecurve.models import Model, open_model, resolve_rung
 from scalecurve.models.gguf import gguf_file
-from scalecurve.nouns import Output, Request, Rung
+from scalecurve.types import Output, Request, Rung
 
 pytestmark = pytest.mark.slow
 

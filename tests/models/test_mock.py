@@ -2,7 +2,7 @@
 
 from scalecurve.models import open_model, resolve_rung
 from scalecurve.models.mock import fraction
-from scalecurve.nouns import Output, Request, Rung
+from scalecurve.types import Output, Request, Rung
 
 
 def ask(rung: Rung, *requests: Request) -> list[Output]:

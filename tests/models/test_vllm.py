@@ -10,9 +10,10 @@ import pytest
 
 pytest.importorskip("torch")
 
+from scalecurve.errors import UserError
 from scalecurve.models import open_model
 from scalecurve.models.mock import fraction
-from scalecurve.nouns import Output, Request, Rung, UserError
+from scalecurve.types import Output, Request, Rung
 
 
 class Tokenizer:
@@ -50,7 +51,17 @@ class LLM:
         self.asked.append((ids, how))
         assert len(ids) + how.max_tokens <= self.llm_engine.model_config.max_model_len
         steps = [{ids[at]: told(ids, at), -1: None} for at in range(len(ids))]
-        step = SimpleNamespace(token_ids=[65, 66], text="AB", logprobs=[{65: told(ids, 0)}, {66: told(ids, 0)}])
+        ended = "length" if how.max_tokens <= 2 else "stop"
+        logprobs = [{65: told(ids, 0)}, {66: told(ids, 0)}]
+        named = getattr(how, "logprob_token_ids", None)
+        if named is not None:
+            assert not hasattr(how, "prompt_logprobs"), "one way or the other"
+            assert len(named) <= 128
+            best = max([*named, 99], key=lambda token: told([*ids, token], len(ids)).logprob)
+            tells = {token: told([*ids, token], len(ids)) for token in {*named, best}}
+            chosen = SimpleNamespace(token_ids=[best], text="?", logprobs=[tells], finish_reason="length")
+            return SimpleNamespace(prompt_logprobs=None, outputs=[chosen])
+        step = SimpleNamespace(token_ids=[65, 66], text="AB", logprobs=logprobs, finish_reason=ended)
         return SimpleNamespace(prompt_logprobs=[None, *steps[1:]], outputs=[step] * getattr(how, "n", 1))
 
 
@@ -79,9 +90,38 @@ def test_options_are_summed_over_their_prompt_log_probabilities(rung: Rung) -> N
     assert scored.greedy[1] == all(each.rank == 1 for each in expected)
     assert (scored.token_counts, scored.prompt_tokens) == ((2, 3), 3)
     assert text.texts == ("AB", "AB")
-    assert text.generated_tokens == 4
+    assert (text.generated_tokens, text.cut) == (4, (True, True))
     assert LLM.asked[-1][0] == [1, 97, 98], "trailing spaces are held back"
     assert "no token of its own" in failed.error
+
+
+def test_options_of_one_token_are_read_off_the_next_one_of_their_prompt(rung: Rung) -> None:
+    letters, mixed = ask(rung, Request("ab", options=("c", "d", "c")), Request("ab", options=("c", "de")))
+    assert [ids for ids, _ in LLM.asked] == [[1, 97, 98], [1, 97, 98, 99], [1, 97, 98, 100, 101]]
+    values = [told([1, 97, 98, ord(option)], 3).logprob for option in "cdc"]
+    assert letters.logprobs == pytest.approx(values)
+    assert letters.greedy == tuple(value == max(values) for value in values)
+    assert (letters.token_counts, letters.prompt_tokens) == ((1, 1, 1), 3)
+    assert mixed.logprobs[0] == pytest.approx(values[0]), "both ways give one number"
+
+
+def test_many_letters_are_asked_for_in_parts(rung: Rung) -> None:
+    options = tuple(chr(200 + n) for n in range(300))
+    (output,) = ask(rung, Request("ab", options=options))
+    assert [len(how.logprob_token_ids) for _, how in LLM.asked] == [128, 128, 44]
+    assert output.logprobs == pytest.approx([told([1, 97, 98, ord(one)], 3).logprob for one in options])
+
+
+def test_a_vllm_that_knows_no_named_tokens_is_asked_for_prompts(rung: Rung, monkeypatch: pytest.MonkeyPatch) -> None:
+    def old(*, logprob_token_ids: None = None, **how: Any) -> SimpleNamespace:
+        if logprob_token_ids is not None:
+            raise TypeError("Unexpected keyword argument 'logprob_token_ids'")
+        return SimpleNamespace(**how)
+
+    expected = ask(rung, Request("ab", options=("c", "d")))[0].logprobs
+    monkeypatch.setattr(sys.modules["vllm"], "SamplingParams", old)
+    assert ask(rung, Request("ab", options=("c", "d")))[0].logprobs == pytest.approx(expected)
+    assert [ids for ids, _ in LLM.asked] == [[1, 97, 98, 99], [1, 97, 98, 100]]
 
 
 def test_what_is_too_long_keeps_two_ids_fewer(rung: Rung) -> None:

@@ -6,14 +6,17 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from scalecurve.nouns import Output, Request
+from scalecurve.models import Model
 from scalecurve.query.session import Session
+from scalecurve.types import Output, Request
 
 Rule = Callable[[str], str]  # from the question, as it stands between "Q: " and "A: ", to the answer
 
 
-class Told:
+class Told(Model):
     """Answers by ``rule``. ``asked`` are the questions of all requests; ``size`` its parameters."""
+
+    scores = True
 
     def __init__(self, rule: Rule, name: str = "told", *, size: int = 1000, confidence: float = 0.9) -> None:
         self.rule = rule

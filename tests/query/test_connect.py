@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import scalecurve
-from scalecurve.query import connect as dbapi
+from scalecurve.query import dbapi as dbapi
 
 from .helpers import Told, session
 

@@ -12,14 +12,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from scalecurve.nouns import Output, Request, UserError
-from scalecurve.query.attach import attachments
-from scalecurve.query.cascade import Targets, clopper_pearson_upper, fit_thresholds, run_cascade
-from scalecurve.query.connect import InterfaceError, NotSupportedError, connect
-from scalecurve.query.parse import MOST_CHARACTERS, parse, split
+from scalecurve.errors import UserError
+from scalecurve.query.answers.cascade import Targets, run_cascade
+from scalecurve.query.answers.values import kind_of, read_value
+from scalecurve.query.dbapi import InterfaceError, NotSupportedError, connect
+from scalecurve.query.executor.attach import attachments
 from scalecurve.query.session import Session
 from scalecurve.query.show import as_json, show, write
-from scalecurve.query.values import kind_of, read_value
+from scalecurve.query.sql.parse import MOST_CHARACTERS, parse, split
+from scalecurve.types import Output, Request
 
 from .helpers import Told, rows, session
 
@@ -166,18 +167,8 @@ def test_promises_that_make_no_sense_are_refused() -> None:
     for wrong in ({"recall": 0.0}, {"precision": 1.0}, {"delta": 1.5}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} must lie between 0 and 1"):
             Targets(**({"recall": 0.9, "precision": 0.9} | wrong))
-    for errors, n, alpha in ((-1, 5, 0.1), (6, 5, 0.1), (1, 5, 0.0), (1, 5, 1.0)):
-        with pytest.raises(ValueError, match="need 0 ≤ errors ≤ n"):
-            clopper_pearson_upper(errors, n, alpha)
-    assert clopper_pearson_upper(5, 5, 0.1) == 1
-    good = Targets(0.9, 0.9)
-    with pytest.raises(ValueError, match="2 scores but 1 labels"):
-        fit_thresholds([0.1, 0.2], [True], [], good)
-    assert fit_thresholds([0.1, 0.2], [False, False], [0.5], good).reject == -math.inf
     with pytest.raises(ValueError, match="finite"):
-        run_cascade([math.nan], lambda items: [True], good)
-    with pytest.raises(ValueError, match="sample must be at least 1"):
-        run_cascade([0.5], lambda items: [True], good, sample=0)
+        run_cascade([math.nan], lambda items: [True], Targets(0.9, 0.9))
 
 
 # ── Knowledge tables ─────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.query.session import Session
 
 from .helpers import Told, rows, session

@@ -5,10 +5,10 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from scalecurve.nouns import UserError
-from scalecurve.query.parse import parse
+from scalecurve.errors import UserError
 from scalecurve.query.session import Session
-from scalecurve.query.statement import Column, KnowledgeTable
+from scalecurve.query.sql.parse import parse
+from scalecurve.query.sql.statement import Column, KnowledgeTable
 
 from .helpers import Told, rows, session
 
@@ -95,7 +95,7 @@ class Naming(Told):
         self.names = [["France", "Peru", "France"], ["Chad", "unknown", ""], ["Fiji", "Peru"], ["Peru"], ["Oz"]]
 
     def run(self, requests, on_output) -> None:
-        from scalecurve.nouns import Output
+        from scalecurve.types import Output
 
         for index, request in enumerate(requests):
             if request.temperature > 0:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scalecurve.nouns import UserError
-from scalecurve.query.ladder import Ability, choose, wilson_lower
+from scalecurve.errors import UserError
+from scalecurve.query.rungs.ladder import Ability, choose, wilson_lower
 
 
 @pytest.mark.parametrize(("correct", "n", "low"), [(80, 100, 0.711171), (18, 20, 0.698966), (0, 10, 0.0), (0, 0, 0.0)])

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from scalecurve.nouns import Answer, Cell, Example
 from scalecurve.pipeline import run_study
 from scalecurve.query.session import Session
-from scalecurve.runs import RunDirectory, write_part
-from scalecurve.runs.parts import CELL_FIELDS, part_bytes
-from scalecurve.study import parse_study
+from scalecurve.store import RunDirectory, write_part
+from scalecurve.store.shards import CELL_FIELDS, part_bytes
+from scalecurve.study.study import parse_study
+from scalecurve.types import Answer, Cell, Example
 
 PARTS, ROWS, LETTERS = 8, 500, 20_000
 
@@ -36,7 +36,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 
 def test_it_is_read_in_less_memory_than_it_takes(run: RunDirectory, tmp_path: Path) -> None:
     shutil.copytree(run.path, tmp_path / "second")
-    session = Session(runs=[run.path, tmp_path / "second"], memory="64MB")
+    assert 2 * sum(path.stat().st_size for path in run.path.rglob("part-*.parquet")) > 70 * 2**20
+    session = Session(runs=[run.path, tmp_path / "second"], memory="70MB")
     try:
         found = session.run("SELECT run, count(*) AS n, max(length(prompt)) AS m FROM outputs GROUP BY ALL ORDER BY 1")
         whole = {"n": PARTS * ROWS + 5, "m": LETTERS}

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalecurve.nouns import UserError
-from scalecurve.query.parse import parse
-from scalecurve.query.statement import AiCall, Column, KnowledgeTable, ModelTable, Query
+from scalecurve.errors import UserError
+from scalecurve.query.sql.parse import parse
+from scalecurve.query.sql.statement import AiCall, Column, KnowledgeTable, ModelTable, Query
 
 
 def query(text: str) -> Query:

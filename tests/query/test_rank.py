@@ -1,6 +1,6 @@
 """The order of predicates."""
 
-from scalecurve.query.predicates import rank
+from scalecurve.query.executor.predicates import rank
 
 
 def test_cost_for_each_row_removed() -> None:

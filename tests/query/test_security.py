@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from scalecurve.nouns import UserError
-from scalecurve.query.run import Limits
+from scalecurve.errors import UserError
+from scalecurve.query.executor.run import Limits
 from scalecurve.query.session import Session
 
 from .helpers import Told, rows, session
@@ -112,6 +112,8 @@ def test_attached_files_are_read_once_and_no_other(tmp_path: Path) -> None:
         ("a.xls", "x", "use one of"),
         ("a.parquet", "x", r"a\.parquet"),
         ("a.db", "x", r"a\.db"),
+        ("a.sqlite", "x", r"a\.sqlite: is no SQLite database"),
+        ("a.sqlite", "SQLite format 3\x00 and nothing more", r"a\.sqlite: .*database"),
     ],
 )
 def test_files_that_cannot_be_attached(tmp_path: Path, name: str, content: str | None, said: str) -> None:

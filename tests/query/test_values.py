@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scalecurve.nouns import UserError
-from scalecurve.query.values import kind_of, read_value
+from scalecurve.errors import UserError
+from scalecurve.query.answers.values import kind_of, read_value
 
 READ = [
     ("INT", " 42", 42), ("INT", "-7.", -7), ("INT", "1,234 apples", 1234), ("INT", "42.5", None), ("INT", "4 2", None),

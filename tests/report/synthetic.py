@@ -11,12 +11,13 @@ from pathlib import Path
 
 import polars as pl
 
-from scalecurve.curves import AXES, judge_all
-from scalecurve.nouns import Answer, Cell, Example, Rung, Task
-from scalecurve.pipeline import judge_run
-from scalecurve.runs import RunDirectory, derive, task_record
-from scalecurve.runs.atomic import write_bytes, write_parquet
-from scalecurve.runs.parts import part_bytes, write_part
+from scalecurve.analysis import AXES, judge_all
+from scalecurve.analysis.derive import derive
+from scalecurve.analysis.verdicts.run import judge_run
+from scalecurve.store import RunDirectory, task_record
+from scalecurve.store.atomic import write_bytes, write_parquet
+from scalecurve.store.shards import part_bytes, write_part
+from scalecurve.types import Answer, Cell, Example, Rung, Task
 
 Shape = Callable[[float], float]
 EVIL = (

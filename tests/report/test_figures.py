@@ -1,8 +1,10 @@
 """Figures for papers, the notebook's run, and the live view."""
 
 import json
+import re
 import shutil
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -11,9 +13,11 @@ import pytest
 from synthetic import make_run
 
 import scalecurve
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.report.figures import PRESETS, plot, save
-from scalecurve.report.notebook import Run
+from scalecurve.report.notebook import FinishedRun
+from scalecurve.report.printed import caption_of, printed_width
+from scalecurve.report.progress import RunClock
 from scalecurve.report.server import serve
 
 
@@ -46,6 +50,52 @@ def test_axis_of_compute(run: Path) -> None:
     assert min(point["x"] for point in points) == pytest.approx(6.0 * 8000 * 1e8)
 
 
+@pytest.mark.parametrize(
+    ("what", "width"), [("steady_1", "3.3in"), ("abilities", "5.5in"), ("chain-of-thought", "140mm")]
+)
+def test_a_figure_for_print_has_the_width_and_the_letters_asked_for(
+    run: Path, tmp_path: Path, what: str, width: str
+) -> None:
+    chart = plot([run], preset=what) if what in PRESETS else plot([run], what)
+    inches = printed_width(width)
+    svg = save(chart, tmp_path / "a.svg", width=inches, font_size=8).read_text()
+    assert float(re.search(r'width="([\d.]+)pt"', svg)[1]) == pytest.approx(72 * inches, abs=1.5)
+    assert set(re.findall(r'font-size="([\d.]+)px"', svg)) == {"8"}
+    assert len(re.findall(r'aria-roledescription="legend"', svg)) <= 1, "one legend for all panels"
+
+
+def test_panels_of_one_metric_share_their_scale_and_others_do_not(run: Path) -> None:
+    def scale(chart: object) -> str:
+        return chart.to_dict()["resolve"]["scale"]["y"]
+
+    assert scale(plot([run], preset="metrics")) == "independent"
+    tasks = plot([run], preset="chain-of-thought")
+    assert scale(tasks) == "shared"
+
+
+def test_a_figure_names_the_model_that_its_verdict_leaves_out(run: Path, tmp_path: Path) -> None:
+    import polars as pl
+
+    odd = tmp_path / "odd"
+    shutil.copytree(run, odd)
+    verdicts = pl.read_parquet(odd / "verdicts.parquet")
+    reason = json.dumps(["one-model", "syn-81k", 0.9, 0.5, "flat"])
+    verdicts.with_columns(reasons=pl.concat_list(pl.col("reasons"), pl.lit(reason))).write_parquet(
+        odd / "verdicts.parquet"
+    )
+    chart = plot([odd], "steady_1")
+    hollow = [row for row in points_of(chart) if "label" in row]
+    assert {row["label"] for row in hollow} == {"syn-81k left out"}
+    assert "left out by the verdict, syn-81k" in caption_of(chart)
+    assert "syn-81k" not in caption_of(plot([run], "steady_1"))
+
+
+@pytest.mark.parametrize("text", ["", "3", "3.3", "0.2in", "90in", "3,3in", "in", "-3in"])
+def test_a_width_that_no_page_has_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"--width: .* write it like 3.3in, 84mm or 238pt"):
+        printed_width(text)
+
+
 def test_plot_names_what_is_wrong(run: Path) -> None:
     with pytest.raises(UserError, match=r"task: 'stedy_1' is not in the run; it has .*steady_1"):
         plot([run], "stedy_1")
@@ -57,7 +107,7 @@ def test_plot_names_what_is_wrong(run: Path) -> None:
 
 def test_a_run_in_python(run: Path) -> None:
     loaded = scalecurve.load_run(run)
-    assert isinstance(loaded, Run)
+    assert isinstance(loaded, FinishedRun)
     view = loaded.curve("steady_1")
     assert view.curve.strategy == "direct"
     assert len(points_of(view.plot())) == 5
@@ -77,6 +127,52 @@ def get(url: str, **headers: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
+def newer(address: str, before: str) -> str:
+    """The version of the page once it is another than ``before``."""
+    until = time.monotonic() + 120
+    while (now := get(f"{address}/version")[1]) == before:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return now
+
+
+def test_view_works_from_the_first_second(tmp_path: Path) -> None:
+    """A run that has only its study yet is waited for, and the page says so; a wrong path is told of."""
+    with pytest.raises(UserError, match="no such run directory"):
+        serve([tmp_path / "nowhere"])
+    (tmp_path / "study.toml").write_text('tasks = ["lab:addition"]\nmodels = ["lab"]\n')
+    server, view = serve([tmp_path], patience=0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        status, page = get(f"{address}/")
+        assert (status, "followRun" in page) == (200, True)
+        far = json.loads(get(f"{address}/progress")[1])
+        assert (far["cells"], far["version"], far["finished"]) == (0, "", False)
+    finally:
+        server.shutdown()
+        server.server_close()
+        view.close()
+
+
+def test_time_left_goes_by_the_pace_since_the_first_look() -> None:
+    rungs = [{"name": "small", "params_non_embedding": 0}, {"name": "large", "params_non_embedding": 3_000_000}]
+
+    def manifest(small: int, large: int) -> dict[str, object]:
+        done = [("small", k < small) for k in range(4)] + [("large", k < large) for k in range(4)]
+        cells = [{"rung": rung, "status": "done" if yes else "pending", "examples": 10 * yes} for rung, yes in done]
+        return {"rungs": rungs, "cells": cells, "finished": None}
+
+    pace = RunClock()
+    assert pace.look([{}], now=0).cells == 0
+    assert pace.look([manifest(0, 0)], now=10).left is None
+    far = pace.look([manifest(4, 0)], now=30)  # a fifth of the work in twenty seconds
+    assert (far.done, far.answers, far.share) == (4, 40, pytest.approx(0.2))
+    assert far.left == pytest.approx(80)
+    ended = pace.look([manifest(4, 4) | {"finished": "2026"}], now=90)
+    assert (ended.finished, ended.left, ended.share) == (True, None, 1.0)
+
+
 def test_view_follows_a_run_that_goes_on(run: Path, tmp_path: Path) -> None:
     going = tmp_path / "going"
     shutil.copytree(run, going)
@@ -93,7 +189,11 @@ def test_view_follows_a_run_that_goes_on(run: Path, tmp_path: Path) -> None:
         status, page = get(f"{address}/")
         assert status == 200
         assert "connect-src" in page
-        before = get(f"{address}/version")[1]
+        before = newer(address, "")
+        far = json.loads(get(f"{address}/progress")[1])
+        assert (far["done"], far["cells"], far["finished"], far["version"]) == (20, 20, False, before)
+        assert far["answers"] == 20 * 50
+        assert 'id="hero"' in get(f"{address}/")[1]
         assert len(json.loads(get(f"{address}/examples/0")[1])["q"]) == 50
         assert get(f"{address}/examples/99")[0] == 404
         assert get(f"{address}/../../etc/passwd")[0] == 404
@@ -102,7 +202,7 @@ def test_view_follows_a_run_that_goes_on(run: Path, tmp_path: Path) -> None:
         assert get(f"{address}/examples/0", Origin=address)[0] == 200
         assert server.server_address[0] == "127.0.0.1"
         (going / "manifest.json").write_text(json.dumps(whole | {"finished": None}))
-        assert get(f"{address}/version")[1] != before
+        assert newer(address, before) != before
         assert get(f"{address}/examples/5")[0] == 200
         assert not (going / "curves.parquet").exists()
     finally:

@@ -8,9 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from synthetic import make_run
+from command_line import Call
+from synthetic import make_run, rungs
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.report import write_report
 
 
@@ -94,8 +95,84 @@ def test_chinese_throughout(run: Path, tmp_path: Path) -> None:
     for english in ("Overview", "Abilities", "abilities asked", "grew", "answers", "Versions", "Read with care"):
         assert english not in visible
     for curve in unpacked(html, "data")["curves"]:
-        for reason in curve["v"].get("reasons", []):
-            assert re.search("[\u4e00-\u9fff]", reason), reason
+        if curve["p"]:
+            said = [curve["v"]["claim"], *curve["v"]["refute"], *curve["v"].get("evidence", [])]
+            assert all(re.search("[\u4e00-\u9fff]", sentence) for sentence in said), said
+
+
+def test_a_chinese_page_has_no_latin_word_but_names_and_units(run: Path, tmp_path: Path) -> None:
+    """Every word the page can say, and every sentence made of a verdict; examples and tasks' own texts aside."""
+    from scalecurve.analysis.verdicts.reasons import sentences
+    from scalecurve.report.claims import CLAIMS, REFUTE
+    from scalecurve.report.words import caveats, words
+
+    html = write_report([run], tmp_path / "report.html", lang="zh").read_text()
+    data = unpacked(html, "data")
+    names = {rung["name"] for family in data["families"] for rung in family["rungs"]}
+    names |= {task[key] for task in data["tasks"] for key in ("name", "ref", "about", "parent")}
+    names |= {word for task in data["tasks"] for word in task["keywords"]} | {"synthetic", "syn", "lab"}
+    body = re.sub(r"<(script|style|pre)[^>]*>.*?</\1>|<head>.*?</head>|<code.*?</code>", " ", html, flags=re.S)
+    body = re.sub(r'<(?:p|td|li|span)[^>]*class="(?:mono|exact)[^>]*>.*?</(?:p|td|li|span)>', " ", body, flags=re.S)
+    said = [re.sub(r"<[^>]+>", " ", body), *words("zh").values(), *caveats("zh")]
+    said += [text for _, text in (*CLAIMS.values(), *REFUTE.values(), *sentences().values())]
+    for curve in data["curves"]:
+        if curve["p"]:
+            said += [
+                curve["v"]["claim"],
+                *curve["v"].get("evidence", []),
+                *curve["v"]["refute"],
+                *curve["v"].get("numbers", []),
+            ]
+    screen = data["screen"]
+    said += [screen["headline"], screen["doubt"], screen["kicker"], *(card["title"] for card in screen["cards"])]
+    for text in said:
+        for name in sorted(names, key=len, reverse=True):
+            text = text.replace(name, " ")
+        left = re.sub(r"\{[^}]*\}|`[^`]*`|⟨U\+\w+⟩|\d[\d.,]*[kMBTPE]?|syn-\w+", " ", text)
+        foreign = set(re.findall(r"[A-Za-z][A-Za-z-]+", left)) - KNOWN_IN_CHINESE
+        assert not foreign, (foreign, text[:200])
+
+
+KNOWN_IN_CHINESE = {
+    "scalecurve", "FLOPs", "AUROC", "BLEU", "BIG-bench", "JavaScript", "nats", "Bonferroni", "UTC", "python", "SVG",
+    "PNG", "CSV", "polars", "torch",
+}  # fmt: skip
+"""Names and units that Chinese papers write in Latin letters."""
+
+
+def test_a_claim_says_what_is_seen_what_would_refute_it_and_what_is_for_experts(run: Path, tmp_path: Path) -> None:
+    data = unpacked(write_report([run], tmp_path / "report.html").read_text(), "data")
+    for curve in data["curves"]:
+        if not curve["p"]:
+            assert "reasons" not in (curve["v"] or {})
+            continue
+        verdict = curve["v"]
+        assert verdict["claim"].endswith(".")
+        assert verdict["refute"]
+        assert verdict["strength"] in ("firm", "likely", "open")
+        assert not any("trained anew" in text for text in verdict.get("evidence", [])), "numbers are folded"
+        low, high = curve["b"]
+        assert 0 <= low < high < len(curve["r"])
+    fall = next(c for c in data["curves"] if c["p"] and c["v"]["shape"] == "inverse")
+    assert "Gets worse" in fall["v"]["claim"]
+    assert "does better again" in fall["v"]["refute"][0]
+
+
+def test_pairs_of_models_have_intervals_on_the_same_questions(run: Path, tmp_path: Path) -> None:
+    import numpy as np
+    import polars as pl
+
+    from scalecurve.analysis.compare.paired import paired_difference
+
+    data = unpacked(write_report([run], tmp_path / "report.html").read_text(), "data")
+    curve = next(c for c in data["curves"] if c["p"] and c["t"] == 1 and c["s"] == "direct")
+    assert len(curve["d"]) == 5 * 4 // 2
+    own = pl.col("task") == data["tasks"][1]["ref"], pl.col("strategy") == "direct", pl.col("metric") == curve["m"]
+    rungs = [data["families"][0]["rungs"][place]["name"] for place in curve["r"]]
+    scores = pl.read_parquet(run / "scores.parquet").filter(*own).pivot("rung", index="example_id", values="value")
+    found = paired_difference(np.asarray(scores[rungs[4]]), np.asarray(scores[rungs[1]]))
+    assert curve["d"][4 + 2] == pytest.approx([found.low, found.high], rel=1e-2)  # the third of model 1: with model 4
+    assert curve["cost"] == [10 / 30, 5 / 30] or curve["cost"] == pytest.approx([0.333, 0.167], abs=1e-3)
 
 
 def test_without_verdicts_the_report_says_so(run: Path, tmp_path: Path) -> None:
@@ -124,3 +201,54 @@ def test_bad_input_is_refused_in_one_line(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"curves\.parquet: cannot be read"):
         write_report([broken], tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()
+
+
+def test_the_first_screen_states_a_finding_and_a_doubt(run: Path, tmp_path: Path) -> None:
+    screen = unpacked(write_report([run], tmp_path / "report.html").read_text(), "data")["screen"]
+    assert screen["kicker"].startswith("5 models, ")
+    assert screen["headline"].endswith(".")
+    assert screen["doubt"]
+    curves = unpacked((tmp_path / "report.html").read_text(), "data")["curves"]
+    hero = [curves[index] for index in screen["hero"]]
+    assert len({(curve["t"], curve["m"]) for curve in hero}) == 1
+    assert 1 <= len(screen["cards"]) <= 6
+    judged = [curve for curve in curves if curve["p"] and curve["v"]]
+    assert sum(int(card["title"].rsplit(" ", 1)[1]) for card in screen["cards"]) <= len(judged)
+    assert {card["strength"] for card in screen["cards"]} <= {"firm", "likely", "open"}
+    zh = unpacked(write_report([run], tmp_path / "zh.html", lang="zh").read_text(), "data")["screen"]
+    for text in (zh["headline"], zh["doubt"], *(card["title"] for card in zh["cards"])):
+        assert re.search("[\u4e00-\u9fff]", text), text
+
+
+def test_what_is_missing_stands_on_the_first_screen(run: Path, tmp_path: Path) -> None:
+    import polars as pl
+
+    holed = tmp_path / "holed"
+    shutil.copytree(run, holed)
+    curves = pl.read_parquet(holed / "curves.parquet")
+    first = pl.int_range(pl.len()) == 0
+    curves.with_columns(
+        failed=pl.when(first).then(7).otherwise("failed"), preferred=pl.when(first).then(True).otherwise("preferred")
+    ).write_parquet(holed / "curves.parquet")
+    html = write_report([holed], tmp_path / "report.html").read_text()
+    assert unpacked(html, "data")["screen"]["trouble"].startswith("7 without an answer")
+    assert 'class="chip amber"' in html
+    assert not unpacked(write_report([run], tmp_path / "whole.html").read_text(), "data")["screen"]["trouble"]
+
+
+def test_a_comparison_is_a_page_with_the_questions_won_and_lost(tmp_path: Path, call: Call) -> None:
+    run = make_run(tmp_path / "run", tasks=3, rung_count=5, examples=60, evil=True)
+    out = tmp_path / "pages" / "both.html"
+    small, large = (rung.name for rung in (rungs(5)[0], rungs(5)[-1]))
+    said = call("compare", f"{large}:direct", f"{small}:direct", "--run", str(run), "--html", str(out))
+    assert said.code == 0, said.err
+    assert said.out.endswith(f"page: {out}\n")
+    page = out.read_text("utf-8")
+    assert f"{large}:direct is surely better than {small}:direct on 2 of 3" in page
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page, "a hostile question is shown, not run"
+    found = json.loads(call("compare", f"{large}:direct", f"{small}:direct", "--run", str(run), "--json").out)
+    sudden = next(row for row in found["rows"] if "sudden" in row["task"])
+    assert f"{sudden['wins']}, {sudden['losses']}" in page
+    assert f"Only A got ({sudden['wins']})" in page
+    assert page.count("A said <b") >= 20

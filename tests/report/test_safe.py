@@ -6,7 +6,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scalecurve.report.reasons import chinese
+from scalecurve.analysis.verdicts.reasons import say
 from scalecurve.report.safe import rounded, to_json, visible
 
 
@@ -48,12 +48,7 @@ def test_json_cannot_leave_its_script_element(text: str) -> None:
 
 
 def test_reasons_in_chinese() -> None:
-    assert (
-        chinese("Goes from 0.1 to 0.9; the first 3 of 7 scales are at chance.")
-        == "从 0.1 到 0.9；7 个规模中前 3 个处于随机水平。"
-    )
-    told = chinese("bleu hardly moves where the score is at chance and bends elsewhere.")
-    assert told == "得分处于随机水平时，bleu 几乎不动，且 在别处转折。"
-    assert chinese("Only 45% of the bootstrap copies are smooth: inconclusive.") == (
-        "只有 45% 的自助样本判为“平滑上升”：不确定。"
-    )
+    assert say('["goes", 0.1, 0.9]', "zh") == "从 0.1 到 0.9。"
+    assert say('["doubt", "smooth", 0.45]', "zh") == "最可能为“平滑上升”，概率 45%：尚无定论。"
+    old = "Goes from 0.1 to 0.9; the first 3 of 7 scales are at chance."
+    assert say(old, "zh") == old, "runs made before codes"

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from scalecurve.errors import UserError
 from scalecurve.metrics import score
-from scalecurve.nouns import Answer, UserError
-from scalecurve.prompts import Query, Question, draw, get_strategy
-from scalecurve.prompts.strategies.chain_of_thought import extract
+from scalecurve.strategies import FewShotExample, Question, draw, get_strategy
+from scalecurve.strategies.typed import respond, type_of
 from scalecurve.tasks import load_tasks
 from scalecurve.tasks.postprocess import postprocess
+from scalecurve.types import Answer
 
 STORED = "few_shot_template_0-255000"
 CHANCE = {"boolean_expressions": 0.5, "date_understanding": 0.172, "geometric_shapes": 0.098, "snarks": 0.503}
@@ -63,7 +64,9 @@ def test_scores_are_those_the_paper_counted(bbh: Path, name: str) -> None:
         right = 0.0
         for query, record in zip(draw(task, 0, "fixed"), outputs(bbh, kind, name), strict=True):
             text = record["prediction"]
-            response = postprocess(text, task.postprocess) if kind == "direct" else extract(text)
+            question = Question(task, query, frozenset({"text"}))
+            chain = respond(question, text, type_of(question), few_shot=True)
+            response = postprocess(text, task.postprocess) if kind == "direct" else chain
             value = score(task, query.example, Answer("", "", text=text, response=response), "exact_match")
             right += value or 0.0
         assert 100 * right / len(task.examples) == pytest.approx(json.loads(metrics)["accuracy"], abs=0.05)
@@ -73,7 +76,7 @@ def test_the_three_worked_examples_are_the_shots(bbh: Path) -> None:
     (task,) = load_tasks(f"bbh:{bbh}/snarks")
     (query, *_) = draw(task, 3, "fixed", limit=2)
     assert [shot.target for shot in query.shots] == ["(A)", "(B)", "(A)"]
-    assert isinstance(query, Query)
+    assert isinstance(query, FewShotExample)
 
 
 def test_unknown_names(bbh: Path, tmp_path: Path) -> None:
@@ -85,3 +88,21 @@ def test_unknown_names(bbh: Path, tmp_path: Path) -> None:
     (tmp_path / "tasks" / "t.json").write_text('{"examples": [{"input": "a"}]}')
     with pytest.raises(UserError, match=r"t\.json: line 1: examples\[0\]\.target: an example needs input and target"):
         load_tasks(f"bbh:{tmp_path}/t")
+
+
+def test_the_published_checkout_opens_by_its_folder_a_name_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "bbh").mkdir()
+    (tmp_path / "cot-prompts").mkdir()
+    (tmp_path / "bbh" / "navigate.json").write_text(
+        json.dumps(
+            {"canary": "c", "examples": [{"input": "Left?", "target": "Yes"}, {"input": "Right?", "target": "No"}]}
+        )
+    )
+    (tmp_path / "cot-prompts" / "navigate.txt").write_text(
+        "canary\n-----\nGo.\n\nQ: Up?\nA: Let's think step by step.\nUp it is. So the answer is Yes.\n"
+    )
+    for ref in ("", "/navigate", "/bbh/navigate", "/bbh/navigate.json"):
+        (task,) = load_tasks(f"bbh:{tmp_path}{ref}")
+        assert (task.name, len(task.examples), len(task.worked)) == ("navigate", 2, 1)
+    with pytest.raises(UserError, match=r"no such task in .*bbh; did you mean"):
+        load_tasks(f"bbh:{tmp_path}/navigat")

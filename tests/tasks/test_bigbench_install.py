@@ -1,5 +1,6 @@
 """Installing BIG-bench from an archive and a checkout (small ones), and finding tasks in it."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 from bigbench_files import unpack
 
-from scalecurve.nouns import UserError
-from scalecurve.prompts.check import check_bigbench
+from scalecurve.errors import UserError
+from scalecurve.strategies.bigbench_check import check_bigbench
 from scalecurve.tasks import list_tasks, load_tasks
 from scalecurve.tasks.bigbench import LITE, VARIABLE, cache_dir, installed
 from scalecurve.tasks.bigbench_install import install, verify
@@ -139,6 +140,32 @@ def test_links_are_refused(cache: Path, tmp_path: Path) -> None:
     digest = pack(path, {}, {f"{PREFIX}/t/task.json": "/etc/passwd"})
     with pytest.raises(UserError, match="a link or too large"):
         install(path, sha256=digest)
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+def test_links_of_either_kind_are_refused(kind: bytes, cache: Path, tmp_path: Path) -> None:
+    path = tmp_path / "link.tar.gz"
+    link = tarfile.TarInfo(f"{PREFIX}/t/task.json")
+    link.type, link.linkname = kind, "../../../../../outside"
+    path.write_bytes(gzip.compress(link.tobuf() + b"\0" * 1024))
+    with pytest.raises(UserError, match="a link or too large"):
+        install(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    assert not installed()
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [(f"{PREFIX}/t/task.json", 1 << 30, "too large"), ("other/file", 40 << 30, "swells beyond")],
+)
+def test_archives_that_swell_are_refused(name: str, size: int, said: str, cache: Path, tmp_path: Path) -> None:
+    """By what their heads say, before anything is unpacked; also of files that are not installed."""
+    path = tmp_path / "bomb.tar.gz"
+    head = tarfile.TarInfo(name)
+    head.size = size
+    path.write_bytes(gzip.compress(head.tobuf(tarfile.GNU_FORMAT) + b"\0" * 4096))
+    with pytest.raises(UserError, match=said):
+        install(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    assert not installed()
 
 
 def test_what_is_not_bigbench_is_refused(cache: Path, tmp_path: Path, checkout: Path) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from bigbench_files import unpack
 
-from scalecurve.nouns import Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.emoji import PARTS, decompose, films_of
 from scalecurve.tasks.probes import read_probes
 from scalecurve.tasks.reader import read_task
+from scalecurve.types import Task
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import pytest
 from bigbench_files import golden_answer, unpack
 
 from scalecurve.metrics import aggregate, get_metric
-from scalecurve.nouns import Task
-from scalecurve.prompts import Query, build_prompt, draw
+from scalecurve.strategies import FewShotExample, build_prompt, draw
 from scalecurve.tasks import load_tasks
 from scalecurve.tasks.reader import CHOICE_METRICS
 from scalecurve.tasks.repairs import GENERATIVE
+from scalecurve.types import Task
 
 TASKS = ("emoji_movie", "date_understanding", "modified_arithmetic", "known_unknowns", "tense", "identify_odd_metaphor")
 NOT_COMPARED = ("bleu", "rouge1", "rouge2", "rougeLsum", "normalized_aggregate_score")
@@ -23,7 +23,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return unpack(tmp_path_factory.mktemp("bigbench"))
 
 
-def requests(task: Task, queries: list[Query]) -> list[dict[str, object]]:
+def requests(task: Task, queries: list[FewShotExample]) -> list[dict[str, object]]:
     """The reference's requests of one leaf, in its order: all options first, then all generations."""
     prompts = [build_prompt(task, query.example, query.shots) for query in queries]
     found: list[dict[str, object]] = []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.human import human_baselines
 
 

@@ -8,15 +8,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from scalecurve.nouns import Task, UserError
+from scalecurve.errors import UserError
 from scalecurve.pipeline import run_study
-from scalecurve.plan import make_plan
-from scalecurve.prompts import build_prompt, draw
-from scalecurve.runs import read_outputs
-from scalecurve.study import load_study, parse_study
+from scalecurve.store import read_outputs
+from scalecurve.strategies import build_prompt, draw
+from scalecurve.study.plan import make_plan
+from scalecurve.study.study import load_study, parse_study
 from scalecurve.tasks import load_tasks
 from scalecurve.tasks.lm_eval_docs import read_docs
 from scalecurve.tasks.postprocess import filtered
+from scalecurve.types import Task
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "lm_eval"
 GOLDEN = json.loads((FOLDER / "golden.json").read_text())
@@ -70,7 +71,7 @@ def test_metrics_and_shots_are_the_file_s(ref: str) -> None:
 # ── Scores ───────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_run_scores_as_the_harness_did(tmp_path: Path) -> None:
     refs = [f"lm-eval:{FOLDER / name}.yaml" for name in TASKS]
-    model = {"ref": "lab", "rungs": [GOLDEN["model"]]}
+    model = str(FOLDER.parent / GOLDEN["model"])  # of the first ladder, which the harness was given
     run, outcome = run_study(parse_study({"name": "s", "models": [model], "tasks": refs}), tmp_path / "run")
     assert outcome.complete
     curves = pl.read_parquet(run.curves)
@@ -103,7 +104,7 @@ def test_a_run_scores_as_the_harness_did(tmp_path: Path) -> None:
 
 def test_a_first_of_equals_counts_and_lengths_are_without_the_delimiter() -> None:
     from scalecurve.metrics import score
-    from scalecurve.nouns import Answer
+    from scalecurve.types import Answer
 
     task = leaf("words")
     example = task.examples[0]

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from bigbench_files import share, unpack
 
-from scalecurve.nouns import Output, Request, UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks.bigbench import VARIABLE
 from scalecurve.tasks.bigbench_install import install
-from scalecurve.tasks.programmatic import Limits, ProgramOutcome, program_names, run_program
+from scalecurve.tasks.programmatic import ProgramLimits, ProgramOutcome, program_names, run_program
+from scalecurve.types import Output, Request
 
 Run = Callable[..., ProgramOutcome]
 HEAD = """
@@ -95,7 +96,7 @@ def run(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     install(source)
 
     def go(name: str, seconds: float = 30.0, memory: int = 2**31, requests: int = 100) -> ProgramOutcome:
-        limits = Limits(seconds, memory, requests=requests)
+        limits = ProgramLimits(seconds, memory, requests=requests)
         return run_program(name, answer, allow_code=True, max_examples=7, seed=5, limits=limits)
 
     return go

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalecurve.nouns import Postprocess, UserError
-from scalecurve.prompts import draw
+from scalecurve.errors import UserError
+from scalecurve.strategies import draw
 from scalecurve.tasks import list_tasks, load_tasks, read_task
 from scalecurve.tasks.jsonfile import line_of
 from scalecurve.tasks.reader import MODES
+from scalecurve.types import Postprocess
 
 CHOICE = {"name": "t", "metrics": ["multiple_choice_grade"], "preferred_score": "multiple_choice_grade"}
 TEXT = {"name": "t", "metrics": ["exact_str_match"], "preferred_score": "exact_str_match"}
@@ -45,7 +46,7 @@ def test_defaults_and_chance(tmp_path: Path) -> None:
 def test_duplicates_go_and_equal_looking_examples_are_marked(tmp_path: Path) -> None:
     same = {"input": "a", "target": "1"}
     examples = [same, same, {"input": "a", "target": ["1"]}, {"input": "a", "target": "1", "comment": "other"}]
-    task = one(tmp_path, {**TEXT, "examples": examples})
+    task = one(tmp_path, {**TEXT, "examples": examples, "canary": "BIG-BENCH CANARY GUID"})  # a file of the benchmark
     assert [example.id for example in task.examples] == ["0", "2", "3"]
     assert [example.metadata.get("same_as") for example in task.examples] == [None, "0", None]
     assert task.flags == ("duplicates_dropped",)
@@ -112,7 +113,7 @@ def test_corrected_mode_repairs_and_says_so(tmp_path: Path) -> None:
     assert {f for f in corrected.flags if f.startswith("corrected:")} == {
         f"corrected:{name}" for name in ("append_choices_text", "structural_zeros", "prose_targets", "ceiling_below_1")
     }
-    assert (faithful.ceiling, corrected.ceiling) == (1.0, 0.75)
+    assert (faithful.ceiling, corrected.ceiling) == (1.0, pytest.approx(2 / 3)), "a repeated question counts twice"
     assert "exact_str_match" in faithful.metrics
     assert "exact_str_match" not in corrected.metrics
     assert faithful.chance == corrected.chance

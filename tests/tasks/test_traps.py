@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalecurve.nouns import UserError
-from scalecurve.prompts import build_prompt, draw
+from scalecurve.errors import UserError
+from scalecurve.strategies import build_prompt, draw
 from scalecurve.tasks import list_tasks, load_tasks
 from scalecurve.tasks.inverse.kinds.neqa import GROUPS
-from scalecurve.tasks.inverse.pairs import Item, Pair, all_kinds, draw_pairs
+from scalecurve.tasks.inverse.pairs import TrapItem, TrapPair, all_kinds, draw_pairs
 
 KINDS = (
     "hindsight_neglect", "into_the_unknown", "memo_trap", "modus_tollens", "neqa", "pattern_suppression",
@@ -21,15 +21,15 @@ KINDS = (
 )  # fmt: skip
 
 
-def pairs(kind: str, n: int = 400, seed: int = 5) -> list[Pair]:
+def pairs(kind: str, n: int = 400, seed: int = 5) -> list[TrapPair]:
     return draw_pairs(all_kinds()[kind], n, seed)
 
 
-def right(item: Item) -> str:
+def right(item: TrapItem) -> str:
     return item.classes[item.answer].strip()
 
 
-def wrong(item: Item) -> str:
+def wrong(item: TrapItem) -> str:
     return item.classes[1 - item.answer].strip()
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from scalecurve.nouns import Example, Task, UserError
-from scalecurve.prompts import build_prompt, draw
-from scalecurve.study import load_study
+from scalecurve.errors import UserError
+from scalecurve.strategies import build_prompt, draw
+from scalecurve.study.study import load_study
 from scalecurve.tasks import load_tasks
 from scalecurve.tasks.answerability import TASKS, told
 from scalecurve.tasks.bigbench import VARIABLE
@@ -21,6 +21,7 @@ from scalecurve.tasks.bigbench_install import install
 from scalecurve.tasks.postprocess import postprocess
 from scalecurve.tasks.twins import KINDS, PREMISES, UNITS
 from scalecurve.tasks.word_problems import TEMPLATES, own_problems
+from scalecurve.types import Example, Task
 
 ROBE = {
     "ID": "chal-1", "Body": "A robe takes 2 bolts of blue fibre and 5 bolts of white fibre.",

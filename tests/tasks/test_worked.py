@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.pipeline import run_study
-from scalecurve.prompts import draw
-from scalecurve.runs import read_outputs
-from scalecurve.study import Study, parse_study
+from scalecurve.store import read_outputs
+from scalecurve.strategies import draw
+from scalecurve.study.study import Study, parse_study
 from scalecurve.tasks import load_tasks
 from scalecurve.tasks.worked import read_worked, with_worked
 

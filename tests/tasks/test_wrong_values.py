@@ -9,7 +9,7 @@ import pytest
 import yaml
 from wrong_values import refusals
 
-from scalecurve.nouns import UserError
+from scalecurve.errors import UserError
 from scalecurve.tasks import load_tasks, read_task
 from scalecurve.tasks.postprocess import filtered
 

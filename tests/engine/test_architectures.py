@@ -1,0 +1,46 @@
+"""Scoring and writing of many architectures, as tiny models, against transformers' own forward pass of each.
+
+All that transformers has are measured by ``benchmarks/architectures.py``, whose table is in ``docs/models.md``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "architectures.py"
+PACKS = (
+    "afmoe apertus arcee aria_text axk1 bitnet cohere cohere2 ctrl cwm deepseek_v2 deepseek_v3 dots1 "
+    "ernie4_5 exaone4 gemma gemma2 gemma3_text gemma4_text glm glm4 gpt2 gpt_bigcode gpt_neox gpt_oss granite helium "
+    "hunyuan_v1_dense internlm3 jais2 llama longcat_flash mimo_v2_flash mistral mixtral modernbert-decoder nanochat "
+    "nemotron olmo olmo2 olmo3 opt persimmon phi phi3 qwen2 qwen3 qwen3_moe smollm3 stablelm starcoder2 vaultgemma"
+).split()
+BRANCHES = "bloom codegen diffllama falcon gpt_neo gptj jamba llama4_text mpt phimoe qwen3_next rwkv".split()
+STEPS = ["mamba"]
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("architectures", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def encoder(script: ModuleType) -> Any:
+    return script.tokens()
+
+
+@pytest.mark.parametrize("name", [*PACKS, *BRANCHES, *STEPS])
+def test_the_engine_is_the_models_own_forward_pass(name: str, script: ModuleType, encoder: Any) -> None:
+    found = script.measure(script.build(name), encoder, count=4)
+    assert found["way"] == ("packs" if name in PACKS else "branches"), found["why"]
+    assert found["gap"] <= script.NEAR
+    assert not found["texts"]

@@ -1,0 +1,141 @@
+"""Names that other systems give to our functions: every one in the table of docs/query.md."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from scalecurve.errors import UserError
+from scalecurve.query.sql import aliases
+
+from .helpers import Told, rows, session
+
+T = pl.DataFrame({"id": [1], "x": ["ant"], "y": ["bee"]})
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "query.md"
+
+
+def rule(question: str) -> str:
+    """An answer of the kind that a question wants."""
+    kinds = {
+        "choice: insect": "insect", "choice: positive": "positive", "scale": "4", "How many": "7", "How heavy": "0.5",
+        "Who": "Ann", "What is the person": "Ann", "Summarize": "short", "Sum": "both", "Tell": "once",
+        "the label 'bird'": "no",
+    }  # fmt: skip
+    return next((said for begin, said in kinds.items() if begin in question), "yes")
+
+
+INSECT = "ant\n  choice: mammal\n  choice: insect"
+WRITTEN: list[tuple[str, Any, list[str]]] = [
+    ("AI_FILTER(PROMPT('Is {0} a {1}?', x, y))", True, ["Is ant a bee?"]),
+    ("AI_FILTER(PROMPT('Is {1} a {0}, not {1}?', x, y))", True, ["Is bee a ant, not bee?"]),
+    ("ai_filter(PROMPT('Is it?'))", True, ["Is it?"]),
+    ("AI.FILTER('Is it?', x)", True, ["Is it?\nant"]),
+    ("AI.IF(('Is ', x, ' small?'))", True, ["Is ant small?"]),
+    ("AI.IF(prompt => ('Is ', x, ' small?'), connection_id => 'us.c')", True, ["Is ant small?"]),
+    ("AI_IF('Is it ' || x || '?')", True, ["Is it ant?"]),
+    ("AI_CLASSIFY(x, ['mammal', 'insect'])", "insect", [INSECT]),
+    ("ai_classify(x, ARRAY('mammal', 'insect'))", "insect", [INSECT]),
+    ("AI.CLASSIFY(x, categories => ['mammal', 'insect'])", "insect", [INSECT]),
+    ("AI.CLASSIFY(x, [('mammal', 'fur'), ('insect', 'six legs')])", "insect",
+     [f"mammal: fur; insect: six legs\n{INSECT}"]),
+    ("AI_CLASSIFY(x, [{'label': 'mammal', 'description': 'fur'}, {'label': 'insect'}])", "insect",
+     [f"mammal: fur\n{INSECT}"]),
+    ("AI_CLASSIFY(x, ['mammal', 'insect'], {'task_description': 'Which class?'})", "insect",
+     [f"Which class?\n{INSECT}"]),
+    ("AI_CLASSIFY(x, ['bird', 'small'], {'output_mode': 'multi'})", ["small"],
+     ["Does the label 'bird' fit this text?\nant", "Does the label 'small' fit this text?\nant"]),
+    ("AI_CLASSIFY(x, [{'label': 'bird', 'description': 'wings'}], {'output_mode': 'multi'})", [],
+     ["Does the label 'bird' (wings) fit this text?\nant"]),
+    ("AI_EXTRACT(x, {'who': 'Who is it?', 'where': 'Where?'})", {"who": "Ann", "where": "yes"},
+     ["Who is it?\nant", "Where?\nant"]),
+    ("AI_EXTRACT(text => x, responseFormat => {'who': 'Who is it?'})", {"who": "Ann"}, ["Who is it?\nant"]),
+    ("ai_extract(x, ARRAY('person'))", {"person": "Ann"}, ["What is the person in this text?\nant"]),
+    ("AI.EXTRACT(x, 'VARCHAR', 'Who?')", "Ann", ["Who?\nant"]),
+    ("AI_COMPLETE('told', 'Tell of ' || x)", "once", ["Tell of ant"]),
+    ("AI_COMPLETE(PROMPT('Tell of {0}', x))", "once", ["Tell of ant"]),
+    ("AI.COMPLETE('Tell of ' || x)", "once", ["Tell of ant"]),
+    ("AI.GENERATE(('Tell of ', x)).result", "once", ["Tell of ant"]),
+    ("AI.GENERATE(prompt => 'Tell of ' || x)", "once", ["Tell of ant"]),
+    ("ai_gen('Tell of ' || x)", "once", ["Tell of ant"]),
+    ("ai_query('told', 'Tell of ' || x)", "once", ["Tell of ant"]),
+    ("AI.GENERATE_BOOL(('Is ', x, ' small?'))", True, ["Is ant small?"]),
+    ("AI.GENERATE_INT('How many legs?')", 7, ["How many legs?"]),
+    ("AI.GENERATE_DOUBLE('How heavy?')", 0.5, ["How heavy?"]),
+    ("AI_SIMILARITY(x, y)", pytest.approx(0.9), ["Do these two texts mean the same?\nant\nbee"]),
+    ("AI.SIMILARITY(content1 => x, content2 => y)", pytest.approx(0.9),
+     ["Do these two texts mean the same?\nant\nbee"]),
+    ("AI_SENTIMENT(x)", "positive", None),
+    ("ai_analyze_sentiment(x)", "positive", None),
+    ("AI.SCORE(('On a scale from 1 to 10, how small is ', x))", pytest.approx(0.9 * 4 + 0.1 * 51 / 9),
+     ["On a scale from 1 to 10, how small is ant"]),
+    ("AI.RATE(x, 'On a scale', 1, 5)", pytest.approx(0.9 * 4 + 0.1 * 11 / 4), ["On a scale\nant"]),
+    ("AI_AGG(x, 'Sum up.')", "both", ["Sum up.\n- ant"]),
+    ("AI.AGG(expr => x, instruction => 'Sum up.')", "both", ["Sum up.\n- ant"]),
+    ("AI_SUMMARIZE_AGG(x)", "short", ["Summarize these texts.\n- ant"]),
+    ("AI_SUMMARIZE(x)", "short", ["Summarize this text in one sentence.\nant"]),
+]  # fmt: skip
+
+
+def shown(question: str) -> str:
+    """A question with its choices in one order, which is drawn anew for each."""
+    return question.replace("  choice: insect\n  choice: mammal", "  choice: mammal\n  choice: insect")
+
+
+@pytest.mark.parametrize(("call", "value", "asked"), WRITTEN, ids=[call for call, *_ in WRITTEN])
+def test_every_alias(call: str, value: Any, asked: list[str] | None) -> None:
+    told = Told(rule)
+    opened = session(told, {"t": T})
+    plan = opened.plan(f"SELECT {call} FROM t")
+    result = opened.run(f"SELECT {call} FROM t")
+    ((found,),) = result.pl().rows()
+    assert found == value
+    if asked is not None:
+        assert sorted(map(shown, told.asked)) == sorted(asked)
+    assert plan.calls == len(told.asked)
+    opened.close()
+
+
+def test_the_page_lists_every_alias() -> None:
+    page = PAGE.read_text().lower()
+    named = {call.split("(")[0].lower() for call, *_ in WRITTEN}
+    assert [name for name in sorted(named) if f"`{name}" not in page] == []
+
+
+def test_columns_are_called_as_written_and_clauses_are_read() -> None:
+    opened = session(Told(rule), {"t": T})
+    assert opened.run("SELECT AI.IF(('Is ', x)) FROM t").pl().columns == ["AI.IF(('Is ', x))"]
+    text = "SELECT id FROM t WHERE AI_FILTER(PROMPT('Is {0}?', x)) GROUP BY id HAVING AI_AGG(y, 'Sum up.') = 'both'"
+    assert rows(opened, text) == [(1,)]
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("SELECT AI_FILTER(PROMPT('Is {2}?', x)) FROM t", "place {2} has no value"),
+        ("SELECT AI_FILTER(PROMPT(x)) FROM t", "PROMPT needs a template"),
+        ("SELECT AI.IF(promt => 'x') FROM t", "has no argument 'promt'"),
+        ("SELECT AI_COMPLETE(x, y) FROM t", "the model must be a name in quotes"),
+        ("SELECT AI.GENERATE_INT() FROM t", "needs an argument"),
+        ("SELECT AI_SENTIMENT() FROM t", "query: "),
+        ("SELECT AI_EXTRACT(x, []) FROM t", "query: "),
+        ("SELECT AI.NOSUCH(x) FROM t", "query: "),
+    ],
+)
+def test_refused_in_one_line(text: str, said: str) -> None:
+    told = Told(rule)
+    opened = session(told, {"t": T})
+    with pytest.raises(UserError) as caught:
+        opened.run(text)
+    assert said in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert told.asked == []
+    opened.close()
+
+
+def test_doctests() -> None:
+    assert doctest.testmod(aliases).failed == 0
