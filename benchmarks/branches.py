@@ -1,6 +1,6 @@
 """How many branches of each room the tests take: a table from coverage's JSON report, and a bar for some rooms.
 
-python benchmarks/branches.py build/coverage.json curves metrics engine query --least 95
+python benchmarks/branches.py build/coverage.json analysis metrics engine query --least 95
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import time
 
 from scalecurve.doctor.speed import measure
 from scalecurve.models import open_model, resolve_rung
-from scalecurve.nouns import Output, Request
+from scalecurve.types import Output, Request
 
 WORDS = "the cat sat on a mat while seven green birds sang of old ships and rain in town 1 2 3 + =".split()
 MODELS = ("lab:lab-12k", "lab:lab-109k", "lab:lab-332k", "lab:lab-1m", "lab:lab-3m", "smollm2-135m")

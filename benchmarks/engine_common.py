@@ -6,6 +6,7 @@ of its own, between two timings of a matrix product; a pair whose machine change
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,20 @@ HARNESS = "lm_eval==0.4.13"
 DISTURBED = 0.85  # a matrix product slower than this share of the best seen marks a disturbed measurement
 
 
+RANDOM = "random:"
+
+
 def weights(ref: str) -> Path:
-    """A directory in transformers format with the float32 weights of a model, the same for both sides."""
+    """A directory in transformers format with the float32 weights of a model, the same for both sides.
+
+    ``random:ARCHITECTURE`` is one of ``random_models``, made when it is absent.
+    """
     from scalecurve.models import open_model, resolve_rung
 
+    if ref.startswith(RANDOM):
+        from random_models import folder
+
+        return folder(ref.removeprefix(RANDOM), Path(tempfile.gettempdir()) / "scalecurve-random-models")
     rung = resolve_rung(ref)
     if rung.backend != "gguf":
         return Path(rung.location)
@@ -45,8 +57,8 @@ def weights(ref: str) -> Path:
 
 def questions(ref: str, policy: str, shots: int, limit: int) -> list[dict[str, Any]]:
     """Multiple-choice requests of a task: prompt and options."""
-    from scalecurve.prompts.render import build_prompt
-    from scalecurve.prompts.shots import draw
+    from scalecurve.strategies.render import build_prompt
+    from scalecurve.strategies.shots import draw
     from scalecurve.tasks import load_tasks
 
     made = []
@@ -60,6 +72,9 @@ def questions(ref: str, policy: str, shots: int, limit: int) -> list[dict[str, A
 
 def harness_python(venv: Path) -> Path:
     """The interpreter of an environment with the harness and the torch of this one; made when absent (minutes)."""
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        if f"lm_eval=={metadata.version('lm_eval')}" == HARNESS:
+            return Path(sys.executable)  # it is here already
     python = venv / "bin" / "python"
     if not python.exists():
         import torch
@@ -126,6 +141,7 @@ def worker(python: str | Path, script: Path, side: str, job: dict[str, Any], thr
         given.write_text(json.dumps(job))
         environment = os.environ | {
             "OMP_NUM_THREADS": str(threads),
+            "OMP_WAIT_POLICY": "passive",  # else threads that wait for a busy processor count as work
             "TOKENIZERS_PARALLELISM": "true",
             "HF_HUB_OFFLINE": "1",
             "PYTHONPATH": str(script.parent),
@@ -143,15 +159,15 @@ def worker(python: str | Path, script: Path, side: str, job: dict[str, Any], thr
         return result
 
 
-def serve(sides: dict[str, Any]) -> bool:
-    """In a worker process, do its job and say so."""
+def serve(sides: dict[str, Any], *, timed: bool = True) -> bool:
+    """In a worker process, do its job and say so; ``timed``: between two timings of a matrix product."""
     if len(sys.argv) < 2 or sys.argv[1] != "--worker":
         return False
     _, _, side, given, told = sys.argv
     job = json.loads(Path(given).read_text())
-    before = matmul_rate()
+    rates = [matmul_rate()] if timed else []
     result = sides[side](job)
-    result["rates"] = [before, matmul_rate()]
+    result["rates"] = [*rates, matmul_rate()] if timed else []
     Path(told).write_text(json.dumps(result))
     return True
 

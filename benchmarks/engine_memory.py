@@ -16,7 +16,7 @@ from typing import overload
 import engine_common as common
 
 from scalecurve.models import load_ladder, open_model
-from scalecurve.nouns import Output, Request
+from scalecurve.types import Output, Request
 
 
 class Stream(Sequence[Request]):

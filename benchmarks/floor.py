@@ -28,7 +28,7 @@ def flops(folder: Path, asked: list[dict[str, Any]], heads: int) -> tuple[float,
     from scalecurve.engine.text import Encoder
     from scalecurve.engine.trie import build_trie
     from scalecurve.models import open_model, resolve_rung
-    from scalecurve.nouns import Request
+    from scalecurve.types import Request
 
     config = AutoConfig.from_pretrained(folder)
     encoder = Encoder(AutoTokenizer.from_pretrained(folder), config.max_position_embeddings)

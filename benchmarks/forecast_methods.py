@@ -1,10 +1,10 @@
-"""How the forecasting methods were chosen: their errors on simulated families of models, and on nothing else.
+"""How forecasts are tuned: errors and intervals on simulated families of models, and on nothing else.
 
-python benchmarks/forecast_methods.py [families]
+python benchmarks/forecast_methods.py [families] [seed] [1: scores follow a companion loss]
 
-Each family has 5 to 9 sizes at uneven spacing, a true curve (S-shaped, saturating, straight, flat or hinged), a scatter
-of models about it, and 250 to 5,000 items. The largest size is foretold from the others. The constants PRIOR_MSE and
-WIDTH of ``scalecurve.curves.forecast`` come from here; published results were opened after they were fixed.
+Of each family one size after the fourth and one cut below it are drawn; the size is predicted from what lies below the
+cut. The constants PRIOR, SHARPNESS, DOUBT and MIN_SPAN of ``scalecurve.analysis.forecast`` come from here; published
+results are opened after they are fixed.
 """
 
 from __future__ import annotations
@@ -12,66 +12,78 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from numpy.typing import NDArray
+import polars as pl
+from simulated_families import Drivers, companions, family
 
-from scalecurve.curves.forecast import COMBINED, NORMAL, Panel, predict
-from scalecurve.nouns import Curve
-
-Floats = NDArray[np.float64]
-KINDS = {"S-shaped": 0.40, "saturating": 0.25, "straight": 0.15, "flat": 0.10, "hinged": 0.10}
+from scalecurve.analysis.forecast.forecast import COMBINED, Panel, Past, predict
+from scalecurve.analysis.forecast.panel import enough
 
 
-def family(rng: np.random.Generator) -> tuple[str, Curve]:
-    sizes = int(rng.integers(5, 10))
-    x = np.cumsum(rng.uniform(0.15, 0.65, sizes))
-    u = (x - x[0]) / (x[-1] - x[0])
-    chance = float(rng.choice([0.0, 0.25, 0.5]))
-    top = rng.uniform(chance + 0.2, 1)
-    kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
-    if kind == "S-shaped":
-        rise = 1 / (1 + np.exp(-(u - rng.uniform(-0.2, 1.2)) / rng.uniform(0.08, 0.5)))
-    elif kind == "saturating":
-        rise = 1 - np.exp(-u * rng.uniform(0.5, 4))
-    elif kind == "straight":
-        rise = u * rng.uniform(0.2, 0.9)
-    elif kind == "flat":
-        rise = 0 * u + rng.uniform(0, 0.3)
-    else:
-        rise = np.maximum(u - rng.uniform(0.2, 0.7), 0) * rng.uniform(0.4, 1)
-    scatter = rng.normal(0, rng.choice([0.002, 0.005, 0.01, 0.015]), sizes)
-    n = int(rng.choice([250, 500, 1000, 2000, 5000]))
-    y = rng.binomial(n, np.clip(chance + (top - chance) * rise + scatter, 0.001, 0.999)) / n
-    se = np.sqrt(np.maximum(y * (1 - y), 1 / n) / n)
-    curve = Curve(
-        family="simulated", task="t", strategy="direct", shots=0, metric="exact_match", axis="params_non_embedding",
-        rungs=tuple(f"r{i}" for i in range(sizes)), x=tuple((10**x).tolist()), y=tuple(y.tolist()),
-        se=tuple(se.tolist()), n=(n,) * sizes, chance=chance, ceiling=1.0,
-    )  # fmt: skip
-    return kind, curve
+def simulate(families: int, seed: int, driven: bool = False) -> pl.DataFrame:
+    """One row a forecast and method: error, sampling error of the target, known sizes, decades ahead, what held.
+
+    ``driven``: all scores follow a companion.
+    """
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(families):
+        kinds, curves = zip(*family(rng), strict=True)
+        drivers: dict[tuple[object, ...], Drivers] = {}
+        if driven:
+            curves, drivers = companions(rng, list(curves))
+        panel, scales = Panel(curves, drivers), curves[0].x
+        past = Past(panel)
+        cut = int(rng.integers(4, len(scales)))
+        target = int(rng.choice([cut, min(cut + 1, len(scales) - 1), rng.integers(cut, len(scales))]))
+        for kind, curve in zip(kinds, curves, strict=True):
+            if scales[target] < scales[cut] or not enough(panel.known(curve, scales[cut])):
+                continue
+            found = predict(panel, curve, scales[target], past, below=scales[cut])
+            y, se = curve.y[target], curve.se[target]
+            (lo80, hi80), (lo95, hi95) = found.interval(80), found.interval(95)
+            own = {"family": number, "kind": kind, "se": se, "known": cut, "pit": found.below(y), "width": hi80 - lo80}
+            own |= {"ahead": np.log10(scales[target] / scales[cut - 1]), "in80": lo80 <= y <= hi80}
+            own |= {"in95": lo95 <= y <= hi95, "trend": (curve.y[cut - 1] - curve.y[0]) / max(se, 0.01)}
+            for name, value in found.by_method.items():
+                rows.append(own | {"method": name, "error": value - y, "weight": found.weights.get(name, 0.0)})
+    return pl.DataFrame(rows)
 
 
 def main() -> None:
-    rng = np.random.default_rng(23)
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1500
-    errors: dict[str, list[float]] = {}
-    kinds, z = [], []
-    for _ in range(count):
-        kind, curve = family(rng)
-        found = predict(Panel([curve]), curve, curve.x[-1])
-        kinds.append(kind)
-        for name, value in found.by_method.items():
-            errors.setdefault(name, [np.nan] * (len(kinds) - 1)).append(value - curve.y[-1])
-        for values in errors.values():
-            values += [np.nan] * (len(kinds) - len(values))
-        z.append(abs(errors[COMBINED][-1]) / found.sd)
-    print(f"| method | MAE | MSE | bias | {' | '.join(KINDS)} |\n|---|---|---|---|" + "---|" * len(KINDS))
-    for name, values in sorted(errors.items(), key=lambda item: np.nanmean(np.abs(item[1]))):
-        error = np.array(values)
-        by = [f"{100 * np.nanmean(np.abs(error[np.array(kinds) == kind])):.2f}" for kind in KINDS]
-        mae, mse, bias = 100 * np.nanmean(np.abs(error)), np.nanmean(error**2), 100 * np.nanmean(error)
-        print(f"| {name} | {mae:.2f} | {mse:.4f} | {bias:+.2f} | {' | '.join(by)} |")
-    for level, reach in NORMAL.items():
-        print(f"{level}% intervals hold {np.mean(np.array(z) <= reach):.1%} of the targets")
+    numbers = [int(text) for text in sys.argv[1:]]
+    numbers += [150, 23, 0][len(numbers) :]
+    table = simulate(numbers[0], numbers[1], bool(numbers[2]))
+    bins = {"near": (0, 0.35), "middle": (0.35, 0.75), "far": (0.75, 9)}
+    by = {name: pl.col("ahead").is_between(*ends) for name, ends in bins.items()}
+    rise = {"rising": pl.col("trend") > 4, "flat": pl.col("trend").abs() <= 4, "falling": pl.col("trend") < -4}
+    error, excess = 100 * pl.col("error").abs(), pl.col("error") ** 2 - pl.col("se") ** 2
+    summary = table.group_by("method").agg(
+        error.mean().alias("mae"),
+        *(error.filter(b).mean().alias(f"mae {n}") for n, b in by.items()),
+        *(excess.filter(b).mean().alias(n) for n, b in by.items()),
+        *(error.filter(b).mean().alias(n) for n, b in rise.items()),
+        pl.col("weight").mean(),
+        pl.len(),
+    )
+    print(f"| method | MAE | {' | '.join(by)} | excess MSE: {' | '.join(by)} | {' | '.join(rise)} | weight | n |")
+    print("|---" * (4 + 2 * len(by) + len(rise)) + "|")
+    for row in summary.sort("mae").iter_rows():
+        print("| " + " | ".join(_cell(cell) for cell in row) + " |")
+    combined = table.filter(pl.col("method") == COMBINED)
+    held = [pl.col("in80").mean(), pl.col("in95").mean(), pl.col("width").mean(), pl.len()]
+    held += [error.mean().alias("mae"), (100 * pl.col("error").mean()).alias("bias")]
+    bands = pl.coalesce(pl.when(b).then(pl.lit(n)) for n, b in by.items())
+    print("\n| combined | in 80% | in 95% | width of 80% | n | MAE | bias |\n|---|---|---|---|---|---|---|")
+    for key in (pl.lit("all"), pl.col("known"), bands, pl.col("kind")):
+        for row in combined.group_by(key.alias("group")).agg(*held).sort("group").iter_rows():
+            print("| " + " | ".join(_cell(cell) for cell in row) + " |")
+    print("\nPIT, tenths:", np.histogram(combined["pit"].to_numpy(), bins=10, range=(0, 1))[0])
+
+
+def _cell(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4f}" if abs(value) < 0.3 else f"{value:.2f}"
 
 
 if __name__ == "__main__":

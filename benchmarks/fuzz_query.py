@@ -16,13 +16,16 @@ import atheris
 with atheris.instrument_imports(include=["sqlglot", "scalecurve.query"]):
     import polars as pl
 
-    from scalecurve.nouns import Output, Request, UserError
-    from scalecurve.query.parse import parse, split
-    from scalecurve.query.run import Limits
+    from scalecurve.errors import UserError
+    from scalecurve.models import Model
+    from scalecurve.query.executor.run import Limits
     from scalecurve.query.session import Session
+    from scalecurve.query.sql.parse import parse, split
+    from scalecurve.types import Output, Request
 
 WORDS = (
     "SELECT FROM WHERE USING WITH AS ( ) [ ] , ; := . * ' t x id 'x' 'lab' 1 .9 ai_ask ai_filter ai_classify ai_meta "
+    "ai_rate ai_agg AI.IF AI_FILTER PROMPT('{0}',x) => {'a':'b'} labels pairs "
     "ai_score ai_extract ai_complete model('m') model('m').c model(ladder).c ladder seed gate on off CASE WHEN "
     "THEN END UNION JOIN ON LIMIT OFFSET GROUP BY HAVING ORDER QUALIFY DISTINCT EXPLAIN ANALYZE CREATE KNOWLEDGE TABLE "
     "KEY EXAMPLES PIVOT UNNEST INT VARCHAR NULL TRUE count(*) sum(id) over() recall precision budget tokens strategy "
@@ -32,10 +35,10 @@ WORDS = (
 SECRET = "root:x:0:0"
 
 
-class Echo:
+class Echo(Model):
     """Answers every question with a part of it, so that hostile texts come back as answers."""
 
-    name, fingerprint, constrains = "m", "echo", False
+    name, fingerprint = "m", "echo"
 
     def parameters(self) -> tuple[int, int]:
         return 1, 1

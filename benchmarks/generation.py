@@ -19,7 +19,7 @@ import engine_common as common
 
 def ours(job: dict[str, Any]) -> dict[str, Any]:
     from scalecurve.models import open_model, resolve_rung
-    from scalecurve.nouns import Output, Request
+    from scalecurve.types import Output, Request
 
     model = open_model(resolve_rung(job["folder"]), device="cpu")
     requests = [Request(prompt, max_tokens=job["tokens"]) for prompt in job["prompts"]]

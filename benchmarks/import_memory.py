@@ -50,12 +50,12 @@ def write(folder: Path, size: float) -> int:
 
 def main() -> None:
     if sys.argv[1:2] == ["--worker"]:
-        from scalecurve import pipeline
+        import scalecurve
 
         began = time.monotonic()
         {
-            "import": lambda: pipeline.import_run([sys.argv[3]], sys.argv[4]),
-            "rescore": lambda: pipeline.rescore(sys.argv[4]),
+            "import": lambda: scalecurve.import_run([sys.argv[3]], sys.argv[4]),
+            "rescore": lambda: scalecurve.rescore(sys.argv[4]),
         }[sys.argv[2]]()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{sys.argv[2]}: {time.monotonic() - began:.0f} s, peak {peak:.0f} MB", flush=True)

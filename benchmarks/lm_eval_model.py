@@ -112,7 +112,7 @@ def ours(job: dict[str, Any]) -> dict[str, Any]:
     import sys
 
     sys.path.insert(0, str(ROOT / "src"))
-    from scalecurve.exchange.lm_eval_model import ScalecurveLM
+    from scalecurve.io.lm_eval_model import ScalecurveLM
 
     return evaluate(ScalecurveLM(pretrained=job["folder"], dtype="float32", device="cpu"), job)
 

@@ -1,6 +1,6 @@
 """Mutation testing of rooms: how many small changes of the code do the tests notice?
 
-    python benchmarks/mutation.py curves metrics --tests tests/curves tests/metrics --out build/mutation --sample 1000
+    python benchmarks/mutation.py analysis metrics --tests tests/analysis tests/metrics --out build/mutants
 
 The changes are mutmut's (``pip install mutmut``), made also where mutmut itself leaves the code alone: decorated
 functions, constants, defaults. Each is tried against the tests that run the changed line, in a forked process, until
@@ -236,7 +236,7 @@ def summary(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rooms", nargs="+", help="rooms, or modules such as curves/rules.py")
+    parser.add_argument("rooms", nargs="+", help="rooms, or modules such as analysis/verdicts/rules.py")
     parser.add_argument("--tests", nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sample", type=int, help="so many of all mutants, drawn at random")

@@ -1,6 +1,6 @@
 """How often verdicts are right: curves of known shape are simulated, judged, and counted.
 
-python benchmarks/operating_characteristics.py [repetitions] [--quick]
+python benchmarks/operating_characteristics.py [repetitions] [--quick | --adversaries]
 
 Prints the confusion matrix for 6, 8 and 12 scales with 100 and 1,000 items, the false-emergence rate on all that
 is no step, the detection of steps, how many p^T curves are named artefacts of the metric, and the false alarms of the
@@ -14,15 +14,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalecurve.curves import artefact_check, breakthroughness, judge, standard_error
-from scalecurve.nouns import Curve
+from scalecurve.analysis import artefact_check, breakthroughness, judge, standard_error
+from scalecurve.analysis.stats.errors import wilson
+from scalecurve.types import Curve, Verdict
+
+if TYPE_CHECKING:
+    from adversaries import Case
 
 Floats = NDArray[np.float64]
-CHANCE, DECADES, TOKENS, REPLICATES = 0.25, 3.0, 10, 300
+CHANCE, DECADES, TOKENS, REPLICATES = 0.25, 3.0, 10, 0
 
 
 def logistic(t: Floats) -> Floats:
@@ -55,13 +61,15 @@ TRUTHS: dict[str, tuple[Truth, str]] = {
     "U": (lambda u, r: 0.30 + 0.60 * np.abs(u - 0.5), "U"),
     "inverted U": (lambda u, r: 0.65 - 0.80 * np.abs(u - 0.5), "inverted-U"),
     "one bad model": (bad_model, "smooth"),
-    "power p^T": (lambda u, r: np.exp(TOKENS * (-0.7 + 0.65 * u)), "metric-artefact"),
+    "power p^T": (lambda u, r: np.exp(TOKENS * (-0.7 + 0.65 * u)), "late"),
     "step": (lambda u, r: 0.25 + 0.50 * logistic(12 * DECADES * (u - 0.5)), "emergent"),
     "step anywhere": (late_step, "emergent"),
-    "hinge": (lambda u, r: 0.25 + 1.00 * np.maximum(u - 0.5, 0), "emergent"),
+    "hinge": (lambda u, r: 0.25 + 1.00 * np.maximum(u - 0.5, 0), "late"),
+    "cubic": (lambda u, r: 0.25 + 0.50 * u**3, "late"),
+    "wide sigmoid": (lambda u, r: 0.25 + 0.60 * logistic(6 * (u - 0.8)), "late"),
 }
 STEPS = ("step", "step anywhere")
-NOT_STEPS = tuple(name for name in TRUTHS if name not in (*STEPS, "hinge"))
+NOT_STEPS = tuple(name for name in TRUTHS if name not in STEPS)
 
 
 def curve_of(y: Floats, se: Floats, n: int, u: Floats, metric: str, chance: float | None) -> Curve:
@@ -90,27 +98,30 @@ def power(p: Floats, n: int, u: Floats, rng: np.random.Generator) -> tuple[Curve
     return curve_of(exact, np.array([standard_error(v, n) for v in exact]), n, u, "exact_match", 0.0), companions
 
 
-def simulate(name: str, scales: int, n: int, rng: np.random.Generator) -> tuple[str, float]:
-    """(what the verdict says, B) of one simulated curve."""
+def simulate(name: str, scales: int, n: int, rng: np.random.Generator) -> tuple[str, float, str]:
+    """(the shape, B, the artefact status) of one simulated curve. The shape is counted whatever the status says."""
     u = np.linspace(0, 1, scales)
     p = TRUTHS[name][0](u, rng)
+    companions: list[Curve] = []
     if name == "power p^T":
         curve, companions = power(p, n, u, rng)
-        verdict = artefact_check(curve, judge(curve, replicates=REPLICATES), companions)
-        artefact = verdict.artefact == "metric-artefact"
-        said = "metric-artefact" if artefact else verdict.shape
     else:
-        chance = 0.0 if name == "near zero" else CHANCE
-        curve = proportions(p, n, u, chance, rng)
-        said = judge(curve, replicates=REPLICATES).shape
-    return said, breakthroughness(curve.y, zero_on_constant=True)
+        curve = proportions(p, n, u, 0.0 if name == "near zero" else CHANCE, rng)
+    verdict = judge(curve, replicates=REPLICATES)
+    status = artefact_check(curve, verdict, companions).artefact if companions else ""
+    return verdict.shape, breakthroughness(curve.y, zero_on_constant=True), status
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("repetitions", nargs="?", type=int, default=200)
     parser.add_argument("--quick", action="store_true", help="8 scales and 1,000 items only")
+    parser.add_argument("--adversaries", action="store_true", help="curves that were not used to design the rules")
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.adversaries:
+        adversarial(options.repetitions, options.seed)
+        return
     sizes = [(8, 1000)] if options.quick else [(m, n) for n in (100, 1000) for m in (6, 8, 12)]
     started, pooled = time.perf_counter(), {}
     for scales, n in sizes:
@@ -123,31 +134,117 @@ def main() -> None:
     print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr)
 
 
-Results = dict[str, list[tuple[str, float]]]
+# ── Adversaries ──────────────────────────────────────────────────────────────────────────────────────────────
+GRADUAL = ("irt", "sigmoid", "ramp", "convex", "exponential", "power law", "two stages", "hinge")
+OTHERS = ("fall", "late fall", "line", "slowing", "dip", "hump", "odd model", "dip, then rise", "lottery")
+FREE = ("irt", "sigmoid", "ramp")  # of any width
+ITEMS = (50, 250, 1000, 5000)
+
+
+def adversarial(repetitions: int, seed: int) -> None:
+    """False emergence, steps found, flat curves with scatter, calibration and intervals, on ``adversaries``."""
+    import adversaries as other
+
+    rng = np.random.default_rng(seed)
+    judged: list[tuple[other.Case, Verdict]] = []
+
+    def look(case: other.Case) -> Verdict:
+        verdict = judge(case.curve, case.items, clusters=case.clusters, replicates=0)
+        judged.append((case, verdict))
+        return verdict
+
+    def noise() -> float:
+        return float(rng.choice([0.0, 0.0, 0.01, 0.02]))
+
+    wide = []
+    for n, kind in product(ITEMS, GRADUAL):
+        for _ in range(repetitions):
+            width = float(rng.uniform(1.5, 3.5)) if kind in FREE else None
+            case = other.rise_case(rng, int(rng.integers(5, 13)), n, kind, width, noise())
+            verdict = look(case)
+            if (case.width or 0) >= 1.5:
+                wide.append(verdict.shape == "emergent")
+    told("rises of 1.5 decades or more, or convex, called emergent", wide)
+    for n in (100, 250, 1000, 5000):
+        steps = [look(other.step_case(rng, int(rng.integers(8, 13)), n, noise())).shape for _ in range(4 * repetitions)]
+        told(f"steps within one interval called emergent, {n:,} items", [shape == "emergent" for shape in steps])
+    for sd in (0.0, 0.02, 0.04):
+        wrong = []
+        for n, _ in product((250, 1000, 5000), range(2 * repetitions)):
+            verdict = look(other.other_case(rng, 8, n, str(rng.choice(["flat", "flat at chance"])), sd))
+            wrong.append(verdict.shape not in ("flat", "inconclusive") and (verdict.confidence or 0) >= 0.9)
+        told(f"flat, models scatter by {sd}: a wrong shape at 90 % or more", wrong)
+    for kind, n in product(OTHERS, (250, 1000, 5000)):
+        shapes = Counter(
+            look(other.other_case(rng, int(rng.integers(6, 13)), n, kind, noise())).shape for _ in range(repetitions)
+        )
+        print(f"- {kind}, {n:,} items: {dict(shapes.most_common())}")
+    for kind, n in product(FREE, (100, 250, 1000, 5000)):
+        for _ in range(repetitions):
+            look(other.rise_case(rng, int(rng.integers(6, 13)), n, kind, None, noise()))
+    told("passages of 20 questions, flat truth called flat or left open", [
+        look(other.clustered_flat(rng, 8)).shape in ("flat", "inconclusive") for _ in range(repetitions)
+    ])  # fmt: skip
+    for name, make in (("p^T", other.power_case), ("true steps, fluency rises", other.fluent_step)):
+        cases = [make(rng, 8, 1000) for _ in range(2 * repetitions)]
+        status = [artefact_check(c.curve, judge(c.curve, replicates=0), c.companions).artefact for c in cases]
+        told(f"{name} named metric artefacts", [said == "metric-artefact" for said in status])
+    print_calibration(judged)
+    print_intervals(judged)
+
+
+def told(name: str, hits: list[bool]) -> None:
+    low, high = wilson(sum(hits), len(hits))
+    print(f"- {name}: {sum(hits)} of {len(hits)}, {np.mean(hits):.1%} [{low:.1%}, {high:.1%}]", flush=True)
+
+
+def print_calibration(judged: list[tuple[Case, Verdict]]) -> None:
+    print("\n| confidence | verdicts | mean confidence | right |\n|---|---|---|---|")
+    sure = np.array([verdict.confidence for _, verdict in judged])
+    right = np.array([(v.sublabel if v.shape == "inconclusive" else v.shape) in case.right for case, v in judged])
+    for low, high in ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.01)):
+        own = (sure >= low) & (sure < high)
+        if own.any():
+            print(f"| {low:.0%}–{min(high, 1):.0%} | {own.sum()} | {sure[own].mean():.1%} | {right[own].mean():.1%} |")
+
+
+def print_intervals(judged: list[tuple[Case, Verdict]]) -> None:
+    print()
+    for shape, stages in (("emergent", 1), ("late", 1), ("late", 2)):
+        hits = []
+        for case, verdict in judged:
+            known = case.start and verdict.threshold_interval and case.stages == stages
+            if verdict.shape == shape and shape in case.right and known:
+                low, high = np.log10(verdict.threshold_interval or (1.0, 1.0))
+                hits.append(bool(low <= (case.start or 0.0) <= high))
+        if hits:
+            told(f"intervals that hold where the rise begins, {shape}{', two stages' * (stages > 1)}", hits)
+
+
+Results = dict[str, list[tuple[str, float, str]]]
 
 
 def print_matrix(title: str, results: Results, repetitions: int) -> None:
-    columns = sorted({said for rows in results.values() for said, _ in rows})
+    columns = sorted({said for rows in results.values() for said, *_ in rows})
     print(f"\n### {title}: per cent of {repetitions}\n")
     print("| truth | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
     for name, rows in results.items():
-        counts = Counter(said for said, _ in rows)
+        counts = Counter(said for said, *_ in rows)
         cells = [f"{100 * counts[c] / len(rows):.1f}".removesuffix(".0") if counts[c] else "·" for c in columns]
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 def print_summary(title: str, results: Results) -> None:
-    false = [said == "emergent" for name in NOT_STEPS for said, _ in results[name]]
+    false = [said == "emergent" for name in NOT_STEPS for said, *_ in results[name]]
     steps = [row for name in STEPS for row in results[name]]
-    found = np.mean([said == "emergent" for said, _ in steps])
-    cut = float(np.quantile([b for _, b in steps], 1 - found, method="lower")) if found else np.inf
-    alarms = [b >= cut for name in NOT_STEPS for _, b in results[name]]
-    by_name = {name: np.mean([b >= cut for _, b in results[name]]) for name in NOT_STEPS}
-    power_named = np.mean([said == "metric-artefact" for said, _ in results["power p^T"]])
+    found = np.mean([said == "emergent" for said, *_ in steps])
+    cut = float(np.quantile([b for _, b, _ in steps], 1 - found, method="lower")) if found else np.inf
+    alarms = [b >= cut for name in NOT_STEPS for _, b, _ in results[name]]
+    by_name = {name: np.mean([b >= cut for _, b, _ in results[name]]) for name in NOT_STEPS}
+    power_named = np.mean([status == "metric-artefact" for *_, status in results["power p^T"]])
     ratio = np.mean(alarms) / max(np.mean(false), 1 / len(false))
     print(f"\n### {title}\n")
     print(f"- steps called emergent: {found:.1%} of {len(steps)}")
-    print(f"- hinges called emergent: {np.mean([s == 'emergent' for s, _ in results['hinge']]):.1%}")
     print(f"- false emergence on everything that is not a step: {np.mean(false):.2%} ({sum(false)} of {len(false)})")
     print(f"- p^T curves named metric artefacts: {power_named:.1%}")
     print(f"- rule B >= {cut:.2f}, same detection: {np.mean(alarms):.1%} false alarms, {ratio:.0f} times as many")

@@ -14,9 +14,9 @@ import time
 from typing import Any
 
 from scalecurve.cost import estimate, pilot
-from scalecurve.part import compute, open_for, part_size, parts_of
-from scalecurve.plan import Plan, cells_of, make_plan
-from scalecurve.study import parse_study
+from scalecurve.runner.shard import compute, open_for, part_size, parts_of
+from scalecurve.study.plan import Plan, cells_of, make_plan
+from scalecurve.study.study import parse_study
 
 SHOTS = {"strategies": ["direct", "chain_of_thought"], "shots": [2], "shot_policy": "fixed"}
 STUDIES: dict[str, dict[str, Any]] = {

@@ -1,7 +1,7 @@
 """Published evaluation results as curves tables: the readers of the studies and tests on real model families.
 
-Each function takes the folder with the data and returns the long table that ``scalecurve.curves`` reads. Defects of the
-sources are repaired here and named in the docstrings.
+Each function takes the folder with the data and returns the long table that ``scalecurve.analysis`` reads. Defects of
+the sources are repaired here and named in the docstrings.
 """
 
 from __future__ import annotations
@@ -43,9 +43,73 @@ def pythia(data: Path, step: int = 143_000) -> pl.DataFrame:
     chance = pl.when(pl.col("task") == "lambada_openai").then(0.0).when(quarter).then(0.25).otherwise(0.5)
     return _long(
         frame.select(
-            "family", "task", "shots", "params_non_embedding", "n", rung="model", y="value", se="stderr", chance=chance
+            "family",
+            "task",
+            "shots",
+            "params_non_embedding",
+            "params_total",
+            "n",
+            rung="model",
+            y="value",
+            se="stderr",
+            chance=chance,
         ).with_columns(metric=pl.lit("acc"), ceiling=1.0)
     )
+
+
+def pythia_plain(data: Path) -> pl.DataFrame:
+    """Pythia without deduplication: same sizes, tasks and shots as ``pythia``."""
+    frame = pl.read_parquet(data / "pythia_evals" / "pythia_v1_nondeduped_final.parquet")
+    return frame.with_columns(strategy=pl.lit("direct"), preferred=pl.lit(True))
+
+
+def gemstones(data: Path, final: bool = True) -> pl.DataFrame:
+    """22 models of many widths and depths, of which several have nearly one size: by size (last checkpoints).
+
+    ``final=False``: every model a family of its own over its checkpoints, by training steps.
+    """
+    items = {"mmlu": 14042, "openbookqa": 500}
+    chance = {"commonsense_qa": 0.2, "piqa": 0.5, "winogrande": 0.5, "siqa": 1 / 3}
+    frame = pl.read_parquet(data / "gemstones" / "gemstones.parquet")
+    frame = frame.filter(pl.col("step").is_null() if final else pl.col("step").is_not_null())
+    return _long(
+        frame.select(
+            "task", "params_non_embedding", "step", rung="checkpoint", y="acc", shots=pl.lit(0), metric=pl.lit("acc"),
+            family=pl.lit("gemstones") if final else pl.col("model"), ceiling=pl.lit(1.0),
+            n=pl.col("task").replace_strict(items, default=1000, return_dtype=pl.Int64),
+            chance=pl.col("task").replace_strict(chance, default=0.25, return_dtype=pl.Float64),
+        )
+    )  # fmt: skip
+
+
+def observational_models(data: Path, most_flops: float = 84.0) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(known, withheld) for the ability axis: 8 benchmarks of all models, two-shot tasks of those up to ``most_flops``.
+
+    Of the 84 models with two-shot scores, those whose training FLOPs (in 1e21; BTLM's token count mended) are known;
+    RWKV-raven and the impossible IPA scores left out, as in ``observational``.
+    """
+    folder = data / "obsscaling"
+    base = pl.read_csv(folder / "base_llm_benchmark_eval.csv").filter(~pl.col("Model").str.contains("raven"))
+    emergent = pl.read_csv(folder / "base_llm_emergent_capability_eval.csv")
+    wide = base.with_columns(flops=_mended_flops()).join(emergent, on="Model", how="left")
+    ipa = pl.col("ipa_transliterate_2_exact_match")
+    wide = wide.with_columns(
+        ipa_transliterate_2_exact_match=pl.when((ipa * 1003 - (ipa * 1003).round()).abs() < 1e-3).then(ipa)
+    )
+    parts = []
+    for column in (*base.columns[5:13], *(name for name in OBS_TASKS if name in emergent.columns)):
+        task, chance, n = OBS_TASKS.get(column, (column.lower(), 0.5 if column == "XWinograd" else None, 2000))
+        parts.append(
+            wide.select(
+                "flops", family="Model Family", rung="Model", params_total=pl.col("Model Size (B)") * 1e9,
+                y=pl.col(column).cast(pl.Float64), task=pl.lit(task), chance=pl.lit(chance, pl.Float64), n=n,
+                metric=pl.lit("score"), shots=pl.lit(2 if column in emergent.columns else 0),
+            ).drop_nulls("y")
+        )  # fmt: skip
+    table = _long(pl.concat(parts).with_columns(params_non_embedding=pl.col("params_total"), ceiling=1.0))
+    asked = pl.col("shots") == 2
+    table = table.filter(pl.col("flops").is_not_null() & pl.col("rung").is_in(emergent["Model"].to_list()))
+    return table.filter(~asked | (pl.col("flops") <= most_flops)), table.filter(asked, pl.col("flops") > most_flops)
 
 
 def gadre(data: Path, multiplier: float = 1.0) -> pl.DataFrame:
@@ -99,7 +163,7 @@ def olmo(data: Path) -> pl.DataFrame:
         table.select(
             "task", "metric", "y", "se", "n", "chance", "ceiling", "higher_is_better", rung="run", shots=5,
             family=pl.format("olmo-{}xC", pl.col("chinchilla_multiple")), params_non_embedding="params",
-            training_tokens="tokens", training_flops=pl.col("tokens") * pl.col("flops_per_token"),
+            training_tokens="tokens", training_flops=pl.col("tokens").cast(pl.Float64) * pl.col("flops_per_token"),
         )
     )  # fmt: skip
 
@@ -108,8 +172,7 @@ def observational(data: Path) -> pl.DataFrame:
     """Public model families with four or more sizes; two-shot BIG-bench tasks and standard benchmarks.
 
     Left out: RWKV-raven (instruction-tuned), a second model of the same size in a family, and scores of IPA
-    transliteration that no count of 1,003 items can give (two broken evaluations). The token count of BTLM, a thousand
-    times too large, is not used: the axis is the number of parameters.
+    transliteration that no count of 1,003 items can give (two broken evaluations).
     """
     folder = data / "obsscaling"
     base = pl.read_csv(folder / "base_llm_benchmark_eval.csv").filter(~pl.col("Model").str.contains("raven"))
@@ -125,8 +188,42 @@ def observational(data: Path) -> pl.DataFrame:
             y=pl.col(column).cast(pl.Float64), task=pl.lit(task), chance=pl.lit(chance, pl.Float64), n=items,
             metric=pl.lit("score" if column in base.columns else column.rsplit("_2_", 1)[1]),
             shots=pl.lit(0 if column in base.columns else 2),
+            training_flops=_mended_flops() * 1e21, training_tokens=pl.col("Pretraining Data Size (T)") * 1e12,
         ).drop_nulls("y")
         for column, (task, chance, items) in OBS_TASKS.items()
+    ]  # fmt: skip
+    table = pl.concat(parts).with_columns(params_non_embedding=pl.col("params_total"), ceiling=1.0)
+    table = table.filter(pl.len().over("family", "task", "metric") >= 4)
+    return _long(table.sort("family", "task", "params_total", "rung"))
+
+
+def _mended_flops() -> pl.Expr:
+    """Training FLOPs in 1e21; those of BTLM, whose token count is a thousand times too large, mended."""
+    flops = pl.col("FLOPs (1E21)")
+    return pl.when(pl.col("Model") == "cerebras/btlm-3b-8k-base").then(flops / 1000).otherwise(flops)
+
+
+LEADERBOARD = {  # column → (chance where all questions have one, items)
+    "leaderboard_bbh": (None, 5761), "leaderboard_gpqa": (0.25, 1192), "leaderboard_ifeval": (0.0, 541),
+    "leaderboard_math_hard": (0.0, 1324), "leaderboard_mmlu_pro": (0.1, 12032), "leaderboard_musr": (None, 756),
+}  # fmt: skip
+
+
+def leaderboard(data: Path) -> pl.DataFrame:
+    """Open LLM Leaderboard 2 scores of public families with four or more sizes, sizes as in ``observational``."""
+    folder = data / "obsscaling"
+    base = pl.read_csv(folder / "base_llm_benchmark_eval.csv").filter(~pl.col("Model").str.contains("raven"))
+    scores = pl.read_csv(folder / "base_llm_leaderboard_v2_eval.csv")
+    wide = scores.join(base, on="Model")
+    wide = wide.sort("Model Size (B)", "Model").unique(["Model Family", "Model Size (B)"], keep="first")
+    parts = [
+        wide.select(
+            family="Model Family", rung="Model", params_total=(pl.col("Model Size (B)") * 1e9).round().cast(pl.Int64),
+            y=pl.col(column).cast(pl.Float64), task=pl.lit(column), chance=pl.lit(chance, pl.Float64), n=items,
+            metric=pl.lit("score"), shots=pl.lit(0),
+            training_flops=_mended_flops() * 1e21, training_tokens=pl.col("Pretraining Data Size (T)") * 1e12,
+        ).drop_nulls("y")
+        for column, (chance, items) in LEADERBOARD.items()
     ]  # fmt: skip
     table = pl.concat(parts).with_columns(params_non_embedding=pl.col("params_total"), ceiling=1.0)
     table = table.filter(pl.len().over("family", "task", "metric") >= 4)

@@ -2,8 +2,8 @@
 
 python benchmarks/published_curves.py DATA
 
-DATA is the folder with pythia_evals, gadre_scaling, olmo_ladder and obsscaling. The output is the tables of
-docs/studies/published_curves.md.
+DATA is the folder with pythia_evals, gadre_scaling, olmo_ladder and obsscaling. The study of these verdicts, with
+intervals, is studies/how_often; the table of OLMo 13B stands in docs/studies/published_curves.md.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from pathlib import Path
 import polars as pl
 from published import OLMO_ITEMS, SETS
 
-from scalecurve.curves import backtest, forecast, judge_all, summarise
+from scalecurve.analysis import backtest, forecast, judge_all, summarise
 
 SCORES = ("acc", "accuracy", "score", "exact_match")
 SIX = ("lambada_openai", "arc_easy", "winogrande", "piqa", "sciq", "logiqa")
 SHAPES = (
     "flat",
     "smooth",
+    "late",
     "emergent",
     "inverse",
     "U",
     "inverted-U",
     "irregular",
+    "one-model",
     "saturated",
     "inconclusive",
     "too-few",

@@ -15,14 +15,14 @@ import time
 import numpy as np
 import polars as pl
 
+from scalecurve.errors import UserError
 from scalecurve.lab.skills import ATTRIBUTES, PEOPLE_RANKS, held_out
 from scalecurve.lab.world import build_world
 from scalecurve.models import load_ladder
-from scalecurve.nouns import UserError
-from scalecurve.query.abilities import schema
-from scalecurve.query.choose import Chooser, Options
-from scalecurve.query.ladder import wilson_lower
-from scalecurve.query.models import Models
+from scalecurve.query.rungs.abilities import schema
+from scalecurve.query.rungs.choose import Chooser, Options
+from scalecurve.query.rungs.ladder import wilson_lower
+from scalecurve.query.rungs.models import Models
 from scalecurve.query.session import Session
 
 PERSON = """CREATE KNOWLEDGE TABLE person (

@@ -25,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SCRIPTS = Path(sys.executable).parent
-TASKS = ("lab:addition", "lab:chains", "lab:facts", "lab:facts_choice", "lab:rebus", "lab:belief")
+TASKS = ("lab:addition", "lab:links", "lab:facts", "lab:facts_choice", "lab:rebus", "lab:belief")
 
 
 class Account:

@@ -1,4 +1,4 @@
-"""Time and peak memory of the embedded study, run as a user runs it. Bars: 180 s and 2 GB on two cores.
+"""Time and peak memory of the embedded study, run as a user runs it. Bars: 180 s and 1 GB on two cores.
 
     python benchmarks/study.py [--limit N]
 
@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-BAR_SECONDS, BAR_BYTES = 180.0, 2e9
+BAR_SECONDS, BAR_BYTES = 180.0, 1e9
 
 
 def family_of(pid: int) -> list[int]:
@@ -77,7 +77,7 @@ def main() -> None:
     print(f"again:    {again:6.1f} s (everything is on disk)")
     print(f"rescore:  {rescored:6.1f} s")
     print(f"time / bar of {BAR_SECONDS:.0f} s: {seconds / BAR_SECONDS:.2f}")
-    print(f"memory / bar of 2 GB: {peak / BAR_BYTES:.2f}")
+    print(f"memory / bar of 1 GB: {peak / BAR_BYTES:.2f}")
 
 
 if __name__ == "__main__":

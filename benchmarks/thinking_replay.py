@@ -7,16 +7,18 @@ python benchmarks/thinking_replay.py runs/two_systems 10                     eve
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from scalecurve.runs import open_run
-from scalecurve.thinking import (
-    Outcome,
+from scalecurve.errors import UserError
+from scalecurve.routing import (
     Pairs,
+    ReplayOutcome,
     auroc,
     baselines,
     budgeted,
@@ -25,15 +27,19 @@ from scalecurve.thinking import (
     flip_matrix,
     front,
     learned,
-    read_bbh_outputs,
     read_run_pairs,
     replay,
     thrifty,
 )
-from scalecurve.thinking.pairs import run_frame
+from scalecurve.routing.answer_pairs import pairs_of, run_frame
+from scalecurve.store import open_run
+from scalecurve.strategies.extraction import bbh_answer
+from scalecurve.types import Answer
+
+_SUFFIX = "_few_shot_template_0-255000.json"
 
 
-def ways(pairs: Pairs, seed: int, replicates: int) -> tuple[list[Outcome], dict[str, float]]:
+def ways(pairs: Pairs, seed: int, replicates: int) -> tuple[list[ReplayOutcome], dict[str, float]]:
     """Every way of answering on the held-out half of split ``seed``, and how good the learned signals are."""
     development, held_out = pairs.halves(seed)
     whole, saving = learned(development), thrifty(development)
@@ -83,6 +89,63 @@ def many_splits(pairs: Pairs, count: int) -> None:
         mean, spread = np.mean(values, axis=0), np.std(values, axis=0)
         print(f"| {name} | {mean[0]:.3f} | {mean[1]:.2f} ({spread[1]:.2f}) | {mean[2]:+.4f} ({spread[2]:.4f}) | "
               f"{int(sum(row[3] for row in values))} of {count} |")  # fmt: skip
+
+
+def _outputs(folder: Path, kind: str) -> Path:
+    """The folder of one way of asking, as the checkout of BIG-Bench Hard calls it, or by its last word alone."""
+    published = folder / f"code-davinci-002-{kind}"
+    return published if published.is_dir() else folder / kind
+
+
+def read_bbh_outputs(folder: Path) -> Pairs:
+    """The stored direct and chain-of-thought outputs of BIG-Bench Hard (``folder`` holds ``direct`` and
+    ``cot``, or ``code-davinci-002-direct`` and ``…-cot``).
+
+    These outputs have neither tokens nor log-probabilities: tokens are words, confidence is NaN. A chain without "so
+    the answer is" has no answer and is wrong.
+    """
+    direct, cot = (_outputs(folder, kind) for kind in ("direct", "cot"))
+    files = sorted(direct.glob(f"*{_SUFFIX}"))
+    if not files:
+        raise UserError(f"{folder}: no outputs direct/*{_SUFFIX}; give the folder code-davinci-002-outputs")
+    families: list[str] = []
+    questions: list[str] = []
+    fast: list[Answer] = []
+    slow: list[Answer] = []
+    right: list[tuple[float, float]] = []
+    for file in files:
+        quick, chain = _records(file), _records(cot / file.name)
+        if [one["target"] for one in quick] != [one["target"] for one in chain]:
+            raise UserError(f"{file}: its targets differ from those of cot/{file.name}; take both from one release")
+        for one, two in zip(quick, chain, strict=True):
+            first, second = _stored(one, chain=False), _stored(two, chain=True)
+            target = bbh_answer(one["target"], chain=False)
+            families.append(file.name.removesuffix(_SUFFIX))
+            questions.append(one["input"].rpartition("\n\nQ: ")[2])
+            right.append((float(first.response == target), float(second.response == target)))
+            fast.append(first)
+            slow.append(second)
+    items = [f"{family}|{at}" for at, family in enumerate(families)]
+    return pairs_of(items, families, questions, fast, slow, right)
+
+
+def _stored(record: Mapping[str, str], *, chain: bool) -> Answer:
+    text = record["prediction"]
+    found = not chain or "so the answer is" in text.lower()
+    words, read = len(text.split()), len(record["input"].split())
+    return Answer("", "", response=bbh_answer(text, chain=chain) if found else None, generated_tokens=words,
+                  prompt_tokens=read)  # fmt: skip
+
+
+def _records(file: Path) -> list[dict[str, str]]:
+    try:
+        found: list[dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))["outputs"]
+        for one in found:
+            if not all(isinstance(one[name], str) for name in ("input", "target", "prediction")):
+                raise TypeError
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{file}: is no file of outputs ({type(error).__name__}); restore it") from None
+    return found
 
 
 def stored(place: Path) -> dict[str, Pairs]:

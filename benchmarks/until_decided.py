@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scalecurve.adaptive.allot import OpenCurve, next_round
-from scalecurve.curves import curves_from_frame, judge
-from scalecurve.curves.errors import flatness
-from scalecurve.curves.judge import discovery_level
-from scalecurve.curves.table import item_tables
-from scalecurve.nouns import Curve
-from scalecurve.runs import open_run, read_outputs
+from scalecurve.analysis import curves_from_frame, judge
+from scalecurve.analysis.stats.errors import flatness
+from scalecurve.analysis.verdicts.judge import discovery_level
+from scalecurve.analysis.verdicts.table import item_tables
+from scalecurve.runner.adaptive.allocation import OpenCurve, next_round
+from scalecurve.store import open_run, read_outputs
+from scalecurve.types import Curve
 
 Floats = np.ndarray
 

@@ -2,10 +2,13 @@
 
     python benchmarks/versus_lm_eval.py [--model smollm2-135m] [--task REF …] [--examples 64] [--shots 3]
         [--policy fixed --policy bigbench] [--harness-batch 8] [--venv /tmp/lmeval-venv] [--golden FILE]
+    python benchmarks/versus_lm_eval.py --models hybrid --task REF --policy fixed --examples 24    # or: padded
 
-Runs both in alternation, each measurement in its own process, and prints for each task the ratio of wall times and of
-peak memory above the weights, the largest difference in log-probability and how many argmaxes differ. Needs BIG-bench
-(`scalecurve tasks install bigbench`) for the default tasks. The harness goes into an environment of its own.
+Runs both in alternation, each measurement in its own process, and prints for each task the ratio of the tokens both
+forward (the harness's with their padding), of wall times and of processor times, the peak memory above the weights,
+the largest difference in log-probability and how many argmaxes differ. On a busy machine only the ratio by processor
+is to be trusted. Needs BIG-bench (`scalecurve tasks install bigbench`) for the default tasks. The harness goes into an
+environment of its own where it is not installed.
 ``--golden`` writes the harness's log-probabilities to a file, for tests.
 """
 
@@ -15,20 +18,23 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import engine_common as common
+import random_models
 
-BARS = {("fixed", "one token"): 8.0, ("fixed", "more tokens"): 12.0, ("bigbench", "more tokens"): 3.0}
+SMALL = "smollm2-135m"
 
 
 def ours(job: dict[str, Any]) -> dict[str, Any]:
     """Score with scalecurve; tokenisation is part of the time on both sides."""
     from scalecurve.models import open_model, resolve_rung
-    from scalecurve.nouns import Output, Request
+    from scalecurve.types import Output, Request
 
-    model = open_model(resolve_rung(job["folder"]), device="cpu")
+    rung = resolve_rung(job["folder"])
+    model = open_model(replace(rung, options={"engine": "plain"} if job["plain"] else {}), device="cpu")
     requests = [Request(q["prompt"], options=tuple(q["options"])) for q in job["questions"]]
     found: dict[int, Output] = {}
     peak = common.Peak()
@@ -46,6 +52,7 @@ def ours(job: dict[str, Any]) -> dict[str, Any]:
         "forwarded": model.forwarded_tokens,
         "heads": model.head_positions,
         "fallback": model.fallback,
+        "way": model.runner.way,  # type: ignore[attr-defined]
     }
 
 
@@ -57,6 +64,14 @@ def harness(job: dict[str, Any]) -> dict[str, Any]:
     model = HFLM(pretrained=job["folder"], dtype="float32", device="cpu", batch_size=job["batch"])
     pairs = [(q["prompt"], option) for q in job["questions"] for option in q["options"]]
     requests = [Instance("loglikelihood", {}, pair, at) for at, pair in enumerate(pairs)]
+    own, forwarded = model._model_call, 0
+
+    def counted(inps: Any, *given: Any, **how: Any) -> Any:
+        nonlocal forwarded
+        forwarded += inps.numel()
+        return own(inps, *given, **how)
+
+    model._model_call = counted
     peak = common.Peak()
     began, worked = time.perf_counter(), time.process_time()
     scored = iter(model.loglikelihood(requests, disable_tqdm=True))
@@ -66,6 +81,7 @@ def harness(job: dict[str, Any]) -> dict[str, Any]:
         "seconds": seconds,
         "work": work,
         "peak": peak.above(),
+        "forwarded": forwarded,
         "logprobs": [[float(logprob) for logprob, _ in row] for row in rows],
         "greedy": [[bool(greedy) for _, greedy in row] for row in rows],
     }
@@ -83,7 +99,8 @@ def main() -> None:
     if common.serve({"ours": ours, "harness": harness}):
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--model", action="append", help="default: smollm2-135m; random:ARCHITECTURE is one of our own")
+    parser.add_argument("--models", choices=["hybrid", "padded"], help="small models of random weights")
     parser.add_argument("--task", action="append")
     parser.add_argument("--examples", type=int, default=64)
     parser.add_argument("--shots", type=int, default=3)
@@ -91,54 +108,65 @@ def main() -> None:
     parser.add_argument("--harness-batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tries", type=int, default=3, help="times a disturbed pair is measured")
+    parser.add_argument("--here", action="store_true", help="both sides in this process: memory is then not comparable")
     parser.add_argument("--venv", type=Path, default=Path("/tmp/lmeval-venv"))
     parser.add_argument("--golden", type=Path)
     given = parser.parse_args()
-    python, folder = common.harness_python(given.venv), common.weights(given.model)
-    golden = []
-    print(f"{given.model}, float32, {given.shots} shots, {given.examples} examples a task, {given.threads} threads")
+    import torch
+
+    from scalecurve.doctor.machine import cpu_model  # the harness's environment has no scalecurve
+
+    python, golden = common.harness_python(given.venv), []
     print(
-        "| task | shots | options (tokens) | tokens: naive ÷ forwarded | harness s | ours s | faster | by processor | "
-        "harness MB | ours MB | largest difference (nats) | argmax ≠ | greedy ≠ |"
+        f"{cpu_model()}, float32, {given.shots} shots, {given.examples} examples a task, {given.threads} threads\n\n"
+        "| model | shares | task | shots | options (tokens) | tokens: harness ÷ ours | harness s | ours s | faster | "
+        "by processor | harness MB | ours MB | largest difference (nats) | argmax ≠ | greedy ≠ |\n" + "|---" * 15 + "|"
     )
-    print("|---" * 13 + "|")
-    for policy in given.policy or ["fixed", "bigbench"]:
-        for task in given.task or common.TASKS:
-            asked = common.questions(task, policy, given.shots, given.examples)
-            job = {"folder": str(folder), "questions": asked, "batch": given.harness_batch}
-            a, b = common.pair(
-                (sys.executable, "ours"), (python, "harness"), Path(__file__), job, given.threads, given.tries
-            )
-            if a["fallback"]:
-                print(f"{task}: prefixes were not shared: {a['fallback']}", file=sys.stderr)
-            gap, best, greedy = agreement(a, b)
-            tokens = [count for row in a["tokens"] for count in row]
-            lengths = json.dumps(sorted(set(tokens))) if max(tokens) <= 3 else f"{min(tokens)}–{max(tokens)}"
-            naive = naive_tokens(folder, asked)
-            print(
-                f"| {task.removeprefix('bigbench:')} | {policy} | {len(tokens) / len(asked):.1f} ({lengths}) | "
-                f"{naive / a['forwarded']:.1f} | {b['seconds']:.2f} | {a['seconds']:.2f} | "
-                f"**{b['seconds'] / a['seconds']:.1f}×**{' (disturbed)' if a['disturbed'] else ''} | "
-                f"{b['work'] / a['work']:.1f}× | "
-                f"{b['peak'] / 1e6:.0f} | {a['peak'] / 1e6:.0f} | {gap:.1e} | {best} | {greedy} |",
-                flush=True,
-            )
-            golden.append(
-                {"task": task, "policy": policy, "questions": asked, **{k: b[k] for k in ("logprobs", "greedy")}}
-            )
+    for ref, plain in asked_models(given.model, given.models):
+        folder = common.weights(ref)
+        for policy in given.policy or ["fixed", "bigbench"]:
+            for task in given.task or common.TASKS:
+                asked = common.questions(task, policy, given.shots, given.examples)
+                job = {"folder": str(folder), "questions": asked, "batch": given.harness_batch, "plain": plain}
+                if given.here:
+                    torch.set_num_threads(given.threads)
+                    a, b = {**ours(job), "disturbed": False}, harness(job)
+                else:
+                    a, b = common.pair(
+                        (sys.executable, "ours"), (python, "harness"), Path(__file__), job, given.threads, given.tries
+                    )
+                print(f"| {ref} | {a['way']} | {task} | {policy} {row(asked, a, b)}", flush=True)
+                golden.append(
+                    {"task": task, "policy": policy, "questions": asked, **{k: b[k] for k in ("logprobs", "greedy")}}
+                )
     if given.golden:
         given.golden.write_text(
-            json.dumps({"harness": common.HARNESS, "model": given.model, "cells": golden}, indent=1)
+            json.dumps({"harness": common.HARNESS, "model": (given.model or [SMALL])[0], "cells": golden}, indent=1)
         )
 
 
-def naive_tokens(folder: Path, asked: list[dict[str, Any]]) -> int:
-    """Tokens when each option is scored by itself."""
-    from transformers import AutoTokenizer
+def asked_models(refs: list[str] | None, kind: str | None) -> list[tuple[str, bool]]:
+    """(reference, whether it is held to padded batches)."""
+    if kind == "hybrid":
+        return [(common.RANDOM + name, False) for name in random_models.HYBRIDS]
+    if kind == "padded":
+        own = [(common.RANDOM + name, False) for name in random_models.PADDED]
+        return own + [(common.RANDOM + name, True) for name in random_models.AS_PADDED]
+    return [(ref, False) for ref in refs or [SMALL]]
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    texts = [q["prompt"] + option for q in asked for option in q["options"]]
-    return sum(map(len, tokenizer(texts)["input_ids"]))
+
+def row(asked: list[dict[str, Any]], a: dict[str, Any], b: dict[str, Any]) -> str:
+    """The cells of a row: what was asked, ours ``a`` and the harness ``b``."""
+    gap, best, greedy = agreement(a, b)
+    tokens = [count for counts in a["tokens"] for count in counts]
+    lengths = json.dumps(sorted(set(tokens))) if max(tokens) <= 3 else f"{min(tokens)}–{max(tokens)}"
+    return (
+        f"| {len(tokens) / len(asked):.1f} ({lengths}) | {b['forwarded'] / a['forwarded']:.1f} | "
+        f"{b['seconds']:.2f} | {a['seconds']:.2f} | "
+        f"**{b['seconds'] / a['seconds']:.1f}×**{' (disturbed)' if a['disturbed'] else ''} | "
+        f"{b['work'] / a['work']:.1f}× | {b['peak'] / 1e6:.0f} | {a['peak'] / 1e6:.0f} | "
+        f"{gap:.1e} | {best} | {greedy} |"
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import polars as pl
 
-from scalecurve.curves.unlock import unlock
+from scalecurve.analysis.compare.unlock import unlock
 
 HEADERS = ["rung", "n", "base", "arm", "uplift", "95% interval", "effect", "found"]
 ALWAYS = 7  # the first columns are printed even where empty

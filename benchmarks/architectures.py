@@ -1,0 +1,410 @@
+"""Every causal architecture of the installed transformers, as a tiny random model, against its own forward pass.
+
+    python benchmarks/architectures.py out.json [NAME ...] [--slice 1/6]   # measures; results are added to out.json
+    python benchmarks/architectures.py out.json --table                    # the table of docs/models.md
+
+The truth is transformers' own float32 forward pass over each whole sequence alone, without cache, mask or padding.
+Scoring must agree within 1e-4 nats and greedy texts must be equal. What is no causal model is refused by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+NEAR = 1e-4  # nats
+SIZES: dict[str, Any] = {
+    **dict.fromkeys(("hidden_size", "d_model", "n_embd", "n_embed", "dim", "lru_width"), 64),
+    **dict.fromkeys(("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers"), 4),
+    **dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads"), 4),
+    **dict.fromkeys(("intermediate_size", "n_inner", "ffn_dim", "decoder_ffn_dim", "ffn_hidden_size"), 96),
+    **dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "context_length"), 256),
+    **dict.fromkeys(("sliding_window", "attention_window_size", "window_size"), 16),
+    **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), 4),
+    **dict.fromkeys(("num_experts_per_tok", "num_experts_per_token", "moe_top_k", "moe_topk"), 2),
+    **dict.fromkeys(("moe_intermediate_size", "shared_expert_intermediate_size", "expert_ffn_hidden_size"), 32),
+    **dict.fromkeys(("n_group", "topk_group", "n_shared_experts", "num_shared_experts", "first_k_dense_replace"), 1),
+    **dict.fromkeys(("mamba_n_groups", "n_groups", "mamba_ngroups"), 1),
+    **dict.fromkeys(("mamba_d_state", "state_size", "mamba_dt_rank", "time_step_rank"), 8),
+    **dict.fromkeys(("mamba_d_conv", "conv_kernel", "mamba_dt_rank", "time_step_rank"), 4),
+    **dict.fromkeys(("hidden_dropout", "attention_dropout", "dropout"), 0.0),
+    **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), 0),
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "q_lora_rank": 24,
+    "kv_lora_rank": 16,
+    "qk_nope_head_dim": 16,
+    "qk_rope_head_dim": 8,
+    "v_head_dim": 16,
+    "mamba_n_heads": 8,
+    "mamba_d_head": 16,
+    "mamba_expand": 2,
+    "mamba_chunk_size": 16,
+    "linear_num_value_heads": 4,
+    "linear_num_key_heads": 2,
+    "linear_key_head_dim": 16,
+    "linear_value_head_dim": 16,
+}
+LEFT_OUT: Any = object()  # what a configuration works out by itself
+LATENT = {"head_dim": 8, "num_key_value_heads": 4}  # rotated part alone, and a key head a query head
+INDEXED = LATENT | {"index_topk": 16, "index_head_dim": 16, "index_n_heads": 32}
+TURNS = ["sliding_attention", "full_attention"] * 2
+NARROW = {"hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": 1024}
+GEMMA4 = NARROW | {"layer_types": TURNS, "num_kv_shared_layers": 0}
+
+
+def rope(kind: str, **settings: Any) -> dict[str, Any]:
+    return {"rope_parameters": {"rope_theta": 10000.0, "rope_type": kind, **settings}}
+
+
+SETTINGS: dict[str, dict[str, Any]] = {  # what a configuration needs besides SIZES to fit itself
+    **dict.fromkeys(("deepseek_v2", "deepseek_v3"), LATENT | {"num_hidden_layers": 3}),
+    **dict.fromkeys(("glm4_moe_lite", "longcat_flash", "youtu", "minicpm3", "axk1", "axk2"), LATENT),
+    **dict.fromkeys(("deepseek_v32", "glm_moe_dsa"), INDEXED),
+    "codegen": {"rotary_dim": 8},
+    "dots3_note_text": {"num_key_value_heads": 4},
+    "gptj": {"rotary_dim": 8},
+    "bamba": {"attn_layer_indices": [1, 3]},
+    "falcon": {"head_dim": LEFT_OUT, "num_kv_heads": 1},
+    "cohere_compass_text": {
+        "layer_types": TURNS,
+        "rope_parameters": {kind: {"rope_theta": 10000.0, "rope_type": "default"} for kind in TURNS},
+    },
+    "dbrx": {
+        "attn_config": {"rope_theta": 10000.0, "kv_n_heads": 2},
+        "ffn_config": {"ffn_hidden_size": 96, "moe_num_experts": 4, "moe_top_k": 2},
+    },
+    "falcon_h1": {"mamba_d_ssm": 128},
+    "gemma3n_text": NARROW
+    | {"layer_types": TURNS, "num_kv_shared_layers": 2, "activation_sparsity_pattern": [0.0] * 4, "laurel_rank": 8},
+    **dict.fromkeys(("gemma4_text", "gemma4_unified_text"), GEMMA4 | {"global_head_dim": 32}),
+    "gpt_neo": {"attention_types": [[["global", "local"], 2]]},
+    "granitemoehybrid": {"layer_types": ["mamba", "attention"] * 2},
+    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2, "use_mamba_kernels": False},
+    "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"], "num_dense_layers": 1},
+    "llama4_text": {"attention_chunk_size": 16, "intermediate_size_mlp": 96, "floor_scale": 8, "attn_scale": 0.1},
+    "mamba2": {"num_heads": 8, "head_dim": 16, "expand": 2, "chunk_size": 16},
+    "modernbert-decoder": {"local_attention": 16, "global_attn_every_n_layers": 2},
+    "qwen4_exp_text": {
+        "indexer_n_heads": 4,
+        "indexer_kv_heads": 1,
+        "indexer_head_dim": 16,
+        "indexer_budget": 16,
+        "indexer_compress_ratio": 4,
+    },
+    "qwen3_next": {"layer_types": [*["linear_attention"] * 3, "full_attention"]},
+    "recurrent_gemma": {"block_types": ["recurrent", "recurrent", "attention"], "num_hidden_layers": 6},
+    "prophetnet": {"num_hidden_layers": LEFT_OUT, "num_decoder_layers": 2, "num_encoder_layers": 1},
+    "reformer": {"is_decoder": True, "axial_pos_shape": (16, 16), "axial_pos_embds_dim": (32, 32)},
+    "smollm3": {"no_rope_layers": [1, 0, 1, 0]},
+    "zamba": {
+        "num_hidden_layers": 6,
+        "layers_block_type": ["mamba", "mamba", "hybrid"] * 2,
+        "attn_layer_period": 3,
+        "attn_layer_offset": 2,
+        "attention_head_dim": 32,
+        "n_mamba_heads": 2,
+    },
+    "zamba2": {
+        "layers_block_type": ["mamba", "hybrid"] * 2,
+        "layer_types": LEFT_OUT,
+        "mamba_headdim": 16,
+        "n_mamba_heads": 8,
+        "num_mem_blocks": 1,
+        "adapter_rank": 8,
+        "use_shared_attention_adapter": False,
+        "head_dim": LEFT_OUT,
+        "attention_head_dim": 32,
+        "chunk_size": 16,
+    },
+    "xlnet": {"max_position_embeddings": LEFT_OUT},
+    "xlstm": {"v_head_dim": LEFT_OUT, "head_dim": LEFT_OUT, "qk_head_dim": LEFT_OUT},
+    "zaya": {"num_experts_per_tok": 1},
+}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama, linear RoPE": ("llama", rope("linear", factor=4.0)),
+    "llama, dynamic RoPE": ("llama", rope("dynamic", factor=4.0) | {"max_position_embeddings": 64}),
+    "llama, llama3 RoPE": (
+        "llama",
+        rope("llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64),
+    ),
+    "llama, YaRN": ("llama", rope("yarn", factor=4.0, original_max_position_embeddings=64)),
+    "llama, tied, wide heads": ("llama", {"tie_word_embeddings": True, "head_dim": 32}),
+    "phi3, longrope": (
+        "phi3",
+        rope(
+            "longrope",
+            short_factor=[1.0] * 8,
+            long_factor=[1.0, 1.5, 2, 3, 4, 8, 16, 32.0],
+            original_max_position_embeddings=64,
+            factor=4.0,
+        )
+        | {"original_max_position_embeddings": 64, "sliding_window": None},
+    ),
+    "mistral, no window": ("mistral", {"sliding_window": None}),
+    "qwen2, sliding": ("qwen2", {"use_sliding_window": True, "max_window_layers": 2}),
+    "falcon, ALiBi": (
+        "falcon",
+        {"head_dim": LEFT_OUT, "alibi": True, "multi_query": True, "new_decoder_architecture": False},
+    ),
+    "falcon, 40B": (
+        "falcon",
+        {"head_dim": LEFT_OUT, "num_kv_heads": 2, "alibi": False, "new_decoder_architecture": True},
+    ),
+    "granite, scaled": (
+        "granite",
+        {
+            "logits_scaling": 8.0,
+            "embedding_multiplier": 12.0,
+            "residual_multiplier": 0.22,
+            "attention_multiplier": 0.06,
+        },
+    ),
+    "gpt_oss, sliding": ("gpt_oss", {"layer_types": TURNS}),
+    "exaone4, sliding": ("exaone4", {"layer_types": [*["sliding_attention"] * 3, "full_attention"]}),
+    "cohere2, sliding": ("cohere2", {"layer_types": [*["sliding_attention"] * 3, "full_attention"]}),
+    "gemma2, untied": ("gemma2", {"tie_word_embeddings": False}),
+    "gemma4, shared keys": ("gemma4_text", GEMMA4 | {"global_head_dim": 32, "num_kv_shared_layers": 2}),
+}
+
+
+def names() -> list[str]:
+    """The architectures transformers has under ``AutoModelForCausalLM``, and variants by settings that matter."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    return [*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *VARIANTS]
+
+
+def settings(name: str, vocabulary: int) -> Any:
+    """A small configuration of an architecture; of one with eyes or ears, each part is small."""
+    from transformers import CONFIG_MAPPING
+
+    kind, own = VARIANTS.get(name, (name, {}))
+    return _small(CONFIG_MAPPING[kind], {"vocab_size": vocabulary} | SETTINGS.get(kind, {}) | own)
+
+
+def _small(make: Any, own: dict[str, Any]) -> Any:
+    base = make()
+    parts = getattr(make, "sub_configs", None) or {}
+    if "text_config" in parts:
+        given = {}
+        for part in parts:
+            kind = type(getattr(base, part, None))
+            if kind is not type(None):
+                extra = SETTINGS.get(kind.model_type, {})
+                given[part] = _small(kind, {"vocab_size": own["vocab_size"]} | extra).to_dict()
+        return make(**given)
+    known = base.to_dict()
+    given = {key: value for key, value in SIZES.items() if key in known or _has(base, key) or key.endswith("token_id")}
+    given |= own
+    given = {key: value for key, value in given.items() if value is not LEFT_OUT}
+    return make(**given)
+
+
+def _has(config: Any, key: str) -> bool:
+    try:
+        return hasattr(config, key)
+    except Exception:  # some have one value a layer
+        return False
+
+
+def build(name: str, vocabulary: int = 1024) -> Any:
+    """The model in float32, with random weights. ``ValueError`` when it cannot be made small."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = settings(name, vocabulary)
+    with torch.device("meta"):
+        count = sum(weight.numel() for weight in AutoModelForCausalLM.from_config(config).parameters())
+    if count > 60_000_000:
+        raise ValueError(f"{count} parameters: too large to be tiny")
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+    spread(model)
+    return model
+
+
+def spread(model: Any) -> None:
+    """Give a model weights under which options differ by nats and what stands far back is heard."""
+    import torch
+
+    source = torch.Generator().manual_seed(0)
+    seen = set()
+    for name, weight in model.named_parameters():
+        if weight.data_ptr() in seen or not weight.is_floating_point():
+            continue
+        seen.add(weight.data_ptr())
+        if weight.ndim >= 2 and "conv" not in name and "A_log" not in name:
+            outer = any(word in name for word in ("embed", "wte", "wpe", "lm_head"))
+            size = 0.5 if outer else 1.2 / math.sqrt(weight.shape[-1])
+            weight.copy_(torch.randn(weight.shape, generator=source) * size)
+        elif "sink" in name:
+            weight.copy_(torch.randn(weight.shape, generator=source))
+        elif name.endswith("bias") and not bool(weight.any()):
+            weight.copy_(torch.randn(weight.shape, generator=source) * 0.1)
+
+
+# ── What is asked ────────────────────────────────────────────────────────────────────────────────────────────
+SHOT = "Q: Tom has 3 apples and gets 4 more. How many? A: 7. Q: Where is Lima? A: Peru. "
+BASE = "Where was Anna born? Anna was born in Lima. Lima is in Peru. "
+PROMPTS = [
+    *(BASE + SHOT + f"Q: {question} A:" for question in ("Where was Ben born?", "In which country?", "2 + 2 = ?")),
+    "Hello",
+    BASE + "Q: who? A:",
+    SHOT * 2 + "Q: 2 + 2 = ? A:",
+]
+OPTIONS = (" Peru", " Lima in Peru", ", a longer answer 12345", " no")
+LENGTHS = (12, 8, 12, 16, 16, 6)
+
+
+def measure(model: Any, encoder: Any, count: int = len(PROMPTS)) -> dict[str, Any]:
+    """How far ``model`` in the engine is from its own forward pass over ``count`` prompts, and which way it went."""
+    from scalecurve.engine.runner import Runner
+    from scalecurve.engine.selftest import is_causal
+    from scalecurve.types import Request
+
+    if not is_causal(model):
+        return {"way": "refused", "why": "what comes later changes what it says of earlier words"}
+    asked = [Request(prompt, options=OPTIONS) for prompt in PROMPTS[:count]]
+    asked += [Request(prompt, max_tokens=n) for prompt, n in zip(PROMPTS[:count], LENGTHS, strict=False)]
+    scores, texts = truth(model, encoder, count)
+    runner = Runner(model, encoder)
+    found: dict[int, Any] = {}
+    runner.run(asked, found.__setitem__)
+    outputs = [found[at] for at in range(len(asked))]
+    worst = 0.0
+    for output, row in zip(outputs, scores, strict=False):
+        if output.error:
+            return {"way": "error", "why": output.error}
+        worst = max([worst, *(abs(a - b) if a == a else math.inf for a, b in zip(output.logprobs, row, strict=True))])
+    wrong = sum(output.texts != (text,) for output, text in zip(outputs[count:], texts, strict=True))
+    return {"way": runner.way, "why": runner.fallback, "gap": worst, "texts": wrong, "of": len(texts)}
+
+
+def truth(model: Any, encoder: Any, count: int) -> tuple[list[list[float]], list[str]]:
+    """Option log-probabilities and greedy texts by whole forward passes of one sequence."""
+    import torch
+
+    text = str(model.config.get_text_config().to_dict())
+    remembers = "longrope" in text or "dynamic" in text
+
+    def logprobs(ids: list[int]) -> Any:
+        if remembers:  # the rotations of other lengths are forgotten
+            model(input_ids=torch.zeros(1, 1, dtype=torch.long), use_cache=False)
+        return model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].float().log_softmax(-1)
+
+    scores, texts = [], []
+    with torch.inference_mode():
+        for prompt, most in zip(PROMPTS[:count], LENGTHS, strict=False):
+            (context,) = encoder.ids([prompt])
+            row = []
+            for option in OPTIONS:
+                own = encoder.ids([prompt + option])[0][len(context) :]
+                table = logprobs([*context, *own][:-1])
+                row.append(float(table[range(len(context) - 1, len(table)), own].double().sum()))
+            scores.append(row)
+            new: list[int] = []
+            while len(new) < most and not (new and new[-1] in encoder.ends):
+                new.append(int(logprobs([*context, *new])[-1].argmax()))
+            texts.append(encoder.tokenizer.decode([one for one in new if one not in encoder.ends]))
+    return scores, texts
+
+
+def tokens() -> Any:
+    """The laboratory's tokenizer, of 1,024 tokens."""
+    from transformers import AutoTokenizer
+
+    import scalecurve.lab
+    from scalecurve.engine.text import Encoder
+
+    folder = Path(scalecurve.lab.__file__).parent / "weights" / "lab-1m"
+    return Encoder(AutoTokenizer.from_pretrained(str(folder)), 256)
+
+
+def one(name: str, encoder: Any) -> dict[str, Any]:
+    """What came of an architecture: the way it went and why, the largest difference (nats), texts that differ."""
+    began = time.perf_counter()
+    try:
+        model = build(name, encoder.tokenizer.vocab_size)
+        found = measure(model, encoder) | {"class": type(model).__name__}
+    except Exception as error:  # whatever an architecture does when it is built small, the others are still measured
+        found = {"way": "failed", "why": f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"}
+    return found | {"seconds": round(time.perf_counter() - began, 1)}
+
+
+# ── What is printed ──────────────────────────────────────────────────────────────────────────────────────────
+def exact(result: dict[str, Any]) -> bool:
+    return "gap" in result and result["gap"] <= NEAR and not result["texts"]
+
+
+def line(name: str, result: dict[str, Any]) -> str:
+    if "gap" not in result:
+        return f"{name:26} {result['way']}: {result['why']}"
+    right = "exact" if exact(result) else "OFF"
+    why = f" ({result['why']})" if result["why"] else ""
+    return (
+        f"{name:26} {right:6} {result['gap']:.1e} nats, {result['texts']} of {result['of']} texts  {result['way']}{why}"
+    )
+
+
+def counts(results: dict[str, dict[str, Any]]) -> str:
+    measured = [one for one in results.values() if "gap" in one]
+    ways = {way: sum(one["way"] == way for one in measured) for way in sorted({one["way"] for one in measured})}
+    other = {way: sum(one["way"] == way for one in results.values()) for way in ("refused", "failed", "error")}
+    return f"{sum(map(exact, measured))} exact of {len(measured)}; {ways}; {other}"
+
+
+SHARED = {"packs": "in packs", "branches": "by copied states", "padded": "no"}
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """The measured architectures as a Markdown table, and in a sentence those that were not measured."""
+    rows = ["| architecture | shares prefixes | why not in packs | largest difference, nats | texts that differ |"]
+    rows += ["|---|---|---|---|---|"]
+    for name, one in sorted(results.items()):
+        if "gap" in one:
+            own = f"| `{name}` | {SHARED[one['way']]} | {one['why']} "
+            rows.append(f"{own}| {one['gap']:.1e} | {one['texts']} of {one['of']} |")
+    refused = [name for name, one in sorted(results.items()) if one["way"] == "refused"]
+    failed = [name for name, one in sorted(results.items()) if one["way"] in ("failed", "error")]
+    said = f"Refused, as they look ahead: {', '.join(refused)}. Not measured, as no small one could be built"
+    return "\n".join([*rows, "", f"{said}: {', '.join(failed)}."])
+
+
+def write_table(results: dict[str, dict[str, Any]], page: Path) -> None:
+    """Put the table between its two marks on a page."""
+    before, _, rest = page.read_text().partition("<!-- architectures -->\n")
+    _, end, after = rest.partition("<!-- end of architectures -->")
+    page.write_text(f"{before}<!-- architectures -->\n{table(results)}\n{end}{after}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--slice", default="1/1", help="the part of the names that is measured, as 2/6")
+    parser.add_argument("--table", action="store_true")
+    args = parser.parse_args()
+    results: dict[str, dict[str, Any]] = json.loads(args.out.read_text()) if args.out.exists() else {}
+    if not args.table:
+        part, parts = map(int, args.slice.split("/"))
+        logging.disable(logging.WARNING)
+        encoder = tokens()
+        for name in args.names or names()[part - 1 :: parts]:
+            results[name] = one(name, encoder)
+            args.out.write_text(json.dumps(dict(sorted(results.items())), indent=1))
+            print(line(name, results[name]), f"[{results[name]['seconds']} s]", flush=True)
+    else:
+        write_table(results, Path(__file__).parents[1] / "docs" / "models.md")
+    print(counts(results))
+
+
+if __name__ == "__main__":
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    main()
