@@ -1,0 +1,94 @@
+"""The words of the pages' tables, in English and Chinese."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SHAPES = {
+    "en": {
+        "flat": "flat", "smooth": "smooth", "late": "late", "emergent": "emergent", "inverse": "inverse", "U": "U",
+        "inverted-U": "inverted U", "irregular": "irregular", "one-model": "one model", "saturated": "saturated",
+        "inconclusive": "open", "too-few": "too few",
+    },
+    "zh": {
+        "flat": "平坦", "smooth": "平滑上升", "late": "晚期上升", "emergent": "涌现", "inverse": "逆规模", "U": "U 形",
+        "inverted-U": "倒 U 形", "irregular": "不规则", "one-model": "单个模型", "saturated": "饱和",
+        "inconclusive": "未定", "too-few": "规模点不足",
+    },
+}  # fmt: skip
+AXES = {
+    "en": {"params_total": "all parameters", "training_flops": "training FLOPs", "training_tokens": "training tokens",
+           "loss": "loss"},
+    "zh": {"params_total": "总参数量", "training_flops": "训练 FLOPs", "training_tokens": "训练词元数", "loss": "损失"},
+}  # fmt: skip
+SETS = ("Pythia", "Gadre", "OLMo ladder", "Gemstones", "Public models")
+HEADS: dict[str, Any] = {
+    "set_shapes": ["flat", "smooth", "late", "emergent", "inverse", "inconclusive"],
+    "en": {
+        "shapes": ["verdict", "curves", "share [95 %]", "firm"],
+        "sets": ["source", "curves", "families", "most models", "could be emergent"],
+        "sisters": ["verdict", "comparisons", "sister says the same", "sister contradicts"],
+        "axes": ["axis", "curves judged on both", "same verdict", "emergent over parameters", "of these emergent here",
+                 "emergent here only", "off chance over parameters", "of these off chance here"],
+        "index": ["verdict", "curves with B above the cut"],
+        "training": ["verdict", "curves", "share [95 %]"],
+        "forecast": ["targets", "error", "floor", "excess [95 %]", "last value", "line",
+                     "in 80 %", "in 95 %"],
+        "planted": ["planted", "called emergent [95 %]", "left open [95 %]"],
+        "courses": {"step": "a jump of .3", "small step": "a jump of .2", "narrow": "a rise of .3 over one decade",
+                    "medium": "over 1.5 decades", "gradual": "over two decades", "nothing": "nothing"},
+        "shots": "{n} shots",
+        "asked_head": "asked", "by_shape": "verdict on what was known", "by_set": "source", "by_distance": "distance",
+        "asked": {"next size": "next size", "two sizes ahead": "two sizes ahead", "four times": "four times as large"},
+        "examples": ["", "curve", "scores, smallest model first", "verdict", "doubt"],
+        "set_names": {name: name for name in SETS},
+    },
+    "zh": {
+        "shapes": ["结论", "曲线数", "占比 [95 %]", "确定"],
+        "sets": ["来源", "曲线数", "家族数", "最多模型数", "可能判为涌现"],
+        "sisters": ["结论", "比较次数", "姊妹系列相同", "姊妹系列矛盾"],
+        "axes": ["坐标轴", "两轴皆可判定", "结论相同", "按参数涌现", "其中此轴亦涌现", "仅此轴涌现",
+                 "按参数离开随机水平", "其中此轴亦然"],
+        "index": ["结论", "B 超过界限的曲线数"],
+        "training": ["结论", "曲线数", "占比 [95 %]"],
+        "forecast": ["目标数", "误差", "下限", "超出下限 [95 %]", "末值法", "直线", "80 % 区间内", "95 % 区间内"],
+        "planted": ["植入", "判为涌现 [95 %]", "未定 [95 %]"],
+        "courses": {"step": ".3 的跃升", "small step": ".2 的跃升", "narrow": "一个数量级内上升 .3",
+                    "medium": "1.5 个数量级", "gradual": "两个数量级", "nothing": "毫无变化"},
+        "shots": "{n} 样本",
+        "asked_head": "预测", "by_shape": "已知点的结论", "by_set": "来源", "by_distance": "距离",
+        "asked": {"next size": "下一规模", "two sizes ahead": "跨两个规模", "four times": "四倍以上"},
+        "examples": ["", "曲线", "得分（由小到大）", "结论", "疑点"],
+        "set_names": {"Pythia": "Pythia", "Gadre": "Gadre", "OLMo ladder": "OLMo 阶梯", "Gemstones": "Gemstones",
+                      "Public models": "公开模型"},
+    },
+}  # fmt: skip
+DOUBTS: dict[str, dict[str, str]] = {
+    "en": {
+        "index": "B is {b}", "models": "{n} models", "outlier-driven": "one model was left out as odd",
+        "largest-only": "rests on the largest model", "edge-driven": "the turn rests on an end point",
+        "below-chance-start": "begins below chance",
+        "width": "the rise may take {lo} to {hi} decades", "untested": "no finer score was published",
+        "undetermined": "the finer scores do not decide", "flops": "over FLOPs it is {shape}",
+        "sister": "sister series: {shapes}", "no sister": "no sister series", "items": "{n} questions",
+    },
+    "zh": {
+        "index": "B 为 {b}", "models": "仅 {n} 个模型", "outlier-driven": "剔除了一个异常模型",
+        "largest-only": "仅由最大模型支撑", "edge-driven": "转折仅由端点支撑", "below-chance-start": "起点低于随机水平",
+        "width": "上升可能跨 {lo} 至 {hi} 个数量级", "untested": "未发表更细的指标",
+        "undetermined": "更细的指标无法定论", "flops": "按 FLOPs 则为{shape}",
+        "sister": "姊妹系列：{shapes}", "no sister": "无姊妹系列", "items": "{n} 道题",
+    },
+}  # fmt: skip
+NOTES: dict[str, dict[tuple[str, str], str]] = {
+    "en": {
+        ("GPT-Neo/J", ""): "three recipes under one name (GPT-Neo, GPT-J, GPT-NeoX)",
+        ("Pythia", "2-digit addition"): "Pythia-2.8B scores far above both larger models",
+        ("Pythia", "2-digit multiplication"): "Pythia-2.8B is odd on the other arithmetic tasks",
+    },
+    "zh": {
+        ("GPT-Neo/J", ""): "同名之下是三种配方（GPT-Neo、GPT-J、GPT-NeoX）",
+        ("Pythia", "2-digit addition"): "Pythia-2.8B 远高于两个更大的模型",
+        ("Pythia", "2-digit multiplication"): "Pythia-2.8B 在其他算术任务上也反常",
+    },
+}
