@@ -21,10 +21,10 @@ test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --durations=25
 
-COVERED := curves metrics engine query
-COVERING := $(COVERED:%=tests/%) tests/models tests/runs/test_score_files.py tests/cli/test_query.py
+COVERED := analysis metrics engine query
+COVERING := $(COVERED:%=tests/%) tests/models tests/store/test_score_files.py tests/cli/test_query.py
 
 coverage: .venv/installed-dev
 	mkdir -p build
@@ -37,6 +37,7 @@ docs: .venv/installed-docs
 
 # What is installed is renewed only when what it depends on has changed.
 .venv/installed-models: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing scalecurve and torch into .venv, once; what is not in pip's cache is downloaded"
 	$(INSTALL) -e '.[models]'
 	touch $@
 
