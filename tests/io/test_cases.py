@@ -315,7 +315,7 @@ def test_groups_are_left_out_and_counted(tmp_path: Path, call: Call) -> None:
     said = call("import", "auto", str(tmp_path / "in"), "--into", str(tmp_path / "run"))
     assert "4 scores" in said.out
     assert "left out: 1 groups of tasks: ai2_arc" in said.err
-    assert "understood: 2 results of lm-eval" in said.err
+    assert "understood: 2 files of lm-eval hold 4 results of 2 models on 2 tasks by 1 metric (acc)" in said.err
     assert {key[2] for key in rows_of(tmp_path / "run")} == {"lm-eval:arc_easy", "lm-eval:arc_challenge"}
 
 

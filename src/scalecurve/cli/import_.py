@@ -61,7 +61,7 @@ def import_(
             print(f"# … and {len(done.unmatched) - SHOWN} more", file=sys.stderr)
     if done.left_out:
         print(f"left out: {'; '.join(done.left_out)}", file=sys.stderr)
-    print(f"understood: {', '.join(done.understood)}", file=sys.stderr)
+    print(f"understood: {done.understood}", file=sys.stderr)
     print(
         f"{done.scores} scores and {done.answers} answers of {done.files} files imported into {into}; "
         f"next: scalecurve report {into}"

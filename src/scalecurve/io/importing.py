@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -19,7 +18,8 @@ from scalecurve.io.answers import Answers
 from scalecurve.io.families import Families
 from scalecurve.io.scores import Scores
 from scalecurve.io.shape import Evaluation, Point, Samples, SourceModel
-from scalecurve.io.sources import Said, SourceFile, digest, find_sources
+from scalecurve.io.sources import Said, digest, find_sources
+from scalecurve.io.told import left_out, notes_of, some, understood
 from scalecurve.store.atomic import whole_directory, write_parquet
 from scalecurve.store.directory import RunDirectory
 from scalecurve.store.manifest import environment
@@ -34,7 +34,7 @@ _TASK_FIELDS = tuple(one.name for one in fields(Task) if one.name not in ("examp
 class Imported:
     """What an import came to: models no family file knows, what is missing, and notes, one line each.
 
-    ``understood`` and ``left_out`` say in counts what was read and what was not, and why.
+    ``understood`` is a sentence of what was read, in counts; ``left_out`` says what was not, and why.
     """
 
     unmatched: tuple[SourceModel, ...] = ()
@@ -43,7 +43,7 @@ class Imported:
     files: int = 0
     scores: int = 0
     answers: int = 0
-    understood: tuple[str, ...] = ()
+    understood: str = ""
     left_out: tuple[str, ...] = ()
 
 
@@ -87,13 +87,12 @@ def import_files(
             files |= dict.fromkeys([head.path, *head.used])
         work.agreement.refuse()
         work.twice.refuse()
-        work.notes += _notes([head for _, head in heads])
+        work.notes += notes_of([head for _, head in heads])
         if left:
-            work.notes.append(f"{len(left)} files in other layouts were left out: {_some(left)}")
+            work.notes.append(f"{len(left)} files in other layouts were left out: {some(left)}")
         scores = len(work.scores.points)
         work.write([{"file": path.name, "sha256": digest(path)} for path in files], paths[0])
         finish(work.run)
-        formats = Counter(reader.name for reader, _ in heads)
         return Imported(
             tuple(work.unmatched),
             tuple(work.scores.missing()),
@@ -101,8 +100,8 @@ def import_files(
             len(files),
             max(scores, len(work.scores.points) - work.copied),
             sum(cell["examples"] for cell in work.answers.cells),
-            tuple(f"{count} results of {name}" for name, count in formats.items()),
-            tuple(_left_out([head for _, head in heads], [path for path in parts if path not in files])),
+            understood([reader.name for reader, _ in heads], list(work.scores.points), work.answers.cells),
+            tuple(left_out([head for _, head in heads], [path for path in parts if path not in files])),
         )
 
 
@@ -149,33 +148,6 @@ def import_run(
         keep=keep,
         finish=judge_run,
     )
-
-
-def _notes(heads: Iterable[SourceFile]) -> list[str]:
-    """What readers want to tell, each thing once."""
-    noted: dict[str, list[Path]] = {}
-    for head in heads:
-        for note in head.notes:
-            noted.setdefault(note, []).append(head.path)
-    return [f"{where[0]}{f' and {len(where) - 1} more files' if len(where) > 1 else ''}: {note}"
-            for note, where in noted.items()]  # fmt: skip
-
-
-def _left_out(heads: Iterable[SourceFile], parts: Sequence[Path]) -> list[str]:
-    """What was not taken, in counts: parts of files by kind, and answers without their results."""
-    kinds: dict[str, dict[str, None]] = {}
-    for head in heads:
-        for kind, names in head.left.items():
-            kinds.setdefault(kind, {}).update(dict.fromkeys(names))
-    lines = [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds.items()]
-    if parts:
-        lines.append(f"{len(parts)} files of answers whose results are not here: {_some(parts)}")
-    return lines
-
-
-def _some(names: Iterable[object]) -> str:
-    listed = [str(name) for name in names]
-    return ", ".join(listed[:3]) + (", …" if len(listed) > 3 else "")
 
 
 @contextmanager
