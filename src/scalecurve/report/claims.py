@@ -11,9 +11,9 @@ from typing import Any
 
 from scalecurve.analysis.verdicts.reasons import SHAPES, Reason, read, say
 from scalecurve.report.data import Contents
-from scalecurve.report.findings import strength
 from scalecurve.report.safe import visible
 from scalecurve.report.summary import amount
+from scalecurve.report.telling import strength
 
 Curve = dict[str, Any]
 

@@ -7,38 +7,18 @@ scores that stand on the page; nothing is said that the verdicts do not say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from scalecurve.report.cards import Card, cards
 from scalecurve.report.data import Contents
-from scalecurve.report.safe import shorter
 from scalecurve.report.summary import amount, families_of_models
-
-Curve = Mapping[str, Any]
+from scalecurve.report.telling import Telling, strength
 
 LEAST_GAIN = 0.1  # of a way of asking over direct answers, to be a headline
 SURE = 3.0  # standard errors of a difference between two scores
 RISES = ("smooth", "late", "saturated", "emergent")
-KINDS = ("emergent", "artefact", "one-model", "late", "inverse", "U", "smooth", "saturated", "flat", "open")
-_OPEN = ("inconclusive", "irregular", "too-few", "undefined")
-_NAMED = 3  # abilities named on a card
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One kind of curve on the first screen: what it is, of which abilities, and how strongly it holds.
-
-    ``curve``: index of the clearest one, drawn as a spark. ``strength``: firm, likely or open, of the least sure of
-    them, and ``sure`` in words for all. ``kind``: how the page groups it.
-    """
-
-    kind: str
-    title: str
-    names: str
-    curve: int
-    strength: str
-    sure: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,56 +35,13 @@ class Findings:
 
 def findings(contents: Contents, words: Mapping[str, str], lang: str) -> dict[str, Any]:
     """The first screen as plain values for the page."""
-    teller = _Teller(contents, words, lang)
-    text, hero = teller.headline()
-    screen = Findings(teller.kicker(), teller.trouble(), text, teller.doubt(), hero, teller.cards())
+    told = _Screen(contents, words, lang)
+    text, hero = told.headline()
+    screen = Findings(told.kicker(), told.trouble(), text, told.doubt(), hero, cards(told))
     return asdict(screen)
 
 
-def strength(verdict: Mapping[str, Any] | None) -> str:
-    """firm, likely or open: a verdict's confidence in a word, as ``scalecurve verdicts`` says it."""
-    from scalecurve.analysis.verdicts.judge import word
-
-    confidence, shape = (verdict or {}).get("confidence"), (verdict or {}).get("shape", "undefined")
-    if not isinstance(confidence, (int, float)) or shape in _OPEN:
-        return "open"
-    return word(shape, confidence)
-
-
-class _Teller:
-    def __init__(self, contents: Contents, words: Mapping[str, str], lang: str) -> None:
-        self.contents, self.words, self.zh = contents, words, lang == "zh"
-        self.curves = contents.curves
-        self.judged = [index for index, curve in enumerate(self.curves) if curve["p"] and curve["v"]]
-
-    def say(self, en: str, zh: str, **values: object) -> str:
-        return (zh if self.zh else en).format(**values)
-
-    def task(self, index: int) -> str:
-        return shorter(str(self.contents.tasks[self.curves[index]["t"]]["name"]), 56)
-
-    def named(self, index: int) -> str:
-        """The ability, whose it is where there are several families, and how it is asked where that matters."""
-        own, families, about = self.curves[index], self.contents.families, []
-        if len(families_of_models(self.contents)) > 1:
-            about.append(shorter(str(families[own["f"]]["name"]), 28))
-        if len({c["s"] for c in self.curves if c["p"] and c["t"] == own["t"] and c["f"] == own["f"]}) > 1:
-            about.append(self.arm(index))
-        if not about:
-            return self.task(index)
-        return f"{self.task(index)}（{'，'.join(about)}）" if self.zh else f"{self.task(index)} ({', '.join(about)})"
-
-    def rung(self, index: int, point: int) -> str:
-        curve = self.curves[index]
-        return str(self.contents.families[curve["f"]]["rungs"][curve["r"][point]]["name"])
-
-    def arm(self, index: int) -> str:
-        strategy = self.curves[index]["s"]
-        way, _, budget = strategy.partition("@")
-        if budget and strategy not in self.words:
-            return self.words["budget"].format(way=self.words.get(way, way), n=budget)
-        return str(self.words.get(strategy, strategy))
-
+class _Screen(Telling):
     # ── The line above the headline ───────────────────────────────────────────────────────────────────────────
     def kicker(self) -> str:
         rungs = [rung for family in families_of_models(self.contents) for rung in family["rungs"]]
@@ -157,8 +94,8 @@ class _Teller:
 
     def _too_few(self) -> tuple[str, tuple[int, ...]]:
         """What was seen with fewer models than a verdict needs: the largest change, called no more than that."""
-        index = self._clearest(self.judged) or self.judged[0]
-        low, high = self._ends(index)
+        index = self.clearest(self.judged) or self.judged[0]
+        low, high = self.ends(index)
         if low == high:
             return self.say("Too few models to judge anything.", "模型太少，无法作出任何判定。"), self._arms(index)
         text = self.say(
@@ -249,8 +186,8 @@ class _Teller:
         return min(same, key=lambda i: abs(self.curves[i]["k"] - own["k"]), default=None)
 
     def _jump(self) -> tuple[str, int]:
-        robust = [i for i in self._of("emergent") if self.curves[i]["v"].get("artefact") != "metric-artefact"]
-        index = self._clearest(robust)
+        robust = [i for i in self.of("emergent") if self.curves[i]["v"].get("artefact") != "metric-artefact"]
+        index = self.clearest(robust)
         if index is None:
             return "", 0
         where = self._where(index)
@@ -260,10 +197,10 @@ class _Teller:
         return text[:1].upper() + text[1:], index
 
     def _fall(self) -> tuple[str, int]:
-        index = self._clearest(self._of("inverse"))
+        index = self.clearest(self.of("inverse"))
         if index is None:
             return "", 0
-        low, high = self._ends(index)
+        low, high = self.ends(index)
         text = self.say(
             "{task} gets worse with scale: {low} → {high}.", "“{task}”随规模变差：{low} → {high}。",
             task=self.named(index), low=low, high=high,
@@ -271,7 +208,7 @@ class _Teller:
         return text[:1].upper() + text[1:], index
 
     def _rise(self) -> tuple[str, int]:
-        index = self._clearest([i for shape in RISES for i in self._of(shape)])
+        index = self.clearest([i for shape in RISES for i in self.of(shape)])
         if index is None:
             return "", 0
         if self.curves[index]["v"]["shape"] == "emergent":  # only jumps made by the metric are left
@@ -280,7 +217,7 @@ class _Teller:
                 "“{task}”的得分突增{where}，其背后的能力并未突增。", task=self.named(index), where=self._where(index),
             )  # fmt: skip
             return text, index
-        low, high = self._ends(index)
+        low, high = self.ends(index)
         text = self.say(
             "{task} grows with scale: {low} → {high}.", "“{task}”随规模上升：{low} → {high}。",
             task=self.named(index), low=low, high=high,
@@ -300,33 +237,15 @@ class _Teller:
         above = min((x for x in sizes if x > place), default=sizes[-1])
         return self.say(" between {a} and {b}", "（{a} 与 {b} 之间）", a=amount(below), b=amount(above))
 
-    def _ends(self, index: int) -> tuple[str, str]:
-        known = [y for y in self.curves[index]["y"] if y is not None]
-        return (f"{known[0]:.2f}", f"{known[-1]:.2f}") if known else ("–", "–")
-
-    def _of(self, shape: str) -> list[int]:
-        return [index for index in self.judged if self.curves[index]["v"]["shape"] == shape]
-
-    def _clearest(self, indices: Sequence[int]) -> int | None:
-        """The firmest, and among equals the one whose score moves most."""
-        order = {"firm": 2, "likely": 1, "open": 0}
-
-        def span(index: int) -> float:
-            known = [y for y in self.curves[index]["y"] if y is not None]
-            bounded = self.curves[index]["c"] is not None or self.curves[index]["u"] is not None
-            return (max(known) - min(known)) if known and bounded else 0.0
-
-        return max(indices, key=lambda i: (order[strength(self.curves[i]["v"])], span(i)), default=None)
-
     # ── The doubt ─────────────────────────────────────────────────────────────────────────────────────────────
     def doubt(self) -> str:
         if not self.judged:
             return ""
-        jumps = self._of("emergent")
+        jumps = self.of("emergent")
         made = [index for index in jumps if self.curves[index]["v"].get("artefact") == "metric-artefact"]
         untested = [index for index in jumps if self.curves[index]["v"].get("artefact", "untested") == "untested"]
         if made:
-            names = self._names(made)
+            names = self.names(made)
             en, zh = "On {names} the score jumps, the ability does not.", "{names}：得分突增，能力并未突增。"
             if len(made) == len(jumps):
                 en = "No jump survives a finer score: on {names} the same answers had climbed before."
@@ -334,12 +253,12 @@ class _Teller:
             return self.say(en, zh, names=names)
         if untested:
             en = "No finer metric was recorded for {names}, so whether the jump is real is untested."
-            return self.say(en, "{names}没有更细的指标，跃升是否真实尚未检验。", names=self._names(untested))
+            return self.say(en, "{names}没有更细的指标，跃升是否真实尚未检验。", names=self.names(untested))
         odd = [i for i in self.judged if {"outlier-driven", "one-model"} & set(self.curves[i]["v"].get("flags", ()))]
         if odd:
             en = "{who} stands apart on {names}; look at it before believing the shape."
             zh = "{who}在{names}中与众不同；请先查看它，再相信曲线的形状。"
-            return self.say(en, zh, who=self._odd(odd) or self.say("One model", "有一个模型"), names=self._names(odd))
+            return self.say(en, zh, who=self.odd(odd) or self.say("One model", "有一个模型"), names=self.names(odd))
         firm = sum(strength(self.curves[index]["v"]) == "firm" for index in self.judged)
         en = "{firm} of {all} verdicts are firm; the others would need more questions or more models."
         zh = "{all} 个判定中有 {firm} 个可靠；其余需要更多题目或更多模型。"
@@ -353,63 +272,3 @@ class _Teller:
             en = "Every verdict is firm for these models and questions; a larger model may undo it."
             zh = "就这些模型和题目而言，每个判定都可靠；更大的模型仍可能推翻它。"
         return self.say(en, zh, firm=firm, all=len(self.judged))
-
-    def _odd(self, indices: Sequence[int]) -> str:
-        """The model that stands apart, where it is the same on all of these curves; else empty."""
-        found = {self.rung(index, place) for index in indices for place in self.curves[index].get("o", ())}
-        return found.pop() if len(found) == 1 else ""
-
-    def _names(self, indices: Sequence[int]) -> str:
-        names = list(dict.fromkeys(self.task(index) for index in indices))
-        more = len(names) - _NAMED
-        text = ("、" if self.zh else ", ").join(names[:_NAMED])
-        return text + (self.say(" and {n} more", "等另外 {n} 项", n=more) if more > 0 else "")
-
-    # ── The cards ─────────────────────────────────────────────────────────────────────────────────────────────
-    def cards(self) -> tuple[Card, ...]:
-        kinds = {index: self._kind(index) for index in self.judged}
-        made = []
-        for kind in KINDS:
-            members = [index for index, own in kinds.items() if own == kind]
-            if kind == "open":  # an ability that one family leaves open is judged where another one has it
-                judged = {self.curves[index]["t"] for index, own in kinds.items() if own != "open"}
-                members = [index for index in members if self.curves[index]["t"] not in judged]
-            shown = self._clearest(members)
-            if shown is None:
-                continue
-            tasks, title = len({self.curves[index]["t"] for index in members}), self.words["card_" + kind]
-            if kind == "one-model" and (who := self._odd(members)):
-                title += self.words["colon"] + who
-            names, sure = self._unsettled(members) + self._names(members), self._sure(members)
-            made.append(Card(kind, f"{title} · {tasks}", names, shown, *sure))
-        return tuple(made[:6])
-
-    def _sure(self, members: Sequence[int]) -> tuple[str, str]:
-        """The strength of the least sure, and a word for all: how many are firm where they differ."""
-        own = [strength(self.curves[index]["v"]) for index in members]
-        least = next(word for word in ("open", "likely", "firm") if word in own)
-        if len(set(own)) == 1 or "firm" not in own:
-            return least, self.words[least]
-        return least, self.say("{n} of {all} firm", "{all} 项中 {n} 项可靠", n=own.count("firm"), all=len(own))
-
-    def _unsettled(self, members: Sequence[int]) -> str:
-        """Of jumps: for how many of them finer scores leave open whether the ability jumps too."""
-        verdicts = [self.curves[index]["v"] for index in members]
-        n = sum(v["shape"] == "emergent" and v.get("artefact") == "undetermined" for v in verdicts)
-        en, zh = "finer scores leave {n} open · ", "其中 {n} 项更细的指标无法定论 · "
-        return self.say(en, zh, n=n) if n else ""
-
-    def _kind(self, index: int) -> str:
-        verdict = self.curves[index]["v"]
-        shape, flags = verdict["shape"], set(verdict.get("flags", ()))
-        if shape in ("emergent", "late") and verdict.get("artefact") == "metric-artefact":
-            return "artefact"
-        if shape == "emergent":
-            return "emergent"
-        if shape == "one-model":
-            return "one-model"
-        if shape == "late" or (shape == "smooth" and verdict.get("sublabel") == "late-onset"):
-            return "late"
-        if shape in ("flat", "saturated", "smooth", "U"):
-            return "one-model" if shape == "flat" and "outlier-driven" in flags else str(shape)
-        return "inverse" if shape in ("inverse", "inverted-U") else "open"

@@ -1,0 +1,89 @@
+"""The words of the first screen: what a curve, its model and its prompt are called, and which curve is the clearest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scalecurve.report.data import Contents
+from scalecurve.report.safe import shorter
+from scalecurve.report.summary import families_of_models
+
+_OPEN = ("inconclusive", "irregular", "too-few", "undefined")
+_NAMED = 3  # abilities named on a card
+
+
+def strength(verdict: Mapping[str, Any] | None) -> str:
+    """firm, likely or open: a verdict's confidence in a word, as ``scalecurve verdicts`` says it."""
+    from scalecurve.analysis.verdicts.judge import word
+
+    confidence, shape = (verdict or {}).get("confidence"), (verdict or {}).get("shape", "undefined")
+    if not isinstance(confidence, (int, float)) or shape in _OPEN:
+        return "open"
+    return word(shape, confidence)
+
+
+class Telling:
+    """The curves of a report in one language. Curves are named by their index in ``contents.curves``."""
+
+    def __init__(self, contents: Contents, words: Mapping[str, str], lang: str) -> None:
+        self.contents, self.words, self.zh = contents, words, lang == "zh"
+        self.curves = contents.curves
+        self.judged = [index for index, curve in enumerate(self.curves) if curve["p"] and curve["v"]]
+
+    def say(self, en: str, zh: str, **values: object) -> str:
+        return (zh if self.zh else en).format(**values)
+
+    def task(self, index: int) -> str:
+        return shorter(str(self.contents.tasks[self.curves[index]["t"]]["name"]), 56)
+
+    def named(self, index: int) -> str:
+        """The ability, whose it is where there are several families, and how it is asked where that matters."""
+        own, families, about = self.curves[index], self.contents.families, []
+        if len(families_of_models(self.contents)) > 1:
+            about.append(shorter(str(families[own["f"]]["name"]), 28))
+        if len({c["s"] for c in self.curves if c["p"] and c["t"] == own["t"] and c["f"] == own["f"]}) > 1:
+            about.append(self.arm(index))
+        if not about:
+            return self.task(index)
+        return f"{self.task(index)}（{'，'.join(about)}）" if self.zh else f"{self.task(index)} ({', '.join(about)})"
+
+    def rung(self, index: int, point: int) -> str:
+        curve = self.curves[index]
+        return str(self.contents.families[curve["f"]]["rungs"][curve["r"][point]]["name"])
+
+    def arm(self, index: int) -> str:
+        strategy = self.curves[index]["s"]
+        way, _, budget = strategy.partition("@")
+        if budget and strategy not in self.words:
+            return self.words["budget"].format(way=self.words.get(way, way), n=budget)
+        return str(self.words.get(strategy, strategy))
+
+    def ends(self, index: int) -> tuple[str, str]:
+        known = [y for y in self.curves[index]["y"] if y is not None]
+        return (f"{known[0]:.2f}", f"{known[-1]:.2f}") if known else ("–", "–")
+
+    def of(self, shape: str) -> list[int]:
+        return [index for index in self.judged if self.curves[index]["v"]["shape"] == shape]
+
+    def clearest(self, indices: Sequence[int]) -> int | None:
+        """The firmest, and among equals the one whose score moves most."""
+        order = {"firm": 2, "likely": 1, "open": 0}
+
+        def span(index: int) -> float:
+            known = [y for y in self.curves[index]["y"] if y is not None]
+            bounded = self.curves[index]["c"] is not None or self.curves[index]["u"] is not None
+            return (max(known) - min(known)) if known and bounded else 0.0
+
+        return max(indices, key=lambda i: (order[strength(self.curves[i]["v"])], span(i)), default=None)
+
+    def odd(self, indices: Sequence[int]) -> str:
+        """The model that stands apart, where it is the same on all of these curves; else empty."""
+        found = {self.rung(index, place) for index in indices for place in self.curves[index].get("o", ())}
+        return found.pop() if len(found) == 1 else ""
+
+    def names(self, indices: Sequence[int]) -> str:
+        names = list(dict.fromkeys(self.task(index) for index in indices))
+        more = len(names) - _NAMED
+        text = ("、" if self.zh else ", ").join(names[:_NAMED])
+        return text + (self.say(" and {n} more", "等另外 {n} 项", n=more) if more > 0 else "")
