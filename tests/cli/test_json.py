@@ -49,6 +49,7 @@ CALLS: dict[str, tuple[object, ...]] = {
     "forecast": ("run", "--to", "1e9"),
     "gaps": ("run",),
     "gate": ("run", "--then", "direct"),
+    "metrics list": (),
     "models list": (),
     "plan": ("study.toml", "--pilot", 0, "--quiet"),
     "rank": ("two_families.parquet", "--to", "1e9"),

@@ -105,7 +105,7 @@ def test_score_files_are_read_as_they_were_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda d: d.pop("scores"), "scores: a score file has"),
+        (lambda d: d.pop("scores"), "scores: a score file of BIG-bench has"),
         (lambda d: d["task"].clear(), "task.task_name: must be text"),
         (lambda d: d["model"].pop("model_name"), "model.model_name: must be text"),
         (lambda d: d["model"].update(total_params="1b"), "model.total_params: must be a number"),
@@ -216,17 +216,18 @@ def test_score_files_lie_in_results_folders_or_side_by_side(tmp_path: Path) -> N
     assert [file.task for file in read_score_files(tmp_path / "u" / "results")] == ["u"]
     with pytest.raises(UserError) as refused:
         read_score_files(tmp_path / "u")
-    assert str(refused.value) == f"{tmp_path / 'u'}: holds no <task>/results/scores_*.json"
+    elsewhere = "results of other tools, and tables, are read by `scalecurve import auto`"
+    assert str(refused.value) == f"{tmp_path / 'u'}: holds no <task>/results/scores_*.json; {elsewhere}"
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{", "not a readable score file ("),
-        ("[1]", "scores: a score file has scores (a list), task and model (objects)"),
-        ('{"scores": {}, "task": {}, "model": {}}', "scores: a score file has scores (a list), task and"),
-        ('{"scores": [], "task": [], "model": {}}', "scores: a score file has scores (a list), task and"),
-        ('{"scores": [], "task": {}, "model": []}', "scores: a score file has scores (a list), task and"),
+        ("{", "not a readable score file of BIG-bench ("),
+        ("[1]", "scores: a score file of BIG-bench has scores (a list), task and model (objects); results"),
+        ('{"scores": {}, "task": {}, "model": {}}', "scores: a score file of BIG-bench has scores (a list), task and"),
+        ('{"scores": [], "task": [], "model": {}}', "scores: a score file of BIG-bench has scores (a list), task and"),
+        ('{"scores": [], "task": {}, "model": []}', "scores: a score file of BIG-bench has scores (a list), task and"),
         ('{"scores": [], "task": {"task_name": "t"}, "model": {"model_name": "m"}}', "model.model_family: must be"),
         ('{"scores": [3], "task": {"task_name": "t"}, "model": {"model_family": "f", "model_name": "m"}}',
          "scores[0].score_dict: must map metrics to scores"),

@@ -20,6 +20,7 @@ from scalecurve.metrics.benchmark import TaskScore, aggregate_leaves
 from scalecurve.types import Rung
 
 MOST_SHOTS = 10_000
+ELSE = "results of other tools, and tables, are read by `scalecurve import auto`"
 _SCORE_KEYS = ("score_dict", "preferred_score", "number_of_shots", "low_score", "high_score", "subtask_description")
 
 
@@ -96,10 +97,10 @@ def read_score_file(path: Path) -> ScoreFile:
     try:
         data = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a readable score file ({error})") from None
+        raise UserError(f"{path}: not a readable score file of BIG-bench ({error}); {ELSE}") from None
     scores, task, model = (data.get(key) if isinstance(data, dict) else None for key in ("scores", "task", "model"))
     if not isinstance(scores, list) or not isinstance(task, dict) or not isinstance(model, dict):
-        _fail(path, "scores", "a score file has scores (a list), task and model (objects)")
+        _fail(path, "scores", f"a score file of BIG-bench has scores (a list), task and model (objects); {ELSE}")
     name = task.get("task_name")
     if not isinstance(name, str):
         _fail(path, "task.task_name", "must be text")
@@ -110,7 +111,7 @@ def read_score_files(folder: Path) -> list[ScoreFile]:
     """All score files below ``folder``, as ``<task>/results/scores_*.json`` lie there."""
     paths = sorted(folder.glob("*/results/scores_*.json")) or sorted(folder.glob("scores_*.json"))
     if not paths:
-        raise UserError(f"{folder}: holds no <task>/results/scores_*.json")
+        raise UserError(f"{folder}: holds no <task>/results/scores_*.json; {ELSE}")
     return [read_score_file(path) for path in paths]
 
 

@@ -113,7 +113,9 @@ def get_metric(name: str) -> Metric:
         if refusal(name):
             raise UserError(f"metrics: {name} {refusal(name)}")
         near = difflib.get_close_matches(name, metrics, n=3)
-        raise UserError(f"metrics: unknown metric {name!r}; use {' or '.join(near or metrics)}")
+        raise UserError(
+            f"metrics: unknown metric {name!r}; use {' or '.join(near or metrics)}; `scalecurve metrics list` says more"
+        )
     return metrics[name]
 
 
