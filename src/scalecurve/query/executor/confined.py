@@ -86,7 +86,8 @@ def _told(error: BaseException, *, late: bool) -> list[str]:
 
     if late:
         return ["InterruptException", "a statement took too long"]
-    if isinstance(error, MemoryError) or "Out of Memory" in str(error):  # Arrow's streams make an OSError of it
+    words = ("Out of Memory", "can't start new thread")  # an OSError by Arrow's streams; a thread's stack is memory too
+    if isinstance(error, MemoryError) or any(word in str(error) for word in words):
         return ["OutOfMemoryException", str(error)]
     if isinstance(error, duckdb.Error):
         return [type(error).__name__, str(error)]

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 1.0  # for DuckDB to stop by itself
 LOOK_SECONDS = 0.02
 CLEANING_SECONDS = 10.0
-LEAST_PROCESS = 400 * 10**6  # bytes: the libraries take a quarter of it, and a page of a run's table the rest
+ENDS = ("OutOfMemoryException", "InterruptException")  # the process still holds what the statement took, and goes
+LEAST_PROCESS = 500 * 10**6  # bytes: the libraries take a quarter of it, and a page of a run's table the rest
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
     "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
 }  # fmt: skip
@@ -180,6 +181,8 @@ class Database:
             import duckdb
 
             name, said = json.loads(reply[1:])
+            if name in ENDS:
+                self.close()
             raise getattr(duckdb, name, duckdb.Error)(said)
         return [reply[1:] if reply[:1] == b"J" else reply, *streams]
 
