@@ -71,7 +71,7 @@ def start(study: Path, out: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> str:
-    said, err = process.communicate(timeout=120)
+    said, err = process.communicate(timeout=300)
     assert process.returncode == 0, said + err
     return err
 
