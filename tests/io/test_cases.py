@@ -185,8 +185,9 @@ def test_files_of_neox_are_named_by_their_file(tmp_path: Path) -> None:
     assert places == {
         ("pythia-v0", "pythia-1.4b-v0"): 5,
         ("pythia-1.4b-v0-checkpoints", "pythia-1.4b-v0@step51500"): 5,
-        ("unmatched", "pythia-1.3b-deduped@step11500"): 0,  # a step that was not published as a checkpoint
-        ("unmatched", "intervention-1.3b-deduped@step67000"): 0,
+        # no published checkpoints: states of what their names call them
+        ("pythia-1.3b-deduped-checkpoints", "pythia-1.3b-deduped-step11500"): 0,
+        ("intervention-1.3b-deduped-checkpoints", "intervention-1.3b-deduped-step67000"): 0,
     }
     assert len(done.unmatched) == 2
 

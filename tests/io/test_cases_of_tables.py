@@ -9,7 +9,7 @@ import pytest
 from cases import PYTHIA, acc, bring, result, rows_of
 from command_line import Call
 
-from scalecurve.io.columns import amount, number, shots_in
+from scalecurve.io.cells import amount, number, shots_in
 from scalecurve.io.known import chance_of, known
 from scalecurve.io.shape import higher_is_better, is_share
 from scalecurve.io.sources import Said

@@ -41,8 +41,9 @@ def test_published_pythia_files_are_the_numbers_of_the_table(shared: Path, tmp_p
     data = shared / "data" / "pythia_evals"
     run = RunDirectory(tmp_path / "run")
     done = import_files([data / "raw"], run)
-    assert (done.unmatched, done.missing, done.notes, done.files) == ((), (), (), 16)
-    mine = pl.read_parquet(run.curves)
+    assert (done.unmatched, done.missing, done.files) == ((), (), 16)
+    assert done.notes == ("lm-eval:mmlu is made of the scores of its parts, weighted by their numbers of questions",)
+    mine = pl.read_parquet(run.curves).filter(pl.col("task") != "lm-eval:mmlu")  # made of its parts here
     table = pl.read_parquet(data / "pythia_v1_deduped.parquet").filter(pl.col("step") == 143000)
     both = table.with_columns(task="lm-eval:" + pl.col("task")).join(
         mine.rename({"rung": "model"}), on=["family", "model", "shots", "task", "metric"], suffix="_mine"
@@ -129,10 +130,13 @@ def test_cut_off_twice_and_mixed_versions(tmp_path: Path) -> None:
 
 
 def test_command_judges_and_names_the_line_to_add(tmp_path: Path) -> None:
-    source = write(tmp_path / "results_1.json", new_layout())
+    content = new_layout()
+    content["config"] = {"model_args": {"pretrained": "me/own", "revision": "main"}}  # nothing says how large it is
+    source = write(tmp_path / "results_1.json", content)
     done = CliRunner().invoke(app, ["import", "auto", str(source), "--into", str(tmp_path / "run")])
     assert done.exit_code == 1, done.output  # done, but a score is missing
     assert "f1: no finite score" in done.stderr
-    assert 'location = "me/own-1b"\nparams_non_embedding = …\nparams_total = 1000000000' in done.stderr
+    assert "1 models are in no family file, and nothing tells their sizes; say them (--size own=7B …)" in done.stderr
+    assert 'location = "me/own"\nparams_non_embedding = …' in done.stderr
     assert RunDirectory(tmp_path / "run").verdicts.exists()
     assert CliRunner().invoke(app, ["report", str(tmp_path / "run")]).exit_code == 0

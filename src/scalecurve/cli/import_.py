@@ -29,12 +29,17 @@ def import_(
     ] = None,
     percent: Annotated[list[str] | None, typer.Option(help="Task or column written in percent. Repeatable.")] = None,
     fraction: Annotated[list[str] | None, typer.Option(help="Task or column written as fractions.")] = None,
+    size: Annotated[
+        list[str] | None, typer.Option(help="Parameters of a model that no family file knows: MODEL=1.3B. Repeatable.")
+    ] = None,
     keep: Annotated[str, typer.Option(help="Of several results of one kind keep the newest, or the oldest.")] = "",
 ) -> None:
     """Make a run of finished evaluations, to judge, forecast and report without running a model."""
+    import shlex
     import sys
 
     from scalecurve.io import import_run, lines_to_add
+    from scalecurve.io.families import unmatched_name
     from scalecurve.io.sources import Said
     from scalecurve.io.tidy_run import is_tidy_run, read_tidy_run
     from scalecurve.store import RunDirectory
@@ -43,22 +48,24 @@ def import_(
         read_tidy_run(paths[0], RunDirectory(into))
         print(f"imported into {into}; next: scalecurve report {into}")
         return
-    said = Said(_columns(columns), shots, model, _chances(chance), frozenset(percent or ()), frozenset(fraction or ()))
+    percents, fractions = frozenset(percent or ()), frozenset(fraction or ())
+    said = Said(_columns(columns), shots, model, _chances(chance), percents, fractions, _sizes(size))
     done = import_run(paths, into, source, arms=arm or (), families=family or (), said=said, keep=keep)
     for line in (*done.notes[:SHOWN], *done.missing[:SHOWN]):
         print(line, file=sys.stderr)
     for kind, lines in (("notes", done.notes), ("missing scores", done.missing)):
         if len(lines) > SHOWN:
             print(f"… and {len(lines) - SHOWN} more {kind}", file=sys.stderr)
-    if done.unmatched:
+    if done.unsized:
         print(
-            f"{len(done.unmatched)} models are in no family file; to place them on a scale write one, fill in the "
-            "sizes, and import again with --family FILE:",
+            f"{len(done.unsized)} models are in no family file, and nothing tells their sizes; say them (--size "
+            f"{shlex.quote(unmatched_name(done.unsized[0]))}=7B …), or write a family file, fill in the sizes, and "
+            "import again with --family FILE:",
             file=sys.stderr,
         )
-        print('family = "mine"', *lines_to_add(done.unmatched[:SHOWN]), sep="\n", file=sys.stderr)
-        if len(done.unmatched) > SHOWN:
-            print(f"# … and {len(done.unmatched) - SHOWN} more", file=sys.stderr)
+        print('family = "mine"', *lines_to_add(done.unsized[:SHOWN]), sep="\n", file=sys.stderr)
+        if len(done.unsized) > SHOWN:
+            print(f"# … and {len(done.unsized) - SHOWN} more", file=sys.stderr)
     if done.left_out:
         print(f"left out: {'; '.join(done.left_out)}", file=sys.stderr)
     print(f"understood: {done.understood}", file=sys.stderr)
@@ -96,4 +103,19 @@ def _chances(given: list[str] | None) -> dict[str, float]:
             found[task.strip()] = float(value)
         except ValueError:
             raise UserError(f"--chance: {text!r} is no chance level; write it like piqa=0.5") from None
+    return found
+
+
+def _sizes(given: list[str] | None) -> dict[str, int]:
+    """``mymodel=1.3B`` as a dictionary of parameters."""
+    from scalecurve.errors import UserError
+    from scalecurve.io.cells import amount
+
+    found: dict[str, int] = {}
+    for text in given or ():
+        model, _, value = text.rpartition("=")
+        size = amount(value)
+        if not model.strip() or size is None or not 1 <= size < 1e18:
+            raise UserError(f"--size: {text!r} is no size; write it like mymodel-base=1.3B")
+        found[model.strip()] = round(size)
     return found

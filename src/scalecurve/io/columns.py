@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
-from scalecurve.io.shape import SourceModel, finite, higher_is_better, is_share, missing_mark
+from scalecurve.io.cells import SCALE, amount, model_name, plain_text, shots_in
+from scalecurve.io.headings import NAMES, plain
+from scalecurve.io.shape import SourceModel, missing_mark
 from scalecurve.schema import AXES
 
 if TYPE_CHECKING:
@@ -18,52 +20,8 @@ if TYPE_CHECKING:
 
     from scalecurve.io.sources import SourceFile
 
-NAMES: dict[str, tuple[str, ...]] = {
-    "model": ("model", "model_name", "model_id", "fullname", "model_name_or_path", "base_model", "checkpoint", "llm",
-              "modell", "modèle", "modele"),
-    "task": ("task", "task_name", "benchmark", "dataset", "eval", "evaluation", "subject", "test",
-             "aufgabe", "tâche", "tache", "datensatz"),
-    "metric": ("metric", "metric_name", "measure", "metrik", "métrique"),
-    "score": ("score", "value", "result", "y", "mean_score", "metric_value", "primary_score",
-              "wert", "ergebnis", "genauigkeit", "trefferquote", "valeur", "résultat", "exactitude"),
-    "se": ("se", "stderr", "std_err", "std_error", "standard_error", "score_stderr", "acc_stderr", "sem"),
-    "n": ("n", "count", "num_samples", "n_samples", "num_examples", "n_items", "num_instances", "num_questions",
-          "anzahl", "fragen", "nombre"),
-    "shots": ("shots", "n_shot", "n_shots", "num_fewshot", "num_shots", "fewshot", "few_shot", "k_shot", "nshot"),
-    "seed": ("seed",),
-    "version": ("version", "task_version"),
-    "strategy": ("strategy", "prompting"),
-    "revision": ("revision", "branch"),
-    "family": ("family", "model_family"),
-    "params_non_embedding": ("params_non_embedding", "non_embedding_params", "n_non_embedding"),
-    "params_total": ("params_total", "params", "n_params", "num_params", "parameters", "num_parameters", "model_size",
-                     "#params", "size", "model_num_parameters", "parameter", "paramètres"),
-    "training_flops": ("training_flops", "flops", "compute", "train_flops"),
-    "training_tokens": ("training_tokens", "tokens", "train_tokens", "n_tokens", "pretraining_data_size"),
-    "step": ("step", "training_step", "global_step"),
-    "loss": ("loss", "training_loss", "validation_loss", "val_loss"),
-    "chance": ("chance", "random_baseline", "baseline", "chance_level"),
-    "ceiling": ("ceiling", "max_score"),
-    "higher_is_better": ("higher_is_better",),
-    "example": ("example_id", "example", "doc_id", "item", "item_id", "question_id", "sample_id", "instance_id"),
-    "input": ("input", "question", "query"),
-    "prompt": ("prompt", "full_prompt"),
-    "target": ("target", "gold", "answer", "reference"),
-    "text": ("text", "output", "generation", "completion", "model_output"),
-    "response": ("response", "prediction", "extracted_answer"),
-}  # fmt: skip
-"""Our names, and how tables call them (in lower case, blanks and hyphens as underscores)."""
-
-_SCALE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "thousand": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9,
-          "bn": 1e9, "trillion": 1e12}  # fmt: skip
 _WHOLE = ("params_non_embedding", "params_total", "training_tokens", "step")
-_AMOUNT = re.compile(
-    r"[~≈<>]?\s*(?:(\d+)\s*[x×]\s*)?(\d[\d,_ ]*(?:\.\d+)?|\.\d+)(?:e\+?(\d+))?\s*"
-    r"([kmbt]|thousand|million|mio|billion|bn|trillion)?(?:[-_ ]?a\d+(?:\.\d+)?[kmb])?\s*(?:params|parameters|tokens)?",
-    re.IGNORECASE,
-)
 SMALLEST_MODEL = 10_000  # parameters; a smaller number without a unit counts billions
-_SHOT_WORDS = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
 _NULLS = ["-", "–", "—", "N/A", "n/a", "NA", "nan", "NaN", "null", "None", "#N/A"]
 _SEPARATORS = ",;\t|"
 _DECIMAL_COMMA = re.compile(r'(?:^|;)\s*"?[-+]?\d+(?:\.\d{3})*,\d+\s*%?"?\s*(?:;|$)', re.MULTILINE)
@@ -96,14 +54,14 @@ def _scan_text(path: Path) -> pl.LazyFrame:
         table = pl.scan_csv(whole, separator=mark, infer_schema=False, null_values=_NULLS)
         cell = pl.all()
         grouped = cell.str.contains(r"^\s*[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?\s*%?\s*$")
-        plain = pl.when(grouped).then(cell.str.replace_all(".", "", literal=True)).otherwise(cell)
-        return table.with_columns(plain.str.replace(r"^(\s*[-+]?\d+),(\d+)", "$1.$2"))
+        whole_numbers = pl.when(grouped).then(cell.str.replace_all(".", "", literal=True)).otherwise(cell)
+        return table.with_columns(whole_numbers.str.replace(r"^(\s*[-+]?\d+),(\d+)", "$1.$2"))
     return pl.scan_csv(whole, separator=mark, infer_schema_length=10_000, null_values=_NULLS)
 
 
 @cache
 def encoding_of(path: Path) -> str:
-    """UTF-8; UTF-16 where the file begins as such; else what Western Windows writes."""
+    """UTF-8; UTF-16 where the file begins as such; else what Chinese, or Western, Windows writes."""
     try:
         with open(path, "rb") as file:
             head = file.read(1 << 20)
@@ -114,7 +72,10 @@ def encoding_of(path: Path) -> str:
     try:
         head[: max(len(head) - 3, 0) if len(head) == 1 << 20 else None].decode()
     except UnicodeDecodeError as error:
-        return "utf-8-sig" if error.start > (1 << 20) - 8 else "cp1252"
+        if error.start > (1 << 20) - 8:
+            return "utf-8-sig"
+        # Letters of GB 2312 are pairs of bytes from A1 on; Western letters with accents stand alone.
+        return "gb18030" if re.fullmatch(rb"(?:[\x00-\x7f]|[\xa1-\xf7][\xa1-\xfe])*[\xa1-\xf7]?", head) else "cp1252"
     return "utf-8-sig"
 
 
@@ -176,28 +137,31 @@ def find_columns(source: SourceFile, names: list[str]) -> dict[str, str]:
         if column not in names:
             raise UserError(f"{source.path}: has no column {column!r} (--map {ours}); it has {', '.join(names)}")
     taken = set(source.columns.values())
-    plain = {_plain(name): name for name in reversed(names) if name not in taken}
+    called = {plain(name): name for name in reversed(names) if name not in taken}
     found = dict(source.columns)
     for ours, known in NAMES.items():
-        theirs = next((plain[name] for name in known if name in plain), None)
+        theirs = next((called[name] for name in known if name in called), None)
         if ours not in found and theirs is not None:
             found[ours] = theirs
     return found
 
 
-def metric_columns(names: list[str]) -> list[str]:
-    """Columns that are called as metrics are."""
-    return [name for name in names if _is_metric(_plain(name))]
+def note_errors(source: SourceFile, column: str, values: pl.Series) -> None:
+    """Tell where a column's cells hold more than a number: what stands after ± or in parentheses is no score."""
+    import polars as pl
 
-
-def _is_metric(name: str) -> bool:
-    known = is_share(name) or not higher_is_better(name)
-    return known and not any(name in usual for ours, usual in NAMES.items() if ours != "score")
+    if values.dtype == pl.String():
+        more = values.drop_nulls().filter(values.drop_nulls().str.contains(r"\d\s*(±|\+/-|\()"))
+        if len(more):
+            source.note(
+                f"column {column}: what follows ± or stands in parentheses is left out ({more[0]!r}), as it may be an "
+                "error or an interval; give standard errors a column of their own (--map se=COLUMN)"
+            )
 
 
 def model_of(row: Mapping[str, Any], columns: Mapping[str, str], path: Path) -> SourceModel:
     """The model of a row, with what the table says of its scale (units in column names are heeded)."""
-    name = plain_text(row.get(columns["model"]))
+    name = model_name(row.get(columns["model"]))
     if not name:
         raise UserError(f"{path}: {columns['model']}: a row names no model; fill it in or drop the row")
     scale: dict[str, Any] = {}
@@ -215,63 +179,6 @@ def model_of(row: Mapping[str, Any], columns: Mapping[str, str], path: Path) -> 
         revision = f"step{scale['step']}"
     family = plain_text(row.get(columns["family"])) if "family" in columns else ""
     return SourceModel(name, "" if revision == "main" else revision, family, **scale)
-
-
-def number(value: Any) -> float | None:
-    """A finite number, also when it is written as text; else None. Marks of emphasis and what follows ± go.
-
-    >>> [number(one) for one in ("0.25", "25%", "0,25", "7,000", "1 838", "25.5 ± 1.2", "0.25 (0.01)", "**25.5**†")]
-    [0.25, 0.25, 0.25, 7000.0, 1838.0, 25.5, 0.25, 25.5]
-    """
-    if isinstance(value, str):
-        text = re.sub(r"\s*(±|\+/-|\(\s*±?\s*[\d.,]+\s*%?\s*\)).*$", "", value.strip("*_†‡§^ \t\xa0"))
-        text, percent = text.removesuffix("%").strip(), text.endswith("%") or value.rstrip().endswith("%")
-        text = re.sub(r"(?<=\d)[\s\xa0\u202f](?=\d{3}(\D|$))", "", text)
-        text = text.replace(",", "") if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", text) else text
-        text = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
-        try:
-            return finite(float(text) / (100 if percent else 1))
-        except ValueError:
-            return None
-    return float(value) if isinstance(value, bool) else finite(value)
-
-
-def numbers(values: pl.Series) -> list[float | None]:
-    """``number`` of every cell of a column."""
-    import polars as pl
-
-    if values.dtype.is_numeric() and not values.dtype.is_decimal():
-        plain = values.cast(pl.Float64)
-        return plain.set(~plain.is_finite(), None).to_list()
-    return [number(value) for value in values.to_list()]
-
-
-def amount(value: Any) -> float | None:
-    """A count as people write it; None where it is none.
-
-    >>> amount("7B"), amount("8x7B"), amount("7,000,000,000"), amount("350M"), amount("30B-A3B"), amount("large")
-    (7000000000.0, 56000000000.0, 7000000000.0, 350000000.0, 30000000000.0, None)
-    """
-    if not isinstance(value, str):
-        return number(value)
-    found = _AMOUNT.fullmatch(value.strip())
-    if found is None:
-        return number(value)
-    times, digits, power, unit = found.groups()
-    whole = float(digits.replace(",", "").replace("_", "").replace(" ", "")) * (int(times) if times else 1)
-    return finite(whole * 10.0 ** int(power or 0) * _SCALE.get((unit or "").lower(), 1.0))
-
-
-def shots_in(value: Any) -> int | None:
-    """A number of shots as people write it: 5, "5", "5-shot", "zero-shot"; None where it is none."""
-    found = number(value)
-    if found is not None:
-        return int(found) if found == int(found) and found >= 0 else None
-    text = str(value or "").strip().lower()
-    written = re.fullmatch(r"(\d+)[\s_-]*shots?|k\s*=\s*(\d+)|shots?[\s_=-]*(\d+)", text)
-    if written:
-        return int(next(one for one in written.groups() if one))
-    return _SHOT_WORDS.get(re.sub(r"[\s_-]*shots?$", "", text))
 
 
 def doubts_of(frame: pl.DataFrame, columns: Mapping[str, str]) -> list[str]:
@@ -301,23 +208,12 @@ def _doubts(ours: str, values: list[Any], unit: float) -> Iterator[str]:
         yield f"{products[0]} is taken as {size:.3g}; experts share layers, so give the exact size where it is known"
 
 
-def plain_text(value: Any) -> str:
-    """A cell's text, without the tags of a link."""
-    text = "" if value is None else str(value).strip()
-    return re.sub(r"<[^>]*>", "", text).strip() if "<" in text else text
-
-
-def _plain(name: str) -> str:
-    """A column name in lower case, its unit dropped: ``Model Size (B)`` is ``model_size``."""
-    return re.sub(r"[\s\-]+", "_", re.sub(r"\s*\([^)]*\)\s*$", "", name.strip()).lower())
-
-
 def _unit(column: str) -> float:
     """What a unit in a column's name multiplies by: ``(B)``, ``(T)``, ``(1E21)``."""
     match = re.search(r"\(([^)]*)\)\s*$", column)
     text = match[1].strip().lower() if match else ""
-    if text in _SCALE:
-        return _SCALE[text]
+    if text in SCALE:
+        return SCALE[text]
     try:
         return float(text)
     except ValueError:

@@ -37,7 +37,9 @@ class Families:
     def __init__(self, files: Iterable[str] = ()) -> None:
         self.named: dict[str, list[Place]] = {}
         self.local: list[tuple[tuple[str, ...], Place]] = []
-        for ladder in [load_ladder(ref) for ref in (*files, *list_ladders())]:
+        ladders = [load_ladder(ref) for ref in (*files, *list_ladders())]
+        self.names = frozenset(ladder.family for ladder in ladders)
+        for ladder in ladders:
             for rung in ladder.rungs:
                 place = (ladder.family, rung)
                 names = [rung.name]

@@ -18,8 +18,10 @@ from scalecurve.io.answers import Answers
 from scalecurve.io.families import Families
 from scalecurve.io.scores import Scores
 from scalecurve.io.shape import Evaluation, Point, Samples, SourceModel
+from scalecurve.io.sizes import ByName
 from scalecurve.io.sources import Said, digest, find_sources
 from scalecurve.io.told import left_out, notes_of, some, understood
+from scalecurve.schema import AXES
 from scalecurve.store.atomic import whole_directory, write_parquet
 from scalecurve.store.directory import RunDirectory
 from scalecurve.store.manifest import environment
@@ -32,12 +34,14 @@ _TASK_FIELDS = tuple(one.name for one in fields(Task) if one.name not in ("examp
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to: models no family file knows, what is missing, and notes, one line each.
+    """What an import came to: models no family file knows, those of them without a place on any scale (``unsized``),
+    what is missing, and notes, one line each.
 
     ``understood`` is a sentence of what was read, in counts; ``left_out`` says what was not, and why.
     """
 
     unmatched: tuple[SourceModel, ...] = ()
+    unsized: tuple[SourceModel, ...] = ()
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     files: int = 0
@@ -95,8 +99,9 @@ def import_files(
         finish(work.run)
         return Imported(
             tuple(work.unmatched),
+            tuple(work.unsized),
             tuple(work.scores.missing()),
-            tuple(dict.fromkeys([*work.notes, *work.scores.notes, *work.agreement.notes(), *work.twice.notes()])),
+            tuple(dict.fromkeys([*work.notes, *work.later_notes()])),
             len(files),
             max(scores, len(work.scores.points) - work.copied),
             sum(cell["examples"] for cell in work.answers.cells),
@@ -175,10 +180,12 @@ class _Work:
     started: str = field(default_factory=lambda: _now())
     placed: dict[tuple[str, ...], tuple[str, Rung]] = field(default_factory=dict)
     unmatched: list[SourceModel] = field(default_factory=list)
+    unsized: list[SourceModel] = field(default_factory=list)
     agreement: Agreement = field(default_factory=Agreement)
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.by_name = ByName(known=self.families.names)
         self.twice = Twice(self.keep)
         self.scores = Scores(self.said.chance)
         self._cells: dict[int, tuple[Evaluation, Cell]] = {}
@@ -206,6 +213,10 @@ class _Work:
         except OverflowError:
             raise UserError(f"{found.path}: {asked.task}: holds a number too large to be a count of tokens") from None
         self.scores.add_items(cell, asked, items, found)
+
+    def later_notes(self) -> list[str]:
+        """What is known to be worth telling once everything is read."""
+        return [*self.scores.notes, *self.agreement.notes(), *self.twice.notes(), *self.by_name.notes()]
 
     def _cell(self, given: Evaluation, path: Path) -> tuple[Evaluation, Cell]:
         """What was asked, filed in its arm, and its cell; an ``Evaluation`` that readers share is looked up once."""
@@ -276,9 +287,12 @@ class _Work:
         return asked
 
     def _place(self, model: SourceModel) -> tuple[str, Rung]:
-        family, rung, matched = self.families.place(model)
+        size = self.said.size_of(model.name)
+        family, rung, matched = self.families.place(replace(model, params_total=size) if size else model)
         if not matched:
+            family, rung = self.by_name.place(model, rung)
             self.unmatched.append(model)
+            self.unsized += [] if any(getattr(rung, axis) for axis in AXES) else [model]
             if (family, rung.name) in self._taken:
                 rung = replace(rung, name=model.label)
         elif (family, rung.name) in self._taken and model.revision:

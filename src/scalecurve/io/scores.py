@@ -181,8 +181,17 @@ class Scores:
         if chance is None and ceiling == 1.0 and chosen:
             chance = answers.chance_of(ref)
         if chance is None and ceiling == 1.0:
-            chance = known.chance_of(ref, metric)
+            chance = known.chance_of(ref, "acc" if self._counts(ref, metric) else metric)
         return chance, ceiling
+
+    def _counts(self, ref: str, metric: str) -> bool:
+        """Whether a score without a metric's name is a share of right answers: of a known task, nowhere below guessing
+        (as normalised scores are), nor beside a raw one."""
+        own = self._of.get(ref, {})
+        chance = known.known(ref).chance
+        if chance is None or metric != ("raw" if "raw" in own else "score"):
+            return False
+        return all(0.8 * chance <= one.value <= 1 for one in own[metric] if one.value is not None)
 
     def items_of(self, ref: str, answers: Answers) -> int:
         """The number of items of a task: the most that a point states or a cell holds."""

@@ -30,6 +30,10 @@ _SHARE = re.compile(
     r"(^|_)(acc|accuracy|em|exact_match|match|f1|recall|precision|pass@\d+|mc1|mc2|includes|correct|solved|resolved"
     r"|success_rate|win_rate|pass_rate|accuracies|mc1_targets|mc2_targets)(_|$)"
 )
+_MISSING = frozenset(
+    '"" - – — -- … ... ? / nan n/a n.a. na null none #n/a #div/0! #value! oom tbd todo pending failed error timeout '
+    "missing 无 缺失 未测 暂无 失败".replace('""', "").split()
+) | {""}
 PERPLEXITIES = re.compile(r"(^|_)(ppl|perplexity)(_|$)")
 """Metrics that are at least 1 and no share of anything."""
 
@@ -197,7 +201,7 @@ def is_share(metric: str) -> bool:
 
 def missing_mark(value: Any) -> bool:
     """Whether a text stands for a score that is not there."""
-    return isinstance(value, str) and value.strip().lower() in ("", "-", "–", "—", "nan", "n/a", "na", "null", "none")
+    return isinstance(value, str) and value.strip().lower() in _MISSING
 
 
 def safe_name(name: str) -> str:

@@ -23,7 +23,8 @@ LARGEST_RESULT = 1 << 28  # bytes of a JSON file that is read whole
 @dataclass(frozen=True)
 class Said:
     """What the user says of results: our names of a table's ``columns``, the ``shots`` and the ``model`` of files that
-    name none, the ``chance`` level of tasks by name, and which tasks are written in ``percent`` or as ``fractions``.
+    name none, the ``chance`` level of tasks by name, which tasks are written in ``percent`` or as ``fractions``, and
+    the ``sizes`` (all parameters) of models.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -32,6 +33,11 @@ class Said:
     chance: Mapping[str, float] = field(default_factory=dict)
     percent: frozenset[str] = frozenset()
     fractions: frozenset[str] = frozenset()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def size_of(self, model: str) -> int | None:
+        """The parameters that the user states for a model, by its whole name or its last part."""
+        return self.sizes.get(model, self.sizes.get(model.rstrip("/").rpartition("/")[2]))
 
 
 @dataclass

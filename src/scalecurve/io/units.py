@@ -30,6 +30,9 @@ def units(where: str, scores: Mapping[str, Sequence[Seen]], said: Said, *, metri
     neither tells and other tasks are in percent, nobody can know: ``UserError`` names both and the option to say it.
     """
     found = {task: _unit(task, seen, said, metric) for task, seen in scores.items()}
+    for task, unit in found.items():
+        if unit == PERCENT and task not in said.percent:
+            _refuse_mixed(where, task, scores[task], metric)
     percent = [task for task, unit in found.items() if unit == PERCENT]
     doubtful = [task for task, unit in found.items() if unit == EITHER]
     if percent and doubtful:
@@ -38,6 +41,27 @@ def units(where: str, scores: Mapping[str, Sequence[Seen]], said: Said, *, metri
             f"could be either; say --percent {doubtful[0]} or --fraction {doubtful[0]}"
         )
     return {task: unit or FRACTION for task, unit in found.items()}
+
+
+def _refuse_mixed(where: str, task: str, seen: Sequence[Seen], metric: str) -> None:
+    """``UserError`` where some scores of a task in percent are fractions: in percent they would be far below guessing,
+    or their errors would not fit."""
+    chance = _chance(task, seen, metric)
+    below = chance is not None and 0.05 <= chance <= 1
+    items = known.known(task).items
+    most = max(one.value for one in seen)
+    wrong = [one.value for one in seen if 0 < one.value <= 1 and (below or (_by_error(one, items) or 0.0) > 0)]
+    if wrong:
+        raise UserError(
+            f"{where}: {metric} of {task}: {', '.join(f'{one:g}' for one in wrong[:3])} "
+            f"{'is a fraction' if len(wrong) == 1 else 'are fractions'}, {most:g} is in percent; write all "
+            f"one way, or say --percent {task} if they are so small"
+        )
+
+
+def _chance(task: str, seen: Sequence[Seen], metric: str) -> float | None:
+    stated = next((one.chance for one in seen if one.chance is not None), None)
+    return known.chance_of(task, metric if metric not in ("score", "raw") else "acc") if stated is None else stated
 
 
 def _unit(task: str, seen: Sequence[Seen], said: Said, metric: str) -> str:
@@ -57,8 +81,7 @@ def _unit(task: str, seen: Sequence[Seen], said: Said, metric: str) -> str:
     by_error = [lean for one in seen if (lean := _by_error(one, known.known(task).items)) is not None]
     if by_error:
         return FRACTION if sum(by_error) > 0 else PERCENT
-    stated = next((one.chance for one in seen if one.chance is not None), None)
-    chance = known.chance_of(task, metric if metric not in ("score", "raw") else "acc") if stated is None else stated
+    chance = _chance(task, seen, metric)
     if chance is not None and 0.05 <= chance <= 1:
         return FRACTION  # in percent it would lie far below guessing
     return EITHER

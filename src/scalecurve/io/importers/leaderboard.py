@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from scalecurve.io.cells import items_in, number, plain_text
 from scalecurve.io.columns import (
     collect,
     doubts_of,
     find_columns,
-    metric_columns,
     model_of,
     names_of,
+    note_errors,
     note_separator,
-    number,
-    plain_text,
     scan,
 )
-from scalecurve.io.shape import Evaluation, Found, Point, Role, higher_is_better, is_share, reader
+from scalecurve.io.headings import Heading, error_columns, heading, metric_columns, of_error
+from scalecurve.io.shape import Evaluation, Found, Point, Role, higher_is_better, is_share, missing_mark, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.io.units import PERCENT, Seen, units
 
@@ -61,8 +62,9 @@ def read(source: SourceFile) -> Iterable[Found]:
     if "model" not in columns:
         raise source.fail(f"has no column of models; name it with --map model=COLUMN (of {', '.join(names)})")
     tasks = _tasks(source, names, columns)
+    errors = error_columns(names, tasks)
     precision = next((name for name in names if name.lower() == "precision"), None)
-    wanted = dict.fromkeys([*columns.values(), *tasks, *([precision] if precision else [])])
+    wanted = dict.fromkeys([*columns.values(), *tasks, *errors.values(), *([precision] if precision else [])])
     note_separator(source)
     frame = collect(table.select(list(wanted)), source.path)
     rows = frame.to_dicts()
@@ -77,7 +79,16 @@ def read(source: SourceFile) -> Iterable[Found]:
     for name in names:
         if name not in wanted:
             source.leave("columns that are no benchmark", name)
-    factors = _factors(source, rows, tasks)
+    for column in tasks:
+        note_errors(source, column, frame[column])
+        cells = (row[column] for row in rows)
+        odd = list(dict.fromkeys(str(one) for one in cells if number(one) is None and one is not None))
+        if odd := [one for one in odd if not missing_mark(one)]:
+            source.note(
+                f"column {column}: {', '.join(odd[:4])} {'is no number' if len(odd) == 1 else 'are no numbers'}"
+                ", and counted as missing"
+            )
+    factors = _factors(source, rows, tasks, errors)
     percent = [column for column, factor in factors.items() if factor != 1]
     if percent:
         source.notes.append(f"taken as percent: {', '.join(percent)}")
@@ -88,20 +99,24 @@ def read(source: SourceFile) -> Iterable[Found]:
         if precision and times[model.name] > 1 and not model.revision:  # the same weights at several precisions
             row = row | {"revision": plain_text(row[precision])}
             model = model_of(row, {**columns, "revision": "revision"}, source.path)
-        for column, (task, metric) in tasks.items():
-            value = number(row[column])
+        for column, told in tasks.items():
+            value, metric = number(row[column]), told.metric
+            se = number(row[errors[column]]) if column in errors else None
+            shots = source.shots_or_zero() if told.shots is None else told.shots
             yield Point(
-                Evaluation(model, f"leaderboard:{task}", source.shots_or_zero()),
+                Evaluation(model, f"leaderboard:{told.task}", shots),
                 metric,
                 None if value is None else value * factors[column],
+                None if se is None else se * factors[column],
+                n=items_in(row[column]),
                 higher_is_better=higher_is_better(metric),
                 ceiling=1.0 if most[column] <= 1 and higher_is_better(metric) else None,
                 preferred=metric != "raw",
             )
 
 
-def _tasks(source: SourceFile, names: list[str], columns: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """Column → (task, metric), of the columns that are numbers and describe no model."""
+def _tasks(source: SourceFile, names: list[str], columns: dict[str, str]) -> dict[str, Heading]:
+    """Column → what its name says, of the columns that are numbers and describe no model."""
     import polars as pl
 
     table = scan(source.path)
@@ -110,37 +125,51 @@ def _tasks(source: SourceFile, names: list[str], columns: dict[str, str]) -> dic
     metrics = metric_columns(names)
     found = {}
     for name in names:
-        if name in taken or name not in kinds or (_NO_TASK.search(name) and name not in metrics):
+        if name in taken or name not in kinds or (_NO_TASK.search(name) and name not in metrics) or of_error(name):
             continue
-        written = kinds[name] == pl.String() and table is not None and _all_numbers(table, name, source)
+        written = kinds[name] == pl.String() and table is not None and _mostly_numbers(table, name, source)
         if kinds[name].is_numeric() or written:
             found[name] = _split(name)
     return found
 
 
-def _all_numbers(table: pl.LazyFrame, name: str, source: SourceFile) -> bool:
-    """Whether a column of text holds nothing but numbers ("25.0%", "0,30")."""
-    values = collect(table.select(name), source.path)[name].drop_nulls().to_list()
-    return bool(values) and all(number(value) is not None for value in values)
+def _mostly_numbers(table: pl.LazyFrame, name: str, source: SourceFile) -> bool:
+    """Whether a column of text holds numbers ("25.0%", "0,30"), and words ("OOM") in at most half of its cells."""
+    values = [one for one in collect(table.select(name), source.path)[name].drop_nulls() if not missing_mark(one)]
+    read = sum(number(value) is not None for value in values)
+    return read > 0 and 2 * read >= len(values)
 
 
-def _split(name: str) -> tuple[str, str]:
-    """(task, metric) of a column: ``arithmetic_2da_acc``, ``BBH Raw``, or a benchmark's name alone."""
-    if name.endswith(" Raw"):
-        return name.removesuffix(" Raw"), "raw"
+def _split(name: str) -> Heading:
+    """What a column's name says: ``arithmetic_2da_acc``, ``BBH Raw``, ``MMLU (5-shot)``, or a task alone."""
+    told = heading(name)
+    if told.metric:
+        return told
+    if told.task.endswith(" Raw"):
+        return replace(told, task=told.task.removesuffix(" Raw"), metric="raw")
     for metric in _ENDINGS:
-        if name.lower().endswith(f"_{metric.lower()}"):
-            return name[: -len(metric) - 1], metric
-    return name, name.lower() if is_share(name) else "score"
+        for mark in "_ ":
+            if told.task.lower().endswith(f"{mark}{metric.lower()}"):
+                return replace(told, task=told.task[: -len(metric) - 1], metric=metric)
+    return replace(told, metric=told.task.lower() if is_share(told.task) else "score")
 
 
-def _factors(source: SourceFile, rows: list[dict[str, Any]], tasks: dict[str, tuple[str, str]]) -> dict[str, float]:
+def _factors(
+    source: SourceFile, rows: list[dict[str, Any]], tasks: Mapping[str, Heading], errors: Mapping[str, str]
+) -> dict[str, float]:
     """Column → 0.01 where its shares are written as percent, else 1."""
     seen = {}
-    for column, (_, metric) in tasks.items():
+    for column, metric in ((name, told.metric) for name, told in tasks.items()):
         share = metric not in _NOT_PERCENT and (metric in ("score", "raw") or is_share(metric))
         values = [found for row in rows if (found := number(row[column])) is not None]
         if share and values and not (metric == "raw" and max(values) <= 1):
-            seen[column] = [Seen(value) for value in values]
-    written = units(str(source.path), seen, source.said, metric="score")
+            of = errors.get(column)
+            seen[column] = [
+                Seen(value, None if of is None else number(row[of]))
+                for row in rows
+                if (value := number(row[column])) is not None
+            ]
+    stated = frozenset(name for name, told in tasks.items() if told.percent)
+    said = replace(source.said, percent=source.said.percent | (stated - source.said.fractions))
+    written = units(str(source.path), seen, said, metric="score")
     return {column: 0.01 if written.get(column) == PERCENT else 1.0 for column in tasks}

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.errors import UserError
+from scalecurve.io.cells import number
 from scalecurve.io.choices import choice_example
-from scalecurve.io.columns import number
 from scalecurve.io.shape import (
     Evaluation,
     Found,

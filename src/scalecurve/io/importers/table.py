@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.io import known
+from scalecurve.io.cells import items_in, number, numbers, plain_text, right_or_wrong, shots_in
 from scalecurve.io.columns import (
     collect,
     doubts_of,
     find_columns,
-    metric_columns,
     model_of,
     names_of,
+    note_errors,
     note_separator,
-    number,
-    numbers,
-    plain_text,
     scan,
-    shots_in,
 )
+from scalecurve.io.headings import METRICS, NAMES, error_columns, heading, metric_columns
 from scalecurve.io.shape import (
     STRATEGY,
     Evaluation,
@@ -74,35 +72,48 @@ def read(source: SourceFile) -> Iterable[Found]:
     if missing:
         raise source.fail(f"has no column of {missing}s; name it with --map {missing}=COLUMN (of {', '.join(names)})")
     scores = [columns["score"]] if "score" in columns else metric_columns(names)
+    errors = error_columns(names, scores)
     if not scores:
         raise source.fail(f"has no column of scores; name it with --map score=COLUMN (of {', '.join(names)})")
     note_separator(source)
-    frame = collect(table.select(list(dict.fromkeys([*columns.values(), *scores]))), source.path)
+    frame = collect(table.select(list(dict.fromkeys([*columns.values(), *scores, *errors.values()]))), source.path)
     for note in doubts_of(frame, columns):
         source.note(note)
     if "example" in columns:
         yield from _items(source, frame, columns, scores)
     else:
-        yield from _points(source, frame, columns, scores)
+        yield from _points(source, frame, columns, scores, errors)
 
 
-def _points(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str], scores: list[str]) -> Iterator[Point]:
+def _points(
+    source: SourceFile,
+    frame: pl.DataFrame,
+    columns: Mapping[str, str],
+    scores: list[str],
+    own_errors: Mapping[str, str],
+) -> Iterator[Point]:
     values = {name: frame[name].to_list() for name in frame.columns}
     rows = list(_asked_of(source, frame, columns))
     metrics = {column: _metrics(values, columns, column, len(rows)) for column in scores}
     extra = {name: _numbers(frame, columns, name) for name in ("se", "n", "chance", "ceiling")}
     found = {column: numbers(frame[column]) for column in scores}
-    factors = _factors(source, rows, found, metrics, extra)
+    stated = {column: numbers(frame[own_errors[column]]) for column in scores if column in own_errors}
+    if len(scores) == 1:
+        stated.setdefault(scores[0], extra["se"])
+    for column in scores:
+        note_errors(source, column, frame[column])
+    factors = _factors(source, rows, found, metrics, extra, stated)
     better = values.get(columns.get("higher_is_better", ""), [None] * len(rows))
     for column in scores:
         for at, asked in enumerate(rows):
-            metric, value, se = metrics[column][at], found[column][at], extra["se"][at]
+            metric, value, se = metrics[column][at], found[column][at], stated[column][at] if column in stated else None
             by, chance, count, up = factors[asked.task, metric], extra["chance"][at], extra["n"][at], better[at]
+            count = items_in(values[column][at]) if count is None else count
             yield Point(
                 asked,
                 metric,
                 None if value is None else value * by,
-                None if se is None or len(scores) > 1 else se * by,
+                None if se is None else se * by,
                 n=None if count is None else int(count),
                 higher_is_better=up if isinstance(up, bool) else higher_is_better(metric),
                 chance=chance * by if chance is not None and chance > 1 else chance,
@@ -132,7 +143,7 @@ def _asked_of(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str
 def _metrics(values: Mapping[str, list[Any]], columns: Mapping[str, str], column: str, count: int) -> list[str]:
     """The metric of a column's scores: what the rows say, else its name, where that says more than ``score``."""
     if "metric" in columns and column == columns.get("score"):
-        return [plain_text(value) or "score" for value in values[columns["metric"]]]
+        return [_named(plain_text(value)) for value in values[columns["metric"]]]
     return [_metric({}, columns, column)] * count
 
 
@@ -143,8 +154,15 @@ def _numbers(frame: pl.DataFrame, columns: Mapping[str, str], name: str) -> list
 def _metric(row: Mapping[str, Any], columns: Mapping[str, str], column: str) -> str:
     """The metric of a score: what the row says, else its column's name, where that says more than ``score``."""
     if "metric" in columns and column == columns.get("score"):
-        return plain_text(row.get(columns["metric"])) or "score"
-    return re.sub(r"\s*\([^)]*\)\s*$", "", column.strip()).lower().replace(" ", "_")
+        return _named(plain_text(row.get(columns["metric"])))
+    return _named(re.sub(r"\s*\([^)]*\)\s*$", "", column.strip()).lower().replace(" ", "_"))
+
+
+def _named(metric: str) -> str:
+    """A metric under the field's name: those of other languages are translated, ``score`` where nothing is said."""
+    if metric.lower() in METRICS:
+        return METRICS[metric.lower()]
+    return "score" if not metric or metric in NAMES["score"] else metric
 
 
 def _factors(
@@ -153,6 +171,7 @@ def _factors(
     values: Mapping[str, list[float | None]],
     metrics: Mapping[str, list[str]],
     extra: Mapping[str, list[float | None]],
+    stated: Mapping[str, list[float | None]],
 ) -> dict[tuple[str, str], float]:
     """(task, metric) → 0.01 where a task's shares are written as percent, else 1."""
     seen: dict[str, dict[str, list[Seen]]] = {}
@@ -162,7 +181,7 @@ def _factors(
             listed = seen.setdefault(own[at], {}).setdefault(asked.task, [])
             if value is not None:
                 items = int(count) if count else None
-                listed.append(Seen(value, extra["se"][at] if len(metrics) == 1 else None, items, extra["chance"][at]))
+                listed.append(Seen(value, stated[column][at] if column in stated else None, items, extra["chance"][at]))
     factors: dict[tuple[str, str], float] = {}
     for metric, tasks in seen.items():
         shares = {task: own for task, own in tasks.items() if _in_percent(metric, task)}
@@ -190,6 +209,9 @@ def _asked(source: SourceFile, row: Mapping[str, Any], columns: Mapping[str, str
     if not task:
         raise UserError(f"{source.path}: {columns['task']}: a row names no task; fill it in or drop the row")
     shots = shots_in(row.get(columns["shots"])) if "shots" in columns else None
+    if "shots" not in columns:
+        told = heading(task)
+        task, shots = (told.task, told.shots) if told.shots is not None and not told.metric else (task, None)
     seed = number(row.get(columns["seed"])) if "seed" in columns else None
     return Evaluation(
         model,
@@ -210,12 +232,18 @@ def _items(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str], 
         yield Samples(asked, source.path, _samples(rows, columns, scores))
 
 
+def _score_of(value: Any) -> float | None:
+    """An item's score: a number, or a mark of right and wrong."""
+    marked = right_or_wrong(value)
+    return item_score(number(value)) if marked is None else marked
+
+
 def _samples(rows: pl.DataFrame, columns: Mapping[str, str], scores: list[str]) -> Iterator[Sample]:
     seen: set[tuple[str, str]] = set()
     answered: set[str] = set()
     for row in rows.iter_rows(named=True):
         name = plain_text(row[columns["example"]])
-        own = {_metric(row, columns, column): item_score(number(row[column])) for column in scores}
+        own = {_metric(row, columns, column): _score_of(row[column]) for column in scores}
         repeated = [(name, metric) in seen for metric in own]
         again = name in answered and not all(repeated)
         seen |= {(name, metric) for metric in own}

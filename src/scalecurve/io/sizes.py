@@ -1,0 +1,145 @@
+"""Sizes that stand in the names of models which no family file knows, and the series that such names make.
+
+``mymodel-1.3b-chat`` is 1.3 billion parameters, of the series ``mymodel-chat``. A number is taken for a size only where
+nothing else is as likely: lengths of contexts (``4k``, ``128k``), tokens (``300b-tokens``), steps and bits are none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from scalecurve.io.families import UNMATCHED, parse_revision
+from scalecurve.io.shape import SourceModel
+from scalecurve.schema import AXES
+from scalecurve.types import Rung
+
+_SIZE = re.compile(
+    r"(?<![a-z0-9.])(?:(\d+)\s?[x×])?(\d+(?:[.p]\d+)?)(k|m|mio|b|bn)(?:[-_]?a(\d+(?:\.\d+)?)[mb])?(?![a-z0-9]|[-_]?tok)",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(
+    r"(steps?|tokens?|iter|iteration|ckpt|checkpoint|seq|seqlen|ctx|context|len|batch|bs|vocab)[-_=]?$", re.I
+)
+_UNITS = {"k": 10**3, "m": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}
+_CONTEXTS = frozenset((1, 2, 4, 8, 16, 32, 64, 100, 128, 160, 192, 200, 256, 512, 1024))
+STATE = re.compile(r"(?:.*[-_])?ba[-_]?(\d+)|.*step=(\d+).*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSize:
+    """``params``: all parameters. ``series``: the name without its size. ``experts``: a product such as 8x7B."""
+
+    params: int
+    series: str
+    written: str
+    experts: bool = False
+
+
+def size_in_name(name: str) -> NamedSize | None:
+    """The size that the last part of a model's name states; None where there is none, or several as likely.
+
+    >>> size_in_name("me/mymodel-1.3b-chat")
+    NamedSize(params=1300000000, series='mymodel-chat', written='1.3b', experts=False)
+    >>> [one and one.params for one in map(size_in_name, ("350M", "8x7B", "tiny-110k", "mini-4k-instruct", "m-7b-1m"))]
+    [350000000, 56000000000, 110000, None, 7000000000]
+    """
+    text = name.rstrip("/").rpartition("/")[2].rpartition("__")[2]
+    found = [one for one in _SIZE.finditer(text) if not _BEFORE.search(text[: one.start()])]
+    if any(one[3].lower() != "k" for one in found):
+        found = [one for one in found if one[3].lower() != "k"]
+    found = [one for one in found if one[3].lower() != "k" or int(float(one[2].replace("p", "."))) not in _CONTEXTS]
+    large = [one for one in found if one[3].lower() in ("b", "bn")]
+    found = large or found  # 7B beside 1M, the length of a context
+    if len({one[0].lower() for one in found}) != 1:
+        return None
+    one = found[0]
+    times = int(one[1]) if one[1] else 1
+    params = round(times * float(one[2].lower().replace("p", ".")) * _UNITS[one[3].lower()])
+    rest = re.sub(r"[-_. ]+", "-", f"{text[: one.start()]}-{text[one.end() :]}").strip("-")
+    return NamedSize(params, rest, one[0], experts=times > 1) if 0 < params < 10**14 else None
+
+
+def place_by_name(model: SourceModel, rung: Rung) -> tuple[str, Rung, NamedSize | None]:
+    """(family, rung, size read from the name) of a model that no family file knows.
+
+    A step or tokens in its revision, or in the last folder of its path, make it a state of the family
+    ``<name>-checkpoints``; a size in its name a member of its series. Sizes that the source states stand.
+    """
+    base, state = _state_of(model)
+    named = size_in_name(base)
+    scale = (
+        rung
+        if rung.params_total or rung.params_non_embedding or named is None
+        else replace(rung, params_total=named.params)
+    )
+    read = named if scale is not rung else None
+    step, tokens, stage = parse_revision(state) if state else (None, None, 1)
+    if state and step is None and (found := STATE.fullmatch(state)):
+        step = int(found[1] or found[2])
+    if (step is not None or tokens is not None) and not model.variant:
+        own = base.rstrip("/").rpartition("/")[2]
+        early = stage < 2
+        scale = replace(
+            scale,
+            name=f"{own}-{state}",
+            step=scale.step if scale.step is not None else step if early else None,
+            training_tokens=scale.training_tokens if scale.training_tokens is not None else tokens if early else None,
+        )
+        return model.family or f"{own}-checkpoints", scale, read
+    if named is None or model.revision or model.variant:
+        return model.family or UNMATCHED, scale, read
+    return model.family or named.series or UNMATCHED, scale, read
+
+
+def _state_of(model: SourceModel) -> tuple[str, str]:
+    """(name, state): a revision, or the last folder of a path where that alone names a step."""
+    if model.revision or "/" not in model.name.strip("/"):
+        return model.name, model.revision
+    above, _, last = model.name.rstrip("/").rpartition("/")
+    states = STATE.fullmatch(last) or parse_revision(last)[:2] != (None, None)
+    return (above, last) if states and re.search("[A-Za-z]", above) and size_in_name(last) is None else (model.name, "")
+
+
+@dataclass
+class ByName:
+    """Models that no family file knows, placed by what their names say; ``notes`` tells of it."""
+
+    read: dict[str, NamedSize] = field(default_factory=dict)
+    together: list[str] = field(default_factory=list)
+    known: frozenset[str] = frozenset()
+    """Names of families that files know: none of them is made larger by a name alone."""
+    _owner: dict[str, str] = field(default_factory=dict)
+
+    def place(self, model: SourceModel, rung: Rung) -> tuple[str, Rung]:
+        """(family, rung); series of one name but of two organisations are two families."""
+        family, placed, read = place_by_name(model, rung)
+        if read is not None:
+            self.read[placed.name] = read
+        owner = model.name.rpartition("/")[0].rpartition("/")[2]
+        if family == UNMATCHED:
+            self.together += [placed.name] if any(getattr(placed, axis) for axis in AXES) else []
+        elif not model.family and (family in self.known or self._owner.setdefault(family, owner) != owner):
+            family = f"{owner}/{family}" if owner else UNMATCHED
+        return family, placed
+
+    def notes(self) -> list[str]:
+        lines = []
+        if self.read:
+            shown = ", ".join(f"{name} {one.params:,}" for name, one in list(self.read.items())[:4])
+            shown += ", …" if len(self.read) > 4 else ""
+            lines.append(
+                f"sizes of {len(self.read)} models are read from their names ({shown}), and "
+                "names alike but for the size make a family; --size MODEL=7B, or a family file, says otherwise"
+            )
+        if experts := next((one for one in self.read.values() if one.experts), None):
+            lines.append(
+                f"{experts.written} is taken as {experts.params:.3g}; experts share layers, so say the exact size with "
+                "--size where it is known"
+            )
+        if len(self.together) > 1:
+            lines.append(
+                f"{len(self.together)} models whose names tell no series stand together as the family {UNMATCHED!r}; "
+                "if they are no ladder, give their table a column family, or write a family file"
+            )
+        return lines
