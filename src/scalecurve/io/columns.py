@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.io.cells import SCALE, amount, model_name, plain_text, shots_in
+from scalecurve.io.grids import plain_table, record_rows, rows_of_file, text_rows
 from scalecurve.io.headings import NAMES, plain
 from scalecurve.io.shape import SourceModel, missing_mark
 from scalecurve.schema import AXES
@@ -27,21 +28,80 @@ _SEPARATORS = ",;\t|"
 _DECIMAL_COMMA = re.compile(r'(?:^|;)\s*"?[-+]?\d+(?:\.\d{3})*,\d+\s*%?"?\s*(?:;|$)', re.MULTILINE)
 
 
-def scan(path: Path) -> pl.LazyFrame | None:
+def scan(source: SourceFile) -> pl.LazyFrame | None:
     """The table a file holds, not read yet; None when it is no table."""
     import polars as pl
 
-    kind = path.suffix.lower()
+    path, kind = source.path, source.path.suffix.lower()
+    table = None
     try:
         if kind == ".parquet":
-            return pl.scan_parquet(path, hive_partitioning=False)
-        if kind in (".csv", ".tsv"):
-            return _scan_text(path)
+            table = pl.scan_parquet(path, hive_partitioning=False)
         if kind == ".jsonl":
-            return pl.scan_ndjson(path, infer_schema_length=1_000)
+            table = _unnested(pl.scan_ndjson(path, infer_schema_length=1_000))
+        if kind in (".xlsx", ".md", ".json") or (kind in (".csv", ".tsv") and not source.columns):
+            table = _gridded(source)
+        if table is None and kind in (".csv", ".tsv"):
+            table = _scan_text(path)
+        if (
+            table is not None
+            and source.said.model
+            and not set(map(plain, table.collect_schema())) & set(NAMES["model"])
+        ):
+            table = table.with_columns(pl.lit(source.said.model).alias("model"))
     except (OSError, pl.exceptions.PolarsError):
         return None
-    return None
+    return table
+
+
+def _unnested(table: pl.LazyFrame) -> pl.LazyFrame:
+    """Records inside records as columns of their own, where their names are free."""
+    import polars as pl
+
+    for name, kind in table.collect_schema().items():
+        if isinstance(kind, pl.Struct):
+            inner = [one.name for one in kind.fields]
+            if set(inner).isdisjoint(table.collect_schema().names()):
+                table = table.unnest(name)
+    return table
+
+
+def _gridded(source: SourceFile) -> pl.LazyFrame | None:
+    """A table that does not begin with a row of names (see ``io.grids``); None where it begins so, or is none."""
+    import polars as pl
+
+    kind = source.path.suffix.lower()
+    if kind == ".json":
+        found = plain_table(record_rows(source.json), source.said.model)
+    elif kind in (".csv", ".tsv") and _begins_plainly(source.path):
+        return None
+    else:
+        found = _grid(source.path, source.path.stat().st_mtime_ns, source.said.model)
+    if found is None or not found[1]:
+        return None
+    names, rows, told = found
+    if told:
+        source.note(told)
+    cells = [[one or None for one in row] for row in rows]
+    return pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String), orient="row").lazy()
+
+
+@lru_cache(maxsize=8)
+def _grid(path: Path, _changed: int, model: str) -> tuple[list[str], list[list[str]], str] | None:
+    def decode(path: Path) -> str:
+        return path.read_text(encoding=encoding_of(path), errors="replace")
+
+    return plain_table(rows_of_file(path, decode, separator(path)), model)
+
+
+def _begins_plainly(path: Path) -> bool:
+    """Whether the first line names columns, one of them of models, and the second is a row below them."""
+    head = _head(path, encoding_of(path)).splitlines()[:2]
+    rows = text_rows("\n".join(head), separator(path)) if len(head) == 2 and '"' not in head[1][-1:] else []
+    if len(rows) < 2:
+        return len(head) < 2 or any(plain(one) in NAMES["model"] for one in next(iter(rows), []))
+    at = next((at for at, one in enumerate(rows[0]) if plain(one) in NAMES["model"]), None)
+    return at is not None and at < len(rows[1]) and bool(rows[1][at].strip()) and len(set(rows[0])) == len(rows[0])
 
 
 def _scan_text(path: Path) -> pl.LazyFrame:

@@ -83,7 +83,7 @@ _SPREAD = re.compile(r"(std|stdev|ci|ci95|±)\)?(,.*)?$")
 
 def metric_columns(names: list[str]) -> list[str]:
     """Columns that are called as metrics are, without those of their errors."""
-    return [name for name in names if _is_metric(plain(name)) and not of_error(name)]
+    return [name for name in names if is_metric_name(name) and not of_error(name)]
 
 
 def of_error(name: str) -> str:
@@ -138,7 +138,9 @@ def heading(name: str) -> Heading:
     return Heading(f"{task} ({', '.join(kept)})" if kept else task, metric, shots, percent)
 
 
-def _is_metric(name: str) -> bool:
+def is_metric_name(heading_: str) -> bool:
+    """Whether a column is called as a metric is, and by no name that means another thing."""
+    name = plain(heading_)
     known = is_share(name) or not higher_is_better(name)
     return known and not any(name in usual for ours, usual in NAMES.items() if ours != "score")
 

@@ -16,10 +16,11 @@ from scalecurve.errors import UserError
 from scalecurve.io.agreement import Agreement, Twice
 from scalecurve.io.answers import Answers
 from scalecurve.io.families import Families
+from scalecurve.io.packed import as_given, unpacked
 from scalecurve.io.scores import Scores
 from scalecurve.io.shape import Evaluation, Point, Samples, SourceModel
 from scalecurve.io.sizes import ByName
-from scalecurve.io.sources import Said, digest, find_sources
+from scalecurve.io.sources import KINDS, Said, digest, find_sources
 from scalecurve.io.told import left_out, notes_of, some, understood
 from scalecurve.schema import AXES
 from scalecurve.store.atomic import whole_directory, write_parquet
@@ -75,9 +76,28 @@ def import_files(
     """
     if run.manifest.exists():
         raise UserError(f"{run.path}: is a run already; give another directory")
+    with unpacked(paths, KINDS) as (found, names):
+        try:
+            said = said or Said(columns or {}, shots)
+            done = _import(found, run, source, arms, families, said, keep, finish)
+        except UserError as error:
+            raise UserError(as_given(str(error), names)) from None
+        notes, left = (tuple(as_given(one, names) for one in told) for told in (done.notes, done.left_out))
+        return replace(done, notes=notes, left_out=left)
+
+
+def _import(
+    paths: Sequence[Path],
+    run: RunDirectory,
+    source: str,
+    arms: Sequence[str],
+    families: Sequence[str],
+    said: Said,
+    keep: str,
+    finish: Callable[[RunDirectory], None],
+) -> Imported:
     if keep not in ("", "newest", "oldest"):
         raise UserError(f"--keep: {keep!r} is not known; use newest or oldest")
-    said = said or Said(columns or {}, shots)
     heads, left, parts = find_sources(paths, source, said)
     if keep:
         heads.sort(key=lambda head: head[1].time, reverse=keep == "newest")

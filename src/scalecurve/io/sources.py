@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.errors import UserError
+from scalecurve.io.packed import other_archives, walk
 from scalecurve.io.shape import Reader, all_readers
 from scalecurve.util.guard import regular
 from scalecurve.util.untrusted import parsed
 
-KINDS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval")
+KINDS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval", ".xlsx", ".md")
+SUMMARIES = (".xlsx", ".md")
+"""Kinds of files that people write of results: taken where they are named, or nothing else is there."""
 LARGEST_RESULT = 1 << 28  # bytes of a JSON file that is read whole
 
 
@@ -145,13 +148,16 @@ def find_sources(
         elif role == "part":
             parts.append(path)
         elif not role and named:
-            table = path.suffix in (".csv", ".tsv", ".parquet", ".jsonl")
+            table = path.suffix in (".csv", ".tsv", ".parquet", ".jsonl", ".xlsx", ".md")
             fix = (
                 "; if it is a table, name its columns with --map model=COLUMN,task=COLUMN,score=COLUMN" if table else ""
             )
             raise UserError(f"{path}: not in the layout of {' or '.join(one.name for one in asked)}{fix}")
         elif not role:
             left.append(path)
+    if any(not _is_summary(one) for one in heads):
+        left += [one[1].path for one in heads if _is_summary(one) and not one[1].named]
+        heads = [one for one in heads if not _is_summary(one) or one[1].named]
     if not heads and paths[0].is_file():
         raise UserError(f"{paths[0]}: is read along with the results it belongs to; give those, or their folder")
     if not heads:
@@ -160,8 +166,14 @@ def find_sources(
     return heads, left, parts
 
 
+def _is_summary(head: tuple[Reader, SourceFile]) -> bool:
+    """Whether a head is a table that people write beside the results themselves."""
+    kind = head[1].path.suffix.lower()
+    return kind in SUMMARIES or (kind == ".json" and head[0].last)
+
+
 def _why_no_table(left: Sequence[Path]) -> str:
-    tables = [path for path in left if path.suffix in (".csv", ".tsv")]
+    tables = [path for path in left if path.suffix in (".csv", ".tsv", ".xlsx")]
     return f"; if {tables[0]} is a table, name its columns with --map model=…,task=…,score=…" if tables else ""
 
 
@@ -184,9 +196,12 @@ def _files(paths: Iterable[Path]) -> list[tuple[Path, bool]]:
         if not path.is_dir():
             found.setdefault(regular(path, 1 << 62), True)
             continue
-        inside = sorted(one for one in path.rglob("*") if one.suffix in KINDS and one.is_file())
+        every = walk(path)
+        inside = [one for one in every if one.suffix.lower() in KINDS]
         if not inside:
-            raise UserError(f"{path}: holds no {', '.join(KINDS[:-1])} or {KINDS[-1]} file; give the harness's folder")
+            packed = other_archives(every)
+            why = f"unpack {packed[0].name}" if packed else "give the harness's folder"
+            raise UserError(f"{path}: holds no {', '.join(KINDS[:-1])} or {KINDS[-1]} file; {why}")
         for one in inside:
             found.setdefault(one, False)
     return list(found.items())

@@ -41,7 +41,7 @@ _NOT_PERCENT = ("bleu", "rouge1", "rougeLsum", "chrf", "ter", "ppl", "perplexity
 
 
 def _role(source: SourceFile) -> Role:
-    table = scan(source.path)
+    table = scan(source)
     if table is None or source.path.suffix == ".jsonl":
         return ""
     names = names_of(table, source.path)
@@ -54,9 +54,9 @@ def _role(source: SourceFile) -> Role:
 @reader("leaderboard", _role, last=True)
 def read(source: SourceFile) -> Iterable[Found]:
     """A point for every model and benchmark column; averages and what describes models are left out."""
-    table = scan(source.path)
+    table = scan(source)
     if table is None:
-        raise source.fail("is no table; give CSV, TSV or Parquet")
+        raise source.fail("is no table; give CSV, TSV, Parquet, XLSX or Markdown")
     names = names_of(table, source.path)
     columns = find_columns(source, names)
     if "model" not in columns:
@@ -119,7 +119,7 @@ def _tasks(source: SourceFile, names: list[str], columns: dict[str, str]) -> dic
     """Column → what its name says, of the columns that are numbers and describe no model."""
     import polars as pl
 
-    table = scan(source.path)
+    table = scan(source)
     kinds = {} if table is None else dict(table.collect_schema())
     taken = set(columns.values())
     metrics = metric_columns(names)

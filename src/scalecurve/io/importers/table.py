@@ -50,7 +50,7 @@ _CELL = ("model", "revision", "step", "family", "task", "metric", "shots", "seed
 
 
 def _role(source: SourceFile) -> Role:
-    table = scan(source.path)
+    table = scan(source)
     if table is None:
         return ""
     if source.columns:  # the user says what it holds
@@ -63,9 +63,9 @@ def _role(source: SourceFile) -> Role:
 @reader("table", _role, last=True)
 def read(source: SourceFile) -> Iterable[Found]:
     """The rows of a table as points, or where it has a column of examples as samples."""
-    table = scan(source.path)
+    table = scan(source)
     if table is None:
-        raise source.fail("is no table; give CSV, TSV, Parquet or JSON lines")
+        raise source.fail("is no table; give CSV, TSV, Parquet, XLSX, Markdown or JSON lines")
     names = names_of(table, source.path)
     columns = find_columns(source, names)
     missing = next((name for name in ("model", "task") if name not in columns), None)

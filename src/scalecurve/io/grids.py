@@ -1,0 +1,234 @@
+"""Tables that do not begin with one row of column names: Markdown, Excel, titles and comments above, headings in two
+rows, tasks down and models across. Each becomes a plain table of texts, or nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from scalecurve.io.cells import model_name, number
+from scalecurve.io.headings import NAMES, heading, is_metric_name, of_error, plain
+from scalecurve.io.shape import missing_mark
+from scalecurve.io.sizes import size_in_name
+
+LARGEST = 1 << 26  # bytes; larger files are tables of items, and those begin with their columns' names
+HEAD_ROWS = 30  # among which the names of columns must stand
+Rows = list[list[str]]
+Grid = tuple[list[str], Rows, str]
+
+
+def plain_table(rows: Rows, model: str = "") -> Grid | None:
+    """(names, rows, what is worth telling) of a table wherever it begins; None where none is seen.
+
+    ``model`` is the model of all rows, where they name none.
+    """
+    rows = [[one.strip() for one in row] for row in rows if any(one.strip() for one in row)]
+    width = max(map(len, rows), default=0)
+    rows = [row + [""] * (width - len(row)) for row in rows]
+    filled = [at for at in range(width) if sum(bool(row[at]) for row in rows) > 1 or not at]
+    rows = [[row[at] for at in filled] for row in rows]
+    for at, row in enumerate(rows[:HEAD_ROWS]):
+        names = {plain(one) for one in row}
+        if names & _MODEL and sum(map(bool, row)) > 1:
+            return _two_rows(rows, at)
+        if names & _TASK and (found := _across(rows[at:]) or _harness_printed(rows, at, model)):
+            return found
+    for at, row in enumerate(rows[:HEAD_ROWS]):
+        if not row[0] and (found := _across(rows[at:])):
+            return found
+    return None
+
+
+_MODEL, _TASK = set(NAMES["model"]), set(NAMES["task"])
+
+
+def _two_rows(rows: Rows, at: int) -> Grid:
+    """Names in one row, or in two: metrics below merged tasks, or groups of benchmarks above them."""
+    names, body = rows[at], rows[at + 1 :]
+    where = next(place for place, one in enumerate(names) if plain(one) in _MODEL)
+    below = body[0] if body else []
+    if below and not below[where] and any(below) and all(number(one) is None for one in below):
+        names, body = _join(_spread(names), below), body[1:]
+    elif at and _metrics_only(names, where):
+        above = _spread(rows[at - 1])
+        names = _join([group if _of_scores(own) else "" for group, own in zip(above, names, strict=True)], names)
+    told = "the names of its columns stand in two rows" if names != rows[at] else ""
+    return _apart(names), body, told
+
+
+def _spread(row: Sequence[str]) -> list[str]:
+    """A row of merged cells, each of which stands for those to its right that are empty."""
+    spread, last = [], ""
+    for one in row:
+        last = one or last
+        spread.append(last)
+    return spread
+
+
+def _join(above: Sequence[str], below: Sequence[str]) -> list[str]:
+    """Names of tasks and the metrics below them as one; an error without a metric's name is that of its neighbour."""
+    names: list[str] = []
+    for group, own in zip(above, below, strict=True):
+        if not own or not group or own == group:
+            names.append(own or group)
+        elif plain(own) in NAMES["se"] and plain(own) != "acc_stderr":
+            names.append(f"{names[-1] if names else group}_stderr")
+        else:
+            names.append(f"{group}_{own}" if _of_scores(own) else own)
+    return names
+
+
+def _of_scores(name: str) -> bool:
+    """Whether a column holds scores by a metric, or their errors, by its name alone."""
+    return is_metric_name(name) or bool(of_error(name)) or plain(name) in NAMES["se"]
+
+
+def _metrics_only(names: Sequence[str], where: int) -> bool:
+    """Whether names repeat, or are metrics without their tasks."""
+    own = [one for place, one in enumerate(names) if place != where and one]
+    metrics = sum(map(_of_scores, own))
+    return len(set(own)) < len(own) or (metrics > 0 and 2 * metrics >= len(own))
+
+
+def _apart(names: Iterable[str]) -> list[str]:
+    """Names that are all there, and none twice."""
+    found: list[str] = []
+    for at, name in enumerate(names):
+        own = name or f"unnamed_{at}"
+        found.append(own if own not in found else f"{own}_{at}")
+    return found
+
+
+def _across(rows: Rows) -> Grid | None:
+    """(names, rows), a row a model, of a table with a row a task and a column a model; None where it is none."""
+    head, body = rows[0], [row for row in rows[1:] if row[0]]
+    across = [at for at, one in enumerate(head) if at and one and size_in_name(model_name(one)) is not None]
+    others = [at for at, one in enumerate(head) if at and one and at not in across]
+    models = [*across, *(at for at in others if _may_be_model(head[at]) and _numeric(body, at))]
+    named = plain(head[0]) in _TASK and "score" not in map(plain, head)
+    if len(models) < 2 or not (named or len(across) > 1) or not all(_numeric(body, at) for at in across):
+        return None
+    told = {plain(head[at]): at for at in others if at not in models}
+    kept = [("shots", at) for name, at in told.items() if name in NAMES["shots"]]
+    kept += [("metric", at) for name, at in told.items() if name in NAMES["metric"]]
+    names = ["model", "task", *(name for name, _ in kept), "score"]
+    rows = [
+        [head[at], row[0], *(row[place] for _, place in kept), row[at]]
+        for at in sorted(models)
+        for row in body
+        if not _AVERAGE.fullmatch(row[0]) and row[at]
+    ]
+    return names, rows, "models stand across and tasks down; averages are left out"
+
+
+def _may_be_model(name: str) -> bool:
+    """Whether a column without a size in its name may be a model's: it is called by no other thing."""
+    usual = plain(name) in {one for names in NAMES.values() for one in names}
+    return not (usual or is_metric_name(name) or of_error(name) or heading(name).shots is not None or number(name))
+
+
+_AVERAGE = re.compile(
+    r"[*_]*(macro[ -]?|micro[ -]?)?(average|avg\.?|mean|total|overall|平均|平均分|均值|总分)[*_]*", re.I
+)
+
+
+def _numeric(body: Rows, at: int) -> bool:
+    cells = [row[at] for row in body if row[at] and not missing_mark(row[at])]
+    read = sum(number(one) is not None for one in cells)
+    return read > 0 and 2 * read >= len(cells)
+
+
+def _harness_printed(rows: Rows, at: int, model: str) -> Grid | None:
+    """The table that lm-evaluation-harness prints: tasks named once, the model in the line above it."""
+    names = [plain(one) for one in rows[at]]
+    if not {"metric", "value"} <= set(names):
+        return None
+    for row in rows[:at]:
+        found = re.search(r"\(.*?\b(?:pretrained|model|path)=([^,)\s]+)", " ".join(row))
+        model = model or (found[1] if found else "")
+    if not model:
+        return None
+    task, metric = next(place for place, one in enumerate(names) if one in _TASK), names.index("metric")
+    kind = names.index("filter") if "filter" in names else None
+    body, last = [], ""
+    for row in rows[at + 1 :]:
+        last = re.sub(r"^[\s-]+", "", row[task]) or last
+        under = "" if kind is None or row[kind] in ("", "none") else f",{row[kind]}"
+        body.append([model, *row[:task], last, *row[task + 1 : metric], row[metric] + under, *row[metric + 1 :]])
+    return _apart(["model", *rows[at]]), body, ""
+
+
+def text_rows(text: str, mark: str) -> Rows:
+    """The cells of a text table, and of lines that are none."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#") or mark in line]
+    return list(csv.reader(io.StringIO("\n".join(lines)), delimiter=mark))
+
+
+def markdown_rows(text: str) -> Rows:
+    """The cells of the first tables of a Markdown text, all of one width; and the lines just above it."""
+    lines = text.splitlines()
+    at = next((at for at in range(1, len(lines)) if _rule(lines[at]) and "|" in lines[at - 1]), None)
+    if at is None:
+        return []
+    rows = [[line] for line in lines[max(0, at - 4) : at - 1]]
+    for line in [lines[at - 1], *lines[at + 1 :]]:
+        if "|" not in line:
+            break
+        cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
+        rows.append([one.replace("\\|", "|").replace("`", "").strip() for one in cells])
+    return rows
+
+
+def _rule(line: str) -> bool:
+    """Whether a line is the rule below the names of a Markdown table."""
+    return "--" in line and not line.strip("|:- \t")
+
+
+def record_rows(content: Any) -> Rows:
+    """JSON that holds a table: a list of records, or scores by model and task; no rows of anything else."""
+    if isinstance(content, dict) and content and all(isinstance(one, dict) for one in content.values()):
+        if all(isinstance(one, int | float | str | None) for own in content.values() for one in own.values()):
+            names = list(dict.fromkeys(name for own in content.values() for name in own))
+            corner = "model" if any(size_in_name(name) for name in content) else "task"
+            return [
+                [corner, *names],
+                *([name, *(_text(own.get(one)) for one in names)] for name, own in content.items()),
+            ]
+        return []
+    if not isinstance(content, list) or not content or not all(isinstance(one, dict) for one in content):
+        return []
+    flat = [_flat(one) for one in content]
+    names = list(dict.fromkeys(name for one in flat for name in one))
+    return [names, *([_text(one.get(name)) for name in names] for one in flat)]
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """A record whose inner records stand beside its own fields: ``{"metrics": {"acc": 0.5}}`` has ``acc``."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            flat |= {own if own not in record else f"{name}_{own}": one for own, one in value.items()}
+        elif not isinstance(value, list):
+            flat[name] = value
+    return flat
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def rows_of_file(path: Path, decode: Callable[[Path], str], mark: str) -> Rows:
+    """All cells of a small file, by its kind."""
+    if path.stat().st_size > LARGEST:
+        return []
+    kind = path.suffix.lower()
+    if kind == ".xlsx":
+        from scalecurve.io.sheets import sheet_rows
+
+        return sheet_rows(path)
+    text = decode(path)
+    return markdown_rows(text) if kind == ".md" else text_rows(text, mark)
