@@ -16,9 +16,9 @@ OLMO_CHOICES = {
     "mmlu": 4, "hellaswag": 4, "arc_easy": 4, "arc_challenge": 4, "boolq": 2, "csqa": 5, "openbookqa": 4, "piqa": 2,
     "socialiqa": 3, "winogrande": 2,
 }  # fmt: skip
-OLMO_ITEMS = {  # sizes of the public splits; the source states none
+OLMO_ITEMS = {  # sizes of the public splits; the source states none, but its scores are multiples of one such item
     "mmlu_stem_test": 3018, "mmlu_humanities_test": 4705, "mmlu_social_sciences_test": 3077, "mmlu_other_test": 3242,
-    "mmlu_stem_val": 335, "mmlu_humanities_val": 518, "mmlu_social_sciences_val": 343, "mmlu_other_val": 335,
+    "mmlu_stem_val": 321, "mmlu_humanities_val": 518, "mmlu_social_sciences_val": 337, "mmlu_other_val": 355,
     "hellaswag_val": 10042, "arc_easy_test": 2376, "arc_easy_val": 570, "arc_challenge_test": 1172,
     "arc_challenge_val": 299, "boolq_val": 3270, "csqa_val": 1221, "openbookqa_test": 500, "openbookqa_val": 500,
     "piqa_val": 1838, "socialiqa_val": 1954, "winogrande_val": 1267,
@@ -58,9 +58,14 @@ def pythia(data: Path, step: int = 143_000) -> pl.DataFrame:
 
 
 def pythia_plain(data: Path) -> pl.DataFrame:
-    """Pythia without deduplication: same sizes, tasks and shots as ``pythia``."""
+    """Pythia without deduplication: same sizes, tasks and shots as ``pythia``.
+
+    The source leaves out the 1B model's count of all parameters; it is that of the deduplicated one, of the same make.
+    """
     frame = pl.read_parquet(data / "pythia_evals" / "pythia_v1_nondeduped_final.parquet")
-    return frame.with_columns(strategy=pl.lit("direct"), preferred=pl.lit(True))
+    one = pl.when(pl.col("params_non_embedding") == 805_736_448).then(1_011_781_632.0)
+    total = pl.coalesce("params_total", one)
+    return frame.with_columns(params_total=total, strategy=pl.lit("direct"), preferred=pl.lit(True))
 
 
 def gemstones(data: Path, final: bool = True) -> pl.DataFrame:
