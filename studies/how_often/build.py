@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import coverage
 import curves
 import figures
 import measure
@@ -57,6 +58,7 @@ def tables_of(frame: pl.DataFrame, training: Mapping[str, pl.DataFrame], loss: p
     return {
         "verdicts": judged,
         "planted": measure.planted(frame, judged),
+        "coverage": coverage.coverage(judged),
         "axes": measure.on_other_axes(frame, judged),
         "loss": measure.verdicts(loss, axis="loss"),
         "training": pl.concat(

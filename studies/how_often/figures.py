@@ -33,7 +33,8 @@ def draw(examples: pl.DataFrame, folder: Path) -> None:
 def table(points: pl.DataFrame) -> pl.DataFrame:
     """The points as a table to import: one task an example, named by its place, task and family."""
     name = pl.format("{} {} · {}, {}", "kind", "place", "task", "family")
-    model = pl.format("{} {}", "family", "rung").str.replace_all("/", "-")  # no name that a family file knows
+    place = pl.int_range(1, pl.len() + 1).over("kind", "place")
+    model = pl.format("{} {}", "family", place).str.replace_all("/", "-")  # short, and no name that a family file knows
     return points.select(
         model=model, family=pl.lit("published"), params=pl.col("params").round().cast(pl.Int64), task=name,
         metric=pl.col("metric"), score=pl.col("y"), stderr=pl.col("se"), n=pl.col("n"), chance=pl.col("chance"),

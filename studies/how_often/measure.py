@@ -15,12 +15,14 @@ from scalecurve.types import Curve
 
 CAPABLE = 5  # models that it takes to show a floor of three and two above
 LEAST_ITEMS = 100
+FLOOR = 3  # models that a floor takes
 PLANTED = 200  # ladders on which a course is planted, of each kind
 # What is planted: its height, and its width in decades from a tenth to nine tenths.
 COURSES = {
     "step": (0.3, 0.05), "small step": (0.2, 0.05), "narrow": (0.3, 1.0), "medium": (0.3, 1.5), "gradual": (0.3, 2.0),
     "nothing": (0.0, 0.05),
 }  # fmt: skip
+ALIKE = 1.01  # a ratio that varies by less is a fixed one
 AXES = ("params_total", "training_flops", "training_tokens", "loss")
 ASKED: dict[str, dict[str, float | int]] = {
     "next size": {},
@@ -34,12 +36,17 @@ KEPT += ["scatter", "bound", "breakthroughness", "linearity_share", "p_flat", "a
 def verdicts(frame: pl.DataFrame, axis: str = "params_non_embedding") -> pl.DataFrame:
     """One row a curve of scores; companions are judged with it and used for the artefact check."""
     found = judge_all(frame, axis=axis, replicates=0).filter(pl.col("metric").is_in(SCORES))
-    about = frame.group_by(*KEY).agg(
-        pl.col("set").first(),
-        pl.col(axis).n_unique().alias("models"),
-        pl.col(axis).max().cast(pl.Float64).alias("largest"),
-        pl.col("n").min().alias("items"),
-        pl.col("chance").first(),
+    about = (
+        frame.sort(axis, descending=axis == "loss")
+        .group_by(*KEY, maintain_order=True)
+        .agg(
+            pl.col("set").first(),
+            pl.col(axis).n_unique().alias("models"),
+            pl.col(axis).max().cast(pl.Float64).alias("largest"),
+            pl.col("n").min().alias("items"),
+            pl.col("chance").first(),
+            start=pl.col("y").head(FLOOR).mean() - pl.col("chance").first(),
+        )
     )
     rows = found.join(about, on=KEY, how="left", nulls_equal=True)
     return rows.select(
@@ -49,7 +56,7 @@ def verdicts(frame: pl.DataFrame, axis: str = "params_non_embedding") -> pl.Data
         pl.col("task").map_elements(benchmark, pl.String).alias("benchmark"),
         ((pl.col("models") >= CAPABLE) & (pl.col("items") >= LEAST_ITEMS) & pl.col("chance").is_not_null()
          & (pl.col("shape") != "too-few")).alias("capable"),
-        *KEPT,
+        "start", *KEPT,
         pl.col("flags").list.join(" ").alias("flags"),
     ).sort("set", "family", "task", "shots", "metric")  # fmt: skip
 
@@ -99,14 +106,18 @@ def _key(curve: Curve) -> tuple[object, ...]:
 
 
 def on_other_axes(frame: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
-    """The shape of each curve that is judged over parameters, over every other axis that its source states."""
+    """The shape of each curve that is judged over parameters, over every other axis that its source states.
+
+    Left out: curves on which the axis is a fixed multiple of the parameters, for there nothing could change.
+    """
     rows = judged.select("set", *KEY, "shape", "sublabel")
     for axis in AXES:
         if axis not in frame.columns:
             continue
         known = frame.filter(pl.col(axis).is_not_null().all().over(KEY))
         same = (pl.col(axis).n_unique() == pl.col("params_non_embedding").n_unique()).over(KEY)
-        known = known.filter(same)
+        times = pl.col(axis) / pl.col("params_non_embedding")
+        known = known.filter(same & (times.max() > ALIKE * times.min()).over(KEY))
         if known.is_empty():
             continue
         found = judge_all(known, axis=axis, replicates=0).select(*KEY, pl.col("shape").alias(axis))

@@ -10,11 +10,14 @@ import numpy as np
 import polars as pl
 from shares import Share, interval, percent, share
 
-TABLES = ("verdicts", "planted", "axes", "loss", "training", "examples", "forecasts")
+TABLES = ("verdicts", "planted", "coverage", "axes", "loss", "training", "examples", "forecasts")
 SHAPES = ("flat", "smooth", "late", "emergent", "inverse", "U", "inverted-U", "irregular", "one-model", "saturated")
 ABOVE = 10  # the cut on B
+NEAR = 0.04  # how far above chance a floor may lie
+MOST_SCATTER = 0.0495  # what rounds to the largest scatter of models that the rule allows for
 KEY = ["family", "task", "shots", "metric"]
 LOURIE = (18, 46)  # tasks called predictable by eye (arXiv 2507.00885)
+RARE = 0.05
 Numbers = dict[str, Any]
 shape = pl.col("shape")
 RISES = ("smooth", "late", "emergent", "saturated")
@@ -41,15 +44,16 @@ def numbers(tables: dict[str, pl.DataFrame]) -> Numbers:
     found |= _emergence(judged, able) | _late(judged) | _index(judged) | _power(tables["planted"], able)
     found |= _sisters(judged) | _axes(tables["axes"], tables["loss"], judged) | _training(tables["training"])
     found |= _forecasts(tables["forecasts"]) | _lourie(tables["loss"])
-    found |= _flat(judged) | _inverse(judged)
+    found |= _flat(judged) | _inverse(judged) | _coverage(tables["coverage"])
     return found
 
 
 def _emergence(judged: pl.DataFrame, able: pl.DataFrame) -> Numbers:
     emergent = judged.filter(shape == "emergent")
     leaning = (shape == "inconclusive") & (pl.col("sublabel") == "emergent")
-    steep = (shape == "late") & (pl.col("sublabel") == "steep")
-    plain = able.filter(pl.col("benchmark") == "mmlu").height
+    late = (shape == "late") & (pl.col("sublabel") != "gradual")
+    near = able.filter(pl.col("start") <= NEAR)
+    tasks = emergent.group_by("task").agg(pl.col("family").n_unique())
     return {
         "emergent_able": share(able, shape == "emergent"),
         "emergent_tested": emergent.filter(pl.col("artefact") != "untested").height,
@@ -61,12 +65,14 @@ def _emergence(judged: pl.DataFrame, able: pl.DataFrame) -> Numbers:
         "emergent_n_origins": emergent["origin"].n_unique(),
         "emergent_n_benchmarks": emergent["benchmark"].n_unique(),
         "leaning": judged.filter(leaning).height,
-        "steep": judged.filter(steep).height,
-        "at_most": share(judged, (shape == "emergent") | leaning | steep),
+        "could_late": judged.filter(late).height,
+        "could_be": share(judged, (shape == "emergent") | leaning | late),
+        "near": near.height,
+        "near_emergent": share(near, shape == "emergent"),
+        "emergent_twice": ", ".join(sorted(tasks.filter(pl.col("family") > 1)["task"])) or "–",
         "emergent_tasks": ", ".join(sorted(emergent["task"].unique())) or "–",
         "untested": judged.filter(shape.is_in(["emergent", "late"]), pl.col("artefact") == "untested").height,
         "off_chance": judged.filter(shape.is_in(["emergent", "late"])).height,
-        "able_mmlu": plain,
     }
 
 
@@ -124,7 +130,7 @@ def _power(planted: pl.DataFrame, able: pl.DataFrame) -> Numbers:
     scatter = able["scatter"].drop_nulls()
     found["scatter_middle"], found["scatter_most"] = f"{scatter.median():.3f}", f"{scatter.quantile(0.9):.3f}"
     gradual, still = able.filter(shape.is_in(["smooth", "late"])).height, able.filter(shape == "flat").height
-    found |= {"able_gradual": gradual, "able_flat": still}
+    found |= {"able_gradual": gradual, "able_flat": still, "able_open": able.filter(shape == "inconclusive").height}
     for name in ("gradual", "medium", "narrow"):
         worst = gradual * found[f"power_{name}"].high + still * found["power_nothing"].high
         found[f"false_{name}"] = f"{worst:.0f}"
@@ -141,7 +147,7 @@ def _wilson(hits: int, count: int) -> Share:
 def pairs(judged: pl.DataFrame) -> pl.DataFrame:
     """Every curve beside each of its sisters: same sizes, same task, other training data; both ways."""
     own = judged.filter(pl.col("sister") != "").select(
-        "family", "sister", "task", "shots", "metric", "shape", "confidence", "origin", "benchmark"
+        "family", "sister", "task", "shots", "metric", "models", "shape", "confidence", "origin", "benchmark"
     )
     both = own.join(own, on=["sister", "task", "shots", "metric"], suffix="_other")
     return both.filter(pl.col("family") != pl.col("family_other"))
@@ -152,7 +158,8 @@ def _sisters(judged: pl.DataFrame) -> Numbers:
     firm = both.filter(pl.col("confidence") >= 0.9, pl.col("confidence_other") >= 0.9,
                        shape != "inconclusive", pl.col("shape_other") != "inconclusive")  # fmt: skip
     found: Numbers = {
-        "pairs": both.height // 2, "firm_pairs": firm.height // 2,
+        "pairs": both.height // 2, "pairs_sizes": both.filter(pl.col("models") != pl.col("models_other")).height // 2,
+        "firm_pairs": firm.height // 2,
         "firm_agree": share(firm, shape == pl.col("shape_other")), "table_sisters": [],
         "firm_both_flat": firm.filter(shape == "flat", pl.col("shape_other") == "flat").height // 2,
         "firm_moving": share(firm.filter((shape != "flat") | (pl.col("shape_other") != "flat")),
@@ -191,12 +198,13 @@ def _axes(axes: pl.DataFrame, loss: pl.DataFrame, judged: pl.DataFrame) -> Numbe
     for row in rows.filter(shape == "emergent").iter_rows(named=True):
         emergent.append((row["family"], row["task"], row.get("training_flops")))
     on_loss = loss.with_columns(pl.col("flags").fill_null(""))
-    sharp = on_loss.filter(shape == "emergent")
+    sharp, enough = on_loss.filter(shape == "emergent"), on_loss.filter("capable")
     return {
         "table_axes": table, "emergent_axes": emergent,
-        "loss_curves": on_loss.height, "loss_emergent": share(on_loss, shape == "emergent"),
+        "loss_curves": on_loss.height, "loss_emergent": share(enough, shape == "emergent"), "loss_able": enough.height,
+        "loss_scattered": sharp.filter(pl.col("scatter") >= MOST_SCATTER).height,
         "loss_tasks": ", ".join(sorted(sharp["benchmark"].unique())), "loss_n_tasks": sharp["benchmark"].n_unique(),
-        "loss_no_pubmed": share(on_loss.filter(pl.col("task") != "pubmed_qa_labeled"), shape == "emergent"),
+        "loss_no_pubmed": share(enough.filter(pl.col("task") != "pubmed_qa_labeled"), shape == "emergent"),
         "loss_pubmed": sharp.filter(pl.col("task") == "pubmed_qa_labeled").height,
         "able_pubmed": judged.filter("capable", pl.col("task") == "pubmed_qa_labeled").height,
         "loss_runs_lo": on_loss["models"].min(), "loss_runs_hi": on_loss["models"].max(),
@@ -270,6 +278,17 @@ def _lourie(loss: pl.DataFrame) -> Numbers:
     }  # fmt: skip
 
 
+def _coverage(rows: pl.DataFrame) -> Numbers:
+    return {
+        "cover_low": percent(float(rows["held"].min())), "cover_high": percent(float(rows["held"].max())),
+        "cover_from": percent(float(rows["share"].min())), "cover_to": percent(float(rows["share"].max())),
+        "cover_rare": percent(float(rows.filter(pl.col("share") < RARE)["held"].min())),
+        "cover_rare_to": percent(float(rows.filter(pl.col("share") < RARE)["share"].max())),
+        "cover_sets": int(rows["sets"].sum()),
+        "cover_near": f"{rows['spread'].min():.0f}", "cover_far": f"{rows['spread'].max():.0f}",
+    }  # fmt: skip
+
+
 def _flat(judged: pl.DataFrame) -> Numbers:
     flat = judged.filter(shape == "flat")
     small = judged.filter(pl.col("items") < 250)
@@ -294,7 +313,8 @@ def _inverse(judged: pl.DataFrame) -> Numbers:
         "inverse_other": other.height,
         "inverse_other_names": "; ".join(f"{row['task']}, {row['family']}" for row in other.iter_rows(named=True)),
         "flat_or_smooth": share(judged, shape.is_in(["flat", "smooth"])),
-        "truthful": truth.height, "truthful_inverse": _wilson(truth.filter(shape == "inverse").height, truth.height),
+        "truthful": truth.height, "truthful_items": truth["items"].max() or 0,
+        "truthful_inverse": _wilson(truth.filter(shape == "inverse").height, truth.height),
         "truthful_up": truth.filter(shape == "smooth").height,
         "n_turns": turns.height, "turns_two": two.height,
     }  # fmt: skip

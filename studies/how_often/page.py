@@ -152,11 +152,24 @@ def _examples(rows: pl.DataFrame, tables: Mapping[str, pl.DataFrame], judged: pl
         name = f"{row['task']}, {row['family']}" + (f", {head['shots'].format(n=row['shots'])}" if row["shots"] else "")
         sure = percent(row["confidence"])
         verdict = SHAPES[lang][row["shape"]]
-        lines.append((place, name, scores, f"{verdict}, {sure}", doubt(row, sister, other, lang)))
+        doubts = doubt(row, sister, other, elsewhere(row, judged), lang)
+        lines.append((place, name, scores, f"{verdict}, {sure}", doubts))
     return grid(HEADS[lang]["examples"], lines)
 
 
-def doubt(row: Mapping[str, Any], sister: list[str], other: Mapping[str, Any], lang: str) -> str:
+def elsewhere(row: Mapping[str, Any], judged: pl.DataFrame) -> list[tuple[str, int]]:
+    """How the other public families fared on the task of an emergent curve: (shape, how many), most first."""
+    if row["shape"] != "emergent":
+        return []
+    others = judged.filter(
+        pl.col("set") == "Public models", pl.col("task") == row["task"], pl.col("family") != row["family"]
+    )
+    return others.group_by("shape").len().sort("len", "shape", descending=[True, False]).rows()
+
+
+def doubt(
+    row: Mapping[str, Any], sister: list[str], other: Mapping[str, Any], others: list[tuple[str, int]], lang: str
+) -> str:
     """What speaks against a verdict, from the tables."""
     say, names = DOUBTS[lang], SHAPES[lang]
     found = []
@@ -172,7 +185,8 @@ def doubt(row: Mapping[str, Any], sister: list[str], other: Mapping[str, Any], l
         if flag in row["flags"]:
             found.append(say[flag])
     if row["width_hi"] is not None and row["shape"] == "emergent":
-        found.append(say["width"].format(lo=f"{row['width_lo']:.2f}", hi=f"{row['width_hi']:.2f}"))
+        low, high = f"{row['width_lo']:.2f}", f"{row['width_hi']:.2f}"
+        found.append(say["one width" if low == high else "width"].format(lo=low, hi=high))
     if row["shape"] == "emergent" and row["artefact"] in ("untested", "undetermined"):
         found.append(say[row["artefact"]])
     flops = other.get("training_flops")
@@ -182,6 +196,9 @@ def doubt(row: Mapping[str, Any], sister: list[str], other: Mapping[str, Any], l
         found.append(say["sister"].format(shapes=", ".join(names[s] for s in sister)))
     else:
         found.append(say["no sister"])
+    if others:
+        counts = [say["count"].format(n=n, shape=names[shape]) for shape, n in others]
+        found.append(say["elsewhere"].format(shapes="、".join(counts) if lang == "zh" else ", ".join(counts)))
     if row["items"] < 250:
         found.append(say["items"].format(n=row["items"]))
     note = NOTES[lang].get((row["family"], row["task"]), NOTES[lang].get((row["family"], ""), ""))

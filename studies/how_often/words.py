@@ -26,7 +26,7 @@ HEADS: dict[str, Any] = {
     "set_shapes": ["flat", "smooth", "late", "emergent", "inverse", "inconclusive"],
     "en": {
         "shapes": ["verdict", "curves", "share [95 %]", "firm"],
-        "sets": ["source", "curves", "families", "most models", "could be emergent"],
+        "sets": ["source", "curves", "families", "most sizes", "could be emergent"],
         "sisters": ["verdict", "comparisons", "sister says the same", "sister contradicts"],
         "axes": ["axis", "curves judged on both", "same verdict", "emergent over parameters", "of these emergent here",
                  "emergent here only", "off chance over parameters", "of these off chance here"],
@@ -45,7 +45,7 @@ HEADS: dict[str, Any] = {
     },
     "zh": {
         "shapes": ["结论", "曲线数", "占比 [95 %]", "确定"],
-        "sets": ["来源", "曲线数", "家族数", "最多模型数", "可能判为涌现"],
+        "sets": ["来源", "曲线数", "家族数", "最多规模数", "可能判为涌现"],
         "sisters": ["结论", "比较次数", "姊妹系列相同", "姊妹系列矛盾"],
         "axes": ["坐标轴", "两轴皆可判定", "结论相同", "按参数涌现", "其中此轴亦涌现", "仅此轴涌现",
                  "按参数离开随机水平", "其中此轴亦然"],
@@ -68,26 +68,35 @@ DOUBTS: dict[str, dict[str, str]] = {
         "index": "B is {b}", "models": "{n} models", "outlier-driven": "one model was left out as odd",
         "largest-only": "rests on the largest model", "edge-driven": "the turn rests on an end point",
         "below-chance-start": "begins below chance",
-        "width": "the rise may take {lo} to {hi} decades", "untested": "no finer score was published",
-        "undetermined": "the finer scores do not decide", "flops": "over FLOPs it is {shape}",
+        "width": "the rise may take {lo} to {hi} decades", "one width": "of the widths tried only {lo} decades fits",
+        "untested": "no finer score in these sources", "undetermined": "the finer scores do not decide",
+        "elsewhere": "other families: {shapes}", "count": "{n} {shape}", "flops": "over FLOPs it is {shape}",
         "sister": "sister series: {shapes}", "no sister": "no sister series", "items": "{n} questions",
     },
     "zh": {
         "index": "B 为 {b}", "models": "仅 {n} 个模型", "outlier-driven": "剔除了一个异常模型",
         "largest-only": "仅由最大模型支撑", "edge-driven": "转折仅由端点支撑", "below-chance-start": "起点低于随机水平",
-        "width": "上升可能跨 {lo} 至 {hi} 个数量级", "untested": "未发表更细的指标",
-        "undetermined": "更细的指标无法定论", "flops": "按 FLOPs 则为{shape}",
+        "width": "上升可能跨 {lo} 至 {hi} 个数量级", "one width": "所试宽度中只有 {lo} 个数量级相符",
+        "untested": "这些来源没有更细的指标", "undetermined": "更细的指标无法定论",
+        "elsewhere": "其他家族：{shapes}", "count": "{n} 条{shape}", "flops": "按 FLOPs 则为{shape}",
         "sister": "姊妹系列：{shapes}", "no sister": "无姊妹系列", "items": "{n} 道题",
     },
 }  # fmt: skip
 NOTES: dict[str, dict[tuple[str, str], str]] = {
     "en": {
         ("GPT-Neo/J", ""): "three recipes under one name (GPT-Neo, GPT-J, GPT-NeoX)",
+        ("GPT-Neo/J", "2-digit addition"): "it rises where the recipe changes from GPT-Neo (the first three) to GPT-J",
+        (
+            "GPT-Neo/J",
+            "3-digit subtraction",
+        ): "it rises where the recipe changes from GPT-Neo (the first three) to GPT-J",
         ("Pythia", "2-digit addition"): "Pythia-2.8B scores far above both larger models",
         ("Pythia", "2-digit multiplication"): "Pythia-2.8B is odd on the other arithmetic tasks",
     },
     "zh": {
         ("GPT-Neo/J", ""): "同名之下是三种配方（GPT-Neo、GPT-J、GPT-NeoX）",
+        ("GPT-Neo/J", "2-digit addition"): "上升处正是配方由 GPT-Neo（前三个）变为 GPT-J 之处",
+        ("GPT-Neo/J", "3-digit subtraction"): "上升处正是配方由 GPT-Neo（前三个）变为 GPT-J 之处",
         ("Pythia", "2-digit addition"): "Pythia-2.8B 远高于两个更大的模型",
         ("Pythia", "2-digit multiplication"): "Pythia-2.8B 在其他算术任务上也反常",
     },
