@@ -21,7 +21,7 @@ test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=25  # two at a time, a thread each
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25  # two at a time, a thread each
 
 COVERED := analysis metrics engine query
 COVERING := $(COVERED:%=tests/%) tests/models tests/store/test_score_files.py tests/cli/test_query.py

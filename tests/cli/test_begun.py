@@ -31,7 +31,7 @@ models = [
 
 VALUES: dict[str, tuple[str, ...]] = {
     # what a required or optional argument or a required option is given, in the prepared directory
-    "folder": ("checkpoints",), "format": ("parquet",), "ladder": ("lab",), "model": ("mock",),
+    "folder": ("checkpoints",), "format": ("parquet",), "ladder": ("lab",), "model": ("mock",), "name": ("brier",),
     "names": ("sudoku",), "out": ("out",), "paths": ("results.csv",), "question": ("1+1=",), "ref": ("lab:addition",),
     "run": ("run",), "runs": ("run",), "share": ("0",), "into": ("into",), "source": ("auto",),
     "statements": ("SELECT 1",),

@@ -113,9 +113,8 @@ def get_metric(name: str) -> Metric:
         if refusal(name):
             raise UserError(f"metrics: {name} {refusal(name)}")
         near = difflib.get_close_matches(name, metrics, n=3)
-        raise UserError(
-            f"metrics: unknown metric {name!r}; use {' or '.join(near or metrics)}; `scalecurve metrics list` says more"
-        )
+        use = f"use {' or '.join(near)}; " if near else ""
+        raise UserError(f"metrics: unknown metric {name!r}; {use}`scalecurve metrics list` shows all")
     return metrics[name]
 
 
