@@ -359,3 +359,36 @@ def faults(page, axe: str) -> list[list[object]]:
         "const done = arguments[0]; axe.run(document).then(r => done(r.violations"
         ".map(v => [v.impact, v.id, v.nodes.length, v.nodes[0].html.slice(0, 160), v.nodes[0].failureSummary])))"
     )
+
+
+def test_parts_of_a_group_are_folded_behind_it(browser, tmp_path) -> None:
+    from scalecurve.io import import_run
+    from scalecurve.io.groups import task_groups
+    from scalecurve.report import write_report
+
+    (group,) = (one for one in task_groups() if one.name == "leaderboard_musr")
+    tasks = [*(f"leaderboard_musr_{part}" for part in group.parts), "piqa"]
+    lines = [
+        f"EleutherAI/pythia-{size},{task},acc,{0.5 + at / 20},250\n"
+        for at, size in enumerate(("410m", "1b", "2.8b")) for task in tasks
+    ]  # fmt: skip
+    (tmp_path / "t.csv").write_text("model,task,metric,score,n\n" + "".join(lines))
+    import_run([tmp_path / "t.csv"], tmp_path / "run")
+    page = Page(browser, write_report([tmp_path / "run"], tmp_path / "report.html").as_uri()).open()
+    rows = "return [...document.querySelectorAll('#curves tbody th a')].map(a => a.textContent)"
+    assert sorted(page.run(rows)) == ["leaderboard musr", "piqa"]
+    assert page.run("return document.getElementById('shown').textContent") == "2 of 5 curves"
+    fold = page.browser.find_element(By.CSS_SELECTOR, "#curves button.fold")
+    assert fold.text.startswith("3 parts")
+    fold.click()
+    assert len(page.run(rows)) == 5
+    page.browser.find_element(By.CSS_SELECTOR, "#curves button.fold").click()
+    assert len(page.run(rows)) == 2
+    page.browser.find_element(By.CSS_SELECTOR, "#filters input[type=search]").send_keys("murder")  # who searches, finds
+    assert page.run(rows) == ["leaderboard musr murder mysteries"]
+    page.open("#/abilities")
+    names = "return [...document.querySelectorAll('#cards > ul .card .name')].map(a => a.textContent)"
+    assert sorted(page.run(names)) == ["leaderboard musr", "piqa"]
+    page.run("document.querySelector('#cards details.parts').open = true")
+    page.wait("document.querySelectorAll('#cards details.parts .card').length === 3")
+    assert page.errors() == []

@@ -184,3 +184,9 @@ def test_chinese_tables(encoding: str, tmp_path: Path) -> None:
     sizes = {rung: row["params_total"] for (_, rung, *_), row in rows_of(tmp_path / "run").items()}
     assert sizes["我的模型-1.3b"] == 1_300_000_000
     assert not done.missing
+
+
+def test_models_stand_in_order_where_the_first_task_lacks_some(tmp_path: Path, call: Call) -> None:
+    brought(tmp_path, table("model,a_task,z_task", *models(["-", "-", 0.65, "-", 0.75], UP)))
+    said = call("curves", str(tmp_path / "run"))
+    assert said.out.split("curve", 1)[1].split("chance")[0].split() == [f"mymodel-{size}" for size in SIZES]

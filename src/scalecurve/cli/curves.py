@@ -136,7 +136,8 @@ def _family_table(family: str, described: list[tuple[Curve, float, float]]) -> s
 
 def _scores(described: list[tuple[Curve, float, float]], *, short: bool) -> dict[str, list[str]]:
     """What stands in the column of each model, a curve a row."""
-    rungs = list(dict.fromkeys(rung for curve, _, _ in described for rung in curve.rungs))
+    longest_first = sorted(described, key=lambda one: -len(one[0].rungs))  # a short curve's gaps say nothing of order
+    rungs = list(dict.fromkeys(rung for curve, _, _ in longest_first for rung in curve.rungs))
     rows = [{rung: _shown(at, curve, short) for at, rung in enumerate(curve.rungs)} for curve, _, _ in described]
     return {rung: [row.get(rung, "–") for row in rows] for rung in rungs}
 

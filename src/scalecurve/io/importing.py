@@ -16,6 +16,7 @@ from scalecurve.errors import UserError
 from scalecurve.io.agreement import Agreement, Twice
 from scalecurve.io.answers import Answers
 from scalecurve.io.families import Families
+from scalecurve.io.groups import parents
 from scalecurve.io.packed import as_given, unpacked
 from scalecurve.io.scores import Scores
 from scalecurve.io.shape import Evaluation, Point, Samples, SourceModel
@@ -212,6 +213,7 @@ class _Work:
         self._arm_of: dict[int, Evaluation] = {}
         self._checked: dict[int, SourceModel] = {}
         self._taken: set[tuple[str, str]] = set()
+        self._groups: dict[str, str] = {}
         self.answers = Answers(self.run)
 
     def add(self, found: Point | Samples, path: Path) -> None:
@@ -245,6 +247,8 @@ class _Work:
             return self._arm_of.get(id(given), given), known[1]
         asked = self._in_its_arm(given)
         self.agreement.check(asked, path)
+        if asked.group:
+            self._groups.setdefault(asked.task, asked.group)
         _check_counts(asked, path, self._checked)
         family, rung = self._rung(asked.model)
         cell = Cell(family, rung.name, asked.task, asked.strategy, asked.shots, asked.seed)
@@ -272,7 +276,7 @@ class _Work:
         write_parquet(self.run.published_points, points)
         if items is not None:
             write_parquet(self.run.published_scores, items)
-        cells = self.answers.cells
+        cells, groups = self.answers.cells, self._parents()
         summed = ("examples", "failed_examples", "prompt_tokens", "generated_tokens", "seconds")
         self.run.write_manifest(
             {
@@ -285,7 +289,7 @@ class _Work:
                 "rungs": [
                     {"family": family, **asdict(rung), "fingerprint": ""} for family, rung in self.placed.values()
                 ],
-                "tasks": [self._task(ref) for ref in self._refs()],
+                "tasks": [self._task(ref, groups.get(ref, "")) for ref in self._refs()],
                 "cells": cells,
                 "totals": {
                     "cells": len(cells),
@@ -338,10 +342,14 @@ class _Work:
                 self.scores.copy_cell(cell, replace(cell, family=family))
             self.copied += len(self.scores.points) - before
 
+    def _parents(self) -> dict[str, str]:
+        """Task → the group that it is part of: a known one, else as the source says."""
+        return self._groups | parents(self._refs())
+
     def _refs(self) -> list[str]:
         return self.agreement.tasks()
 
-    def _task(self, ref: str) -> dict[str, Any]:
+    def _task(self, ref: str, parent: str) -> dict[str, Any]:
         published, preferred = self.scores.metrics_of(ref)
         companions = self.answers.companions(ref)
         metrics = tuple(dict.fromkeys([*published, *companions]))
@@ -356,6 +364,7 @@ class _Work:
             chance=0.0 if chance is None else chance,
             ceiling=1.0 if ceiling is None else ceiling,
             source=f"{ref.partition(':')[0]} {version}".strip() if ":" in ref else version,
+            parent=parent,
         )
         kept = {name: getattr(task, name) for name in _TASK_FIELDS}
         return {"ref": ref, **kept, **_SHAPE, "n_examples": self.scores.items_of(ref, self.answers)}

@@ -68,7 +68,8 @@ class Evaluation:
     """What was asked of which model. ``version`` is the task's, "" where unknown.
 
     ``prompts`` are what the source says of the prompts, field by field, of which all models' must be the same, and
-    ``setting`` what may differ but is told (the harness's version, a chat template); both as (field, value).
+    ``setting`` what may differ but is told (the harness's version, a chat template); both as (field, value). ``group``
+    is the name of the group that the source says the task is part of.
     """
 
     model: SourceModel
@@ -79,6 +80,7 @@ class Evaluation:
     strategy: str = STRATEGY
     prompts: tuple[tuple[str, str], ...] = ()
     setting: tuple[tuple[str, str], ...] = ()
+    group: str = ""
 
     @property
     def label(self) -> str:

@@ -25,6 +25,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "metric": ("Metric", "指标"),
     "sort": ("Sort by", "排序"),
     "more": ("Show more", "显示更多"),
+    "parts": ("{n} parts", "{n} 个部分"),
     "shown_of": ("{shown} of {all} curves", "显示 {shown} / {all} 条曲线"),
     "preferred_only": ("Headline metrics only", "仅主要指标"),
     "loading": ("Loading…", "加载中…"),

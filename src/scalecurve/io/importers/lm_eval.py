@@ -112,7 +112,16 @@ def _asked(
         strategy=_strategy(content, shots),
         prompts=_prompts(own),
         setting=_setting(content, config),
+        group=_group_of(content, task),
     )
+
+
+def _group_of(content: Mapping[str, Any], task: str) -> str:
+    """The group that the file says a task is part of, with one part more at least; "" where it says none."""
+    for group, parts in (content.get("group_subtasks") or {}).items():
+        if isinstance(parts, list) and len(parts) > 1 and task in parts:
+            return str(group)
+    return ""
 
 
 def _whole(value: Any) -> int | None:

@@ -14,6 +14,29 @@ function chosen() {
     && (wish.metric === "preferred" ? curve.p : !wish.metric || curve.m === wish.metric));
 }
 
+// A group that has a score of its own stands for its parts, which are folded behind it.
+function wholes() {
+  if (!state.wholes) {
+    state.wholes = new Map(); state.partOf = new Map(); state.open = new Set();
+    const tasks = state.data.tasks, source = (task) => task.ref.slice(0, task.ref.lastIndexOf(":") + 1);
+    const named = new Map(tasks.map((task, index) => [source(task) + task.name, index]));
+    tasks.forEach((task, index) => {
+      const whole = task.parent ? named.get(source(task) + task.parent) : undefined;
+      if (whole === undefined || whole === index) return;
+      if (!state.wholes.has(whole)) state.wholes.set(whole, []);
+      state.wholes.get(whole).push(index); state.partOf.set(index, whole);
+    });
+  }
+  return state.wholes;
+}
+const folded = (curve) => wholes().size > 0 && !wish.text && !wish.shape && state.partOf.has(curve.t) && !state.open.has(state.partOf.get(curve.t));
+function foldButton(whole) {
+  const open = state.open.has(whole), parts = state.wholes.get(whole);
+  return el("button", { type: "button", class: "fold", "data-whole": whole, "aria-expanded": String(open), onclick: () => {
+    if (open) state.open.delete(whole); else state.open.add(whole);
+    drawTable(); document.querySelector(`#curves button[data-whole="${whole}"]`)?.focus(); } }, `${fill("parts", { n: parts.length })} ${open ? "▾" : "▸"}`);
+}
+
 function filterBox(box, onchange) {
   const curves = state.data.curves, set = (key) => (value) => { wish[key] = value; wish.shown = PORTION; onchange(); };
   const search = el("input", { type: "search", oninput: (event) => set("text")(event.target.value) });
@@ -45,7 +68,7 @@ const COLUMNS = [
 
 function drawTable() {
   writeAddress();
-  const rows = chosen(), columns = COLUMNS.filter(([key]) => key !== "family" || state.data.families.length > 1);
+  const all = chosen(), rows = all.filter((curve) => !folded(curve)), columns = COLUMNS.filter(([key]) => key !== "family" || state.data.families.length > 1);
   if (wish.sort) {
     const value = COLUMNS.find(([key]) => key === wish.sort)[1], sign = wish.down ? -1 : 1;
     const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, undefined, { numeric: true }) : a === b ? 0 : a - b);
@@ -57,13 +80,14 @@ function drawTable() {
   value ? el("button", { type: "button", onclick: () => { wish.down = wish.sort === key && !wish.down; wish.sort = key; drawTable(); document.querySelector(`#curves button[data-key="${key}"]`).focus(); }, "data-key": key }, say(key)) : say(key)));
   $("curves").replaceChildren(el("thead", {}, el("tr", {}, ...head)),
     el("tbody", {}, ...rows.slice(0, wish.shown).map((curve) => row(curve, columns))));
-  $("shown").textContent = fill("shown_of", { shown: Math.min(rows.length, wish.shown), all: rows.length });
+  $("shown").textContent = fill("shown_of", { shown: Math.min(rows.length, wish.shown), all: all.length });
   $("more").hidden = rows.length <= wish.shown;
 }
 function row(curve, columns) {
   const v = curve.v || {}, ends = pointsOf(curve);
   const cells = {
-    task: () => el("th", { scope: "row" }, el("a", { href: addressOf(curve.t) }, state.data.tasks[curve.t].name)),
+    task: () => el("th", { scope: "row" }, el("a", { href: addressOf(curve.t) }, state.data.tasks[curve.t].name),
+      wholes().has(curve.t) && !wish.text && !wish.shape ? foldButton(curve.t) : ""),
     strategy: () => el("td", { class: "tight" }, armOf(curve)),
     metric: () => el("td", {}, say(curve.m)),
     family: () => el("td", {}, state.data.families[curve.f].name),
@@ -119,7 +143,8 @@ function unplaced(curves) {
 // Models × abilities: one row an ability and way of asking, one column a model, one table a family.
 const HEAT_ROWS = 120;
 function drawHeat() {
-  const curves = state.data.curves.filter((curve) => curve.p && curve.c !== null && curve.u !== null);
+  wholes();
+  const curves = state.data.curves.filter((curve) => curve.p && curve.c !== null && curve.u !== null && !state.partOf.has(curve.t));
   $("heat-box").hidden = !curves.length;
   const rungs = state.data.families.flatMap((family, f) => family.rungs.map((rung, r) => ({ f, r, rung, family })));
   if (!curves.length || rungs.length > 60) { $("heat-box").hidden = true; return; }
@@ -155,7 +180,10 @@ function drawCards() {
   const abilities = new Map(), groups = new Map(), found = chosen();
   wish.metric = before;
   for (const curve of found) { if (!abilities.has(curve.t)) abilities.set(curve.t, []); abilities.get(curve.t).push(curve); }
+  const hidden = (curves) => folded(curves[0]) && abilities.has(state.partOf.get(curves[0].t));
+  const parts = (whole) => (wholes().get(whole) || []).filter((index) => abilities.has(index) && hidden(abilities.get(index))).map((index) => abilities.get(index));
   for (const [index, curves] of abilities) {
+    if (wholes().size && hidden(curves)) continue;
     const group = state.data.tasks[index].parent || "";
     if (!groups.has(group)) groups.set(group, []);
     groups.get(group).push(curves);
@@ -174,6 +202,14 @@ function drawCards() {
         end.before(list);
       }
       list.append(card(curves));
+      const inner = parts(curves[0].t);
+      if (inner.length) {
+        const shown = el("ul", { class: "cards" }), box = el("details", { class: "parts" }, el("summary", {}, `${state.data.tasks[curves[0].t].name}${say("colon")}${fill("parts", { n: inner.length })}`), shown);
+        box.addEventListener("toggle", () => { if (box.open && !shown.children.length) shown.append(...inner.map(card)); });
+        end.before(box);
+        list = el("ul", { class: "cards" });
+        end.before(list);
+      }
     }
   };
   portion();
