@@ -12,6 +12,7 @@ from scalecurve.errors import UserError
 from scalecurve.io.cells import model_name
 from scalecurve.io.headings import heading, of_error
 from scalecurve.io.importing import Imported, import_run
+from scalecurve.io.sources import Said
 
 SIZES = ("110m", "350m", "1.3b", "2.7b", "6.7b")
 
@@ -190,3 +191,50 @@ def test_models_stand_in_order_where_the_first_task_lacks_some(tmp_path: Path, c
     brought(tmp_path, table("model,a_task,z_task", *models(["-", "-", 0.65, "-", 0.75], UP)))
     said = call("curves", str(tmp_path / "run"))
     assert said.out.split("curve", 1)[1].split("chance")[0].split() == [f"mymodel-{size}" for size in SIZES]
+
+
+def test_arrows_say_which_way_is_better(tmp_path: Path) -> None:
+    head = "Model,WikiText PPL ↓,LAMBADA acc ↑,CER ↓,Bias (↓),Arena Elo"
+    cells = (
+        [60, 50, 40, 30, 20],
+        UP,
+        [0.4, 0.35, 0.3, 0.2, 0.1],
+        [0.3, 0.28, 0.2, 0.2, 0.1],
+        [900, 950, 1000, 1100, 1200],
+    )
+    found, _ = brought(tmp_path, table(head, *models(*cells)), said=Said(fractions=frozenset({"Bias (↓)"})))
+    assert set(found) == {"WikiText ppl", "LAMBADA acc", "CER cer", "Bias score", "Arena elo"}
+    assert found["WikiText ppl"] == cells[0]
+    better = {task: row["higher_is_better"] for (_, _, task, _), row in rows_of(tmp_path / "run").items()}
+    lower = {"leaderboard:WikiText", "leaderboard:CER", "leaderboard:Bias"}
+    assert {task for task, up in better.items() if not up} == lower
+
+
+@pytest.mark.parametrize("long", [True, False])
+def test_percent_signs_are_heeded_beside_percents_without(long: bool, tmp_path: Path) -> None:
+    signed, plain = ["10%", "19%", "28 %", "37%", "46％"], [55, 60, 65, 70, 75]
+    text = table("model,won,piqa", *models(signed, plain))
+    if long:
+        rows = [(m, task, "acc", v) for task, own in (("won", signed), ("piqa", plain)) for m, v in models(own)]
+        text = table("model,task,metric,score", *rows)
+    found, _ = brought(tmp_path, text)
+    assert {key.split()[0]: values for key, values in found.items()} == {
+        "won": pytest.approx([0.1, 0.19, 0.28, 0.37, 0.46]), "piqa": pytest.approx(UP)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model,task,score\na-1b,piqa,0.5\na-1b,piqa,0.6\n", "stands in several rows; .*--map seed=COLUMN"),
+        ("model,params,task,score\na,2,700M,piqa,0.5\n", "a row has more cells than there are names of columns"),
+        ("<!DOCTYPE html><html><body>404</body></html>", "web page, download the file itself"),
+        ("", "it is empty"),
+    ],
+    ids=["rows-twice", "comma-in-a-number", "web-page", "empty"],
+)
+def test_what_is_wrong_is_said_with_what_to_do(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "t.csv").write_text(text)
+    with pytest.raises(UserError, match=said):
+        import_run([tmp_path / "in"], tmp_path / "run")

@@ -93,9 +93,15 @@ class Twice:
         """``UserError`` that names every pair of files with different results of one kind."""
         if self.clashes:
             lines = [
-                f"{path}: {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''} is in {other} too"
+                f"{path}: {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''} "
+                + (f"is in {other} too" if path != other else "stands in several rows")
                 for (path, other), names in self.clashes.items()
             ]
+            if all(path == other for path, other in self.clashes):
+                raise UserError(
+                    _listed(lines) + "; leave one of them out, or give the column that tells them apart a name: --map "
+                    "seed=COLUMN, or step, revision, strategy"
+                )
             raise UserError(_listed(lines) + "; leave one of them out, or say --keep newest (or oldest)")
 
     def notes(self) -> list[str]:

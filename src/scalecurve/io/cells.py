@@ -98,6 +98,11 @@ def _counted(value: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found and 0 < int(found[2]) >= int(found[1]) else None
 
 
+def with_percent_sign(value: Any) -> bool:
+    """Whether a cell says itself that it is in percent, and ``number`` gives its fraction."""
+    return isinstance(value, str) and ("%" in value or "％" in value) and number(value) is not None
+
+
 def items_in(value: Any) -> int | None:
     """The number of items that a score written as ``12/40`` states."""
     found = _counted(value) if isinstance(value, str) else None

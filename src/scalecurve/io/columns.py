@@ -167,6 +167,15 @@ def note_separator(source: SourceFile) -> None:
         )
 
 
+def _unreadable(path: Path, error: Exception) -> UserError:
+    why = str(error).splitlines()[0]
+    if "more fields" in why:
+        why, fix = "a row has more cells than there are names of columns", "put texts and numbers with commas in quotes"
+    else:
+        fix = "it is empty; export it again" if "empty" in why else "copy it again"
+    return UserError(f"{path}: cannot be read as a table ({why}); {fix}")
+
+
 def names_of(table: pl.LazyFrame, path: Path) -> list[str]:
     """The column names; ``UserError`` for a damaged file."""
     import polars as pl
@@ -174,7 +183,7 @@ def names_of(table: pl.LazyFrame, path: Path) -> list[str]:
     try:
         return table.collect_schema().names()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{path}: cannot be read as a table ({str(error).splitlines()[0]}); copy it again") from None
+        raise _unreadable(path, error) from None
 
 
 def collect(table: pl.LazyFrame, path: Path) -> pl.DataFrame:
@@ -183,7 +192,7 @@ def collect(table: pl.LazyFrame, path: Path) -> pl.DataFrame:
     try:
         return table.filter(~pl.all_horizontal(pl.all().is_null())).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{path}: cannot be read as a table ({str(error).splitlines()[0]}); copy it again") from None
+        raise _unreadable(path, error) from None
 
 
 def find_columns(source: SourceFile, names: list[str]) -> dict[str, str]:

@@ -12,7 +12,8 @@ from scalecurve.io.shape import higher_is_better, is_share
 
 NAMES: dict[str, tuple[str, ...]] = {
     "model": ("model", "model_name", "model_id", "fullname", "model_name_or_path", "base_model", "checkpoint", "llm",
-              "models", "modell", "modèle", "modele", "modelo", "模型", "模型名称", "模型名", "モデル"),
+              "models", "model/adapter", "modell", "modèle", "modele", "modelo", "模型", "模型名称", "模型名",
+              "モデル"),
     "task": ("task", "task_name", "benchmark", "dataset", "eval", "evaluation", "subject", "test", "tasks",
              "benchmarks", "aufgabe", "tâche", "tache", "datensatz", "tarea", "任务", "数据集", "评测集", "评测任务",
              "测试集", "基准", "基准测试", "评测", "タスク"),
@@ -106,6 +107,8 @@ class Heading:
     metric: str = ""
     shots: int | None = None
     percent: bool = False
+    up: bool | None = None
+    """Whether higher is better, where an arrow says it."""
 
 
 @cache
@@ -113,10 +116,12 @@ def heading(name: str) -> Heading:
     """What is told in parentheses, or after a blank, goes out of the task's name where it is understood.
 
     >>> heading("MMLU (5-shot)"), heading("ARC (easy)").task
-    (Heading(task='MMLU', metric='', shots=5, percent=False), 'ARC (easy)')
+    (Heading(task='MMLU', metric='', shots=5, percent=False, up=None), 'ARC (easy)')
     >>> heading("GSM8K (8-shot, EM, %)")
-    Heading(task='GSM8K', metric='em', shots=8, percent=True)
+    Heading(task='GSM8K', metric='em', shots=8, percent=True, up=None)
     """
+    up = True if re.search("[↑⬆▲]", name) else False if re.search("[↓⬇▼]", name) else None
+    name = re.sub(r"\s*[(（]?\s*[↑⬆▲↓⬇▼]\ufe0f?\s*[)）]?", "", name) if up is not None else name
     found = re.fullmatch(r"(.+?)\s*[(（\[]([^()（）\[\]]*)[)）\]]\s*", name)
     task, told = (found[1], found[2]) if found else (name.strip(), "")
     metric, shots, percent, kept = "", None, False, []
@@ -135,7 +140,7 @@ def heading(name: str) -> Heading:
         task, shots = ending[1], shots_in(ending[2])
     elif shots is None and (ending := re.fullmatch(r".+[_-](\d{1,3})[_-]?shots?", task, re.IGNORECASE)):
         shots = int(ending[1])
-    return Heading(f"{task} ({', '.join(kept)})" if kept else task, metric, shots, percent)
+    return Heading(f"{task} ({', '.join(kept)})" if kept else task, metric, shots, percent, up)
 
 
 def is_metric_name(heading_: str) -> bool:

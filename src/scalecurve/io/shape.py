@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STRATEGY = "published"
 _LOWER = re.compile(
     r"(^|_)(ppl|perplexity|bits_per_byte|bpb|brier|loss|nll|wer|cer|ter|mae|mse|rmse|ece|calibration_error|error"
-    r"|error_rate|toxicity|toxic_frac|likelihood_diff|likelihood_difference|pct_stereotype)(_|$)"
+    r"|error_rate|edit_distance|distance|cross_entropy|xent|hallucination|hallucination_rate|toxicity|toxic_frac|likelihood_diff|likelihood_difference|pct_stereotype)(_|$)"
 )
 _SHARE = re.compile(
     r"(^|_)(acc|accuracy|em|exact_match|match|f1|recall|precision|pass@\d+|mc1|mc2|includes|correct|solved|resolved"

@@ -166,6 +166,11 @@ def find_sources(
     return heads, left, parts
 
 
+def _is_page(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(512).lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
 def _is_summary(head: tuple[Reader, SourceFile]) -> bool:
     """Whether a head is a table that people write beside the results themselves."""
     kind = head[1].path.suffix.lower()
@@ -173,6 +178,9 @@ def _is_summary(head: tuple[Reader, SourceFile]) -> bool:
 
 
 def _why_no_table(left: Sequence[Path]) -> str:
+    page = next((path for path in left if path.suffix in (".csv", ".tsv", ".json") and _is_page(path)), None)
+    if page:
+        return f"; {page} is a web page, download the file itself"
     tables = [path for path in left if path.suffix in (".csv", ".tsv", ".xlsx")]
     return f"; if {tables[0]} is a table, name its columns with --map model=…,task=…,score=…" if tables else ""
 

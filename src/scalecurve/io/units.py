@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
@@ -38,7 +39,7 @@ def units(where: str, scores: Mapping[str, Sequence[Seen]], said: Said, *, metri
     if percent and doubtful:
         raise UserError(
             f"{where}: {metric}: {_some(percent)} {'is' if len(percent) == 1 else 'are'} in percent, {_some(doubtful)} "
-            f"could be either; say --percent {doubtful[0]} or --fraction {doubtful[0]}"
+            f"could be either; say --percent {shlex.quote(doubtful[0])} or --fraction {shlex.quote(doubtful[0])}"
         )
     return {task: unit or FRACTION for task, unit in found.items()}
 
@@ -55,7 +56,7 @@ def _refuse_mixed(where: str, task: str, seen: Sequence[Seen], metric: str) -> N
         raise UserError(
             f"{where}: {metric} of {task}: {', '.join(f'{one:g}' for one in wrong[:3])} "
             f"{'is a fraction' if len(wrong) == 1 else 'are fractions'}, {most:g} is in percent; write all "
-            f"one way, or say --percent {task} if they are so small"
+            f"one way, or say --percent {shlex.quote(task)} if they are so small"
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.io.cells import items_in, number, plain_text
+from scalecurve.io.cells import items_in, number, plain_text, with_percent_sign
 from scalecurve.io.columns import (
     collect,
     doubts_of,
@@ -36,7 +36,8 @@ _NO_TASK = re.compile(
 _NO_MODEL = re.compile(
     r"(macro[ -]?|micro[ -]?)?(average|avg\.?|mean|median|total|durchschnitt|mittelwert|moyenne)", re.IGNORECASE
 )
-_ENDINGS = ("acc_norm", "exact_match", "acc", "f1", "bleu", "rouge1", "rougeLsum", "ppl", "perplexity", "em", "bpb")
+_ENDINGS = ("acc_norm", "exact_match", "acc", "accuracy", "f1", "bleu", "chrf", "rouge1", "rougeLsum", "ppl",
+            "perplexity", "em", "bpb", "wer", "cer", "ter", "elo", "mcc", "loss")  # fmt: skip
 _NOT_PERCENT = ("bleu", "rouge1", "rougeLsum", "chrf", "ter", "ppl", "perplexity", "bpb", "elo")
 
 
@@ -109,8 +110,8 @@ def read(source: SourceFile) -> Iterable[Found]:
                 None if value is None else value * factors[column],
                 None if se is None else se * factors[column],
                 n=items_in(row[column]),
-                higher_is_better=higher_is_better(metric),
-                ceiling=1.0 if most[column] <= 1 and higher_is_better(metric) else None,
+                higher_is_better=higher_is_better(metric) if told.up is None else told.up,
+                ceiling=1.0 if most[column] <= 1 and higher_is_better(metric) and told.up is not False else None,
                 preferred=metric != "raw",
             )
 
@@ -151,7 +152,8 @@ def _split(name: str) -> Heading:
         for mark in "_ ":
             if told.task.lower().endswith(f"{mark}{metric.lower()}"):
                 return replace(told, task=told.task[: -len(metric) - 1], metric=metric)
-    return replace(told, metric=told.task.lower() if is_share(told.task) else "score")
+    own = told.task.lower().replace(" ", "_")
+    return replace(told, metric=own if is_share(own) or not higher_is_better(own) else "score")
 
 
 def _factors(
@@ -170,6 +172,11 @@ def _factors(
                 if (value := number(row[column])) is not None
             ]
     stated = frozenset(name for name, told in tasks.items() if told.percent)
-    said = replace(source.said, percent=source.said.percent | (stated - source.said.fractions))
+    signed = frozenset(column for column in tasks if any(with_percent_sign(row[column]) for row in rows))
+    said = replace(
+        source.said,
+        percent=source.said.percent | (stated - source.said.fractions - signed),
+        fractions=source.said.fractions | signed,  # a sign is heeded where a number is read
+    )
     written = units(str(source.path), seen, said, metric="score")
     return {column: 0.01 if written.get(column) == PERCENT else 1.0 for column in tasks}

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.io import known
-from scalecurve.io.cells import items_in, number, numbers, plain_text, right_or_wrong, shots_in
+from scalecurve.io.cells import items_in, number, numbers, plain_text, right_or_wrong, shots_in, with_percent_sign
 from scalecurve.io.columns import (
     collect,
     doubts_of,
@@ -102,7 +103,8 @@ def _points(
         stated.setdefault(scores[0], extra["se"])
     for column in scores:
         note_errors(source, column, frame[column])
-    factors = _factors(source, rows, found, metrics, extra, stated)
+    texts = {column: [] if frame[column].dtype.is_numeric() else values[column] for column in scores}
+    factors = _factors(source, rows, found, metrics, extra, stated, texts)
     better = values.get(columns.get("higher_is_better", ""), [None] * len(rows))
     for column in scores:
         for at, asked in enumerate(rows):
@@ -172,6 +174,7 @@ def _factors(
     metrics: Mapping[str, list[str]],
     extra: Mapping[str, list[float | None]],
     stated: Mapping[str, list[float | None]],
+    cells: Mapping[str, list[Any]],
 ) -> dict[tuple[str, str], float]:
     """(task, metric) → 0.01 where a task's shares are written as percent, else 1."""
     seen: dict[str, dict[str, list[Seen]]] = {}
@@ -182,10 +185,14 @@ def _factors(
             if value is not None:
                 items = int(count) if count else None
                 listed.append(Seen(value, stated[column][at] if column in stated else None, items, extra["chance"][at]))
+    signed = frozenset(  # a sign is heeded where a number is read
+        rows[at].task for column in metrics for at, one in enumerate(cells[column]) if with_percent_sign(one)
+    )
     factors: dict[tuple[str, str], float] = {}
     for metric, tasks in seen.items():
         shares = {task: own for task, own in tasks.items() if _in_percent(metric, task)}
-        found = units(str(source.path), shares, source.said, metric=metric)
+        said = replace(source.said, fractions=source.said.fractions | signed)
+        found = units(str(source.path), shares, said, metric=metric)
         percent = [task for task, unit in found.items() if unit == PERCENT]
         if percent:
             most = max(one.value for task in percent for one in tasks[task])
