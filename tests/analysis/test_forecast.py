@@ -185,3 +185,23 @@ def test_forecasts_stay_within_the_bounds(counts):
     found = predict(Panel([curve]), curve, 5e9)
     assert all(-1e-9 <= value <= 1 + 1e-9 for value in found.by_method.values())
     assert found.sd > 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 100), min_size=5, max_size=9))
+def test_an_interval_holds_the_forecast_and_is_no_narrower_than_the_questions_allow(counts):
+    curve = curve_of([k / 100 for k in counts], chance=0.0, n=100)
+    found = predict(Panel([curve]), curve, 5e9)
+    y = found.by_method["combined"]
+    for level, z in ((80, 1.2816), (95, 1.96)):
+        low, high = found.interval(level)
+        assert 0 <= low <= y <= high <= 1
+        # of a score of 0 or of all right, what so many questions leave open
+        assert high - low >= z**2 / (100 + z**2) - 1e-4 or min(y, 1 - y) * 100 >= 3
+
+
+def test_an_interval_at_nothing_right_is_not_of_no_width():
+    curve = curve_of([0.0] * 7, chance=0.0, n=198)
+    low, high = predict(Panel([curve]), curve, 5e9).interval(80)
+    assert low == 0
+    assert 0.008 <= high < 0.03

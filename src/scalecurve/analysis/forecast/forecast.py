@@ -18,6 +18,7 @@ from scalecurve.analysis.forecast.panel import MIN_POINTS, Panel, enough, panels
 from scalecurve.analysis.forecast.past import COMPONENTS, PROCESS, Past
 from scalecurve.analysis.forecast.process import LEVELS
 from scalecurve.analysis.gather import coordinate
+from scalecurve.analysis.stats.errors import wilson
 from scalecurve.errors import UserError
 from scalecurve.schema import CURVE_AXES, CURVE_KEY
 from scalecurve.types import Curve
@@ -32,6 +33,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 COMBINED = "combined"
+FEW = 3  # items from 0 or from all right, where quantiles may all lie on the bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,21 @@ class Forecast:
     quantiles: Floats
 
     def interval(self, level: int) -> tuple[float, float]:
-        """The central interval that holds the score with ``level`` per cent, inside the bounds of the metric."""
-        tail = (1 - level / 100) / 2
+        """The central interval that holds the score with ``level`` per cent, inside the bounds of the metric.
+
+        It holds the expected score, which a mass on a bound may leave outside, and is never narrower than a share
+        within ``FEW`` items of 0 or 1 can be known by the items asked (Wilson 1927).
+        """
+        from scipy.special import ndtri
+
+        tail, y = (1 - level / 100) / 2, self.by_method[COMBINED]
         low, high = np.interp([tail, 1 - tail], LEVELS, self.quantiles)
-        return float(low), float(high)
+        low, high = min(float(low), y), max(float(high), y)
+        n, share = self.curve.n[-1] if self.curve.n else 0, self.curve.ceiling == 1 and 0 <= y <= 1
+        if share and n > 0 and min(y, 1 - y) * n < FEW:
+            least, most = wilson(round(y * n), n, float(ndtri(1 - tail)))
+            low, high = min(low, least), max(high, most)
+        return low, high
 
     def below(self, y: float) -> float:
         """The probability that the score will be at most ``y``."""
