@@ -9,7 +9,7 @@ import pytest
 from scalecurve.analysis import artefact_check, decomposition
 from scalecurve.analysis.verdicts.artefact import CompanionFinding, examine, jumped
 from scalecurve.analysis.verdicts.evidence import prepare
-from scalecurve.analysis.verdicts.reasons import Reason
+from scalecurve.analysis.verdicts.reasons import Reason, say
 from scalecurve.types import Verdict
 
 from .helpers import curve_of
@@ -132,15 +132,24 @@ def test_findings_are_told_in_plain_words():
     checked = artefact_check(written(), JUMP, [calm, climbs])
     assert [str(reason) for reason in checked.reasons] == [
         "It jumps.",
-        "target_logprob hardly moves where the score is at chance.",
-        "target_logprob bends where the score rises.",
-        "correct_logprob already improves where the score is at chance (45.5 standard errors, 100% of its overall "
-        "pace).",
-        "correct_logprob has no bend of its own.",
+        "target_logprob does not surely move before the score rises.",
+        "target_logprob changes its course where the score rises.",
+        "correct_logprob already improves before the score rises (45.5 standard errors, 100% of its overall pace).",
+        "correct_logprob shows no clear change of course: a straight line explains it about as well.",
     ]
     assert (checked.artefact, checked.flags) == ("undetermined", ())
     late = artefact_check(written(), JUMP, [companion([0, 0, 0, 0, 0, 0, 1, 2], se=0.01)])
-    assert "target_logprob bends elsewhere." in [str(reason) for reason in late.reasons]
+    assert "target_logprob changes its course elsewhere." in [str(reason) for reason in late.reasons]
+
+
+def test_a_companion_that_gets_worse_first_is_not_said_to_stand_still():
+    falls = companion([-5.7, -8, -11, -14.5, -9, -4, -1, -0.5])
+    checked = artefact_check(written(), JUMP, [falls])
+    assert "target_logprob worsens from -5.7 to -14.5 before the score rises." in map(str, checked.reasons)
+    assert "target_logprob 从 -5.7 变差至 -14.5" in say(checked.reasons[1], "zh")
+    loss = companion([5.7, 8, 11, 14.5, 9, 4, 1, 0.5], "loss", higher_is_better=False)
+    said = [str(reason) for reason in artefact_check(written(), JUMP, [loss]).reasons]
+    assert "loss worsens from 5.7 to 14.5 before the score rises." in said
 
 
 def test_one_companion_alone_never_decides():

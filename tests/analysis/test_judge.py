@@ -174,7 +174,15 @@ def test_the_outlier_is_told():
     assert consider(look(curve_of(STEP)), replicates=0).outlier == -1
     said = judge(odd, replicates=0)
     assert said.shape == "one-model"
-    assert str(said.reasons[0]).startswith("r3 (0.6) is off the course of the others by +0.3")
+    assert str(said.reasons[0]).startswith("r3 scores 0.6, +0.3")
+    assert "one-model-or" not in [reason.code for reason in said.reasons]
+
+
+def test_two_models_that_may_be_the_odd_one_are_both_told():
+    said = judge(curve_of([0, 0, 0, 0, 0.7, 0.17, 0.8], 0.0, 198, np.logspace(3.6, 6.5, 7)), replicates=0)
+    assert [reason.code for reason in said.reasons][:2] == ["one-model", "one-model-or"]
+    assert str(said.reasons[0]).startswith("r4 scores 0.7, ")
+    assert str(said.reasons[1]).startswith("Leaving out r5 (0.17) instead explains the other models about as well")
 
 
 # ── Confidence and thresholds ────────────────────────────────────────────────────────────────────────────────

@@ -46,7 +46,8 @@ class CompanionFinding:
     """What one companion says.
 
     ``floor_gain``: its improvement over the floor points in standard errors; ``pace``: its slope there, relative to its
-    slope over all points; ``bends``: whether a hinge beats a line, and ``near``: within one interval of the threshold.
+    slope over all points; ``bends``: whether a hinge beats a line, and ``near``: within one interval of the threshold;
+    ``ends``: its scores at the first and the last floor point, in its own unit.
     """
 
     metric: str
@@ -54,6 +55,7 @@ class CompanionFinding:
     pace: float
     bends: bool
     near: bool
+    ends: tuple[float, float] = (0.0, 0.0)
 
     @property
     def says(self) -> Artefact:
@@ -66,6 +68,10 @@ class CompanionFinding:
     @property
     def climbs(self) -> bool:
         return self.floor_gain >= CLEAR
+
+    @property
+    def worsens(self) -> bool:
+        return self.floor_gain <= -CLEAR
 
 
 def artefact_check(
@@ -145,16 +151,18 @@ def examine(
     pace = float(moved / (x[q - 1] - x[0]) / overall) if overall > 0 else 0.0
     onset = hinge.onset(np.stack([z]), x, errors)[0]
     near = x[max(q - 2, 0)] <= onset <= x[min(q + 1, len(x) - 1)]
-    return CompanionFinding(companion.metric, float(moved / spread), pace, hinge.bends(z, x, errors), bool(near))
+    ends = companion.y[at[0]], companion.y[at[q - 1]]
+    return CompanionFinding(companion.metric, float(moved / spread), pace, hinge.bends(z, x, errors), bool(near), ends)
 
 
 def _told(finding: CompanionFinding) -> list[Reason]:
-    climbs = Reason("companion-climbs", (finding.metric, round(finding.floor_gain, 1), round(finding.pace, 3)))
+    moves = Reason("companion-still", (finding.metric,))
+    if finding.climbs:
+        moves = Reason("companion-climbs", (finding.metric, round(finding.floor_gain, 1), round(finding.pace, 3)))
+    elif finding.worsens:
+        moves = Reason("companion-worsens", (finding.metric, *finding.ends))
     bend = "companion-bends" if finding.near else "companion-elsewhere"
-    return [
-        climbs if finding.climbs else Reason("companion-still", (finding.metric,)),
-        Reason(bend if finding.bends else "companion-straight", (finding.metric,)),
-    ]
+    return [moves, Reason(bend if finding.bends else "companion-straight", (finding.metric,))]
 
 
 def decomposition(curve: Curve, companions: Sequence[Curve], scores: pl.DataFrame | None = None) -> pl.DataFrame:

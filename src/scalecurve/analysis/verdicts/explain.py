@@ -156,6 +156,8 @@ def reasons(
     if odd >= 0 and decision.predicted is not None:
         base = Shape.FLAT if shape == Shape.ONE_MODEL else shape
         said.append(Reason("one-model", (curve.rungs[odd], curve.y[odd], curve.y[odd] - decision.predicted, base)))
+        if decision.rival >= 0:
+            said.append(Reason("one-model-or", (curve.rungs[decision.rival], curve.y[decision.rival])))
     if "edge-driven" in verdict.flags:
         said.append(Reason("edge"))
     if shape == Shape.SATURATED:

@@ -29,6 +29,7 @@ FIRM, LIKELY = 0.9, 0.6  # a verdict is firm, likely, or open
 FALSE_DISCOVERY = 0.05
 ODD = 0.35  # standard deviation of a model that stands alone
 ODD_PRIOR = 0.04  # how often a curve has one
+ABOUT_AS_WELL = 1.1  # log of the evidence by which the odd model leads another: three times is barely worth a mention
 NEAR_CHANCE = 0.04  # how far above chance a floor may lie, if its errors do not explain more
 CLEARLY_ODD = 4.0  # standard errors off its neighbours' course
 PRUNED = 10  # templates of each kind kept for copies
@@ -164,7 +165,7 @@ def _doubting(own: Evidence, outlier: int) -> Evidence:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The likeliest ``shape``, its calibrated ``probability``, the odd model (−1: none), the belief without it, and the
-    mean ``scatter``. ``gain``: how much worse gradual courses explain the points than abrupt ones (χ²); ``place``:
+    mean ``scatter``. ``rival``: another model that leaving out explains about as well (−1: none). ``gain``: how much worse gradual courses explain the points than abrupt ones (χ²); ``place``:
     of a rise off chance."""
 
     shape: Shape
@@ -175,6 +176,7 @@ class Decision:
     gain: float | None = None
     predicted: float | None = None
     place: rise.RisePlace | None = None
+    rival: int = -1
 
 
 def decide(own: Evidence, belief: Belief) -> Decision:
@@ -184,10 +186,10 @@ def decide(own: Evidence, belief: Belief) -> Decision:
     if saturated is not None:
         return Decision(Shape.SATURATED, calibrated(Shape.SATURATED, saturated), -1, belief, scatter)
     chances = belief.shapes[0]
-    outlier, share, predicted = -1, 1.0, None
+    outlier, share, predicted, rival = -1, 1.0, None, -1
     turning = chances[[posterior.U, posterior.INVERTED_U, posterior.IRREGULAR, posterior.ONE_MODEL]].sum()
     if turning > 0.2 or scatter > 0.025:
-        outlier, share, without, predicted = _odd_model(own, belief)
+        outlier, share, without, predicted, rival = _odd_model(own, belief)
         if outlier >= 0:
             belief, chances = without, without.shapes[0]
             scatter = float(belief.scatter[0] @ SCATTER)
@@ -195,7 +197,7 @@ def decide(own: Evidence, belief: Belief) -> Decision:
     shape, probability = posterior.SHAPES[best], float(chances[best]) * share
     gain, place = None, None
     if outlier == len(own.y) - 1:  # the last one: it may be the turn itself
-        outlier, shape = -1, Shape.U if shape == Shape.INVERSE else Shape.INVERTED_U
+        outlier, rival, shape = -1, -1, Shape.U if shape == Shape.INVERSE else Shape.INVERTED_U
     if shape in (Shape.LATE, Shape.EMERGENT):
         place = rise.place(_again(own, outlier), own)
         if place and 0 <= outlier < place.floor:
@@ -207,9 +209,8 @@ def decide(own: Evidence, belief: Belief) -> Decision:
         gain = rise.gain(own.without(outlier) if outlier >= 0 else own)
     if outlier >= 0 and shape == Shape.FLAT:
         shape = Shape.ONE_MODEL
-    return Decision(
-        shape, calibrated(shape, probability, outlier >= 0), outlier, belief, scatter, gain, predicted, place
-    )
+    sure = calibrated(shape, probability, outlier >= 0)
+    return Decision(shape, sure, outlier, belief, scatter, gain, predicted, place, rival)
 
 
 def _from_chance(kept: Evidence, floor: int) -> bool:
@@ -220,11 +221,12 @@ def _from_chance(kept: Evidence, floor: int) -> bool:
     return bool(kept.y[:floor].mean() - kept.chance <= max(NEAR_CHANCE, explain.BAND * error))
 
 
-def _odd_model(own: Evidence, belief: Belief) -> tuple[int, float, Belief, float | None]:
-    """(which interior model stands alone, how probable that is, the belief without it, what was expected of it)."""
-    m = len(own.y)
+def _odd_model(own: Evidence, belief: Belief) -> tuple[int, float, Belief, float | None, int]:
+    """(which interior model stands alone, how probable that is, the belief without it, what was expected of it, which
+    other interior model would do about as well)."""
+    m, none = len(own.y), (-1, 1.0, belief, None, -1)
     if m <= MIN_SCALES:  # the others would be no ladder
-        return -1, 1.0, belief, None
+        return none
     looks = {}
     for j in range(1, m):
         looks[j] = posterior.believe(own.y[None], _doubting(own, j), SOME_SCATTERS)
@@ -233,19 +235,21 @@ def _odd_model(own: Evidence, belief: Belief) -> tuple[int, float, Belief, float
     others = belief.log[0] + np.log1p(-min(float(belief.shapes[0, posterior.ONE_MODEL]), 1 - 1e-12))
     share = float(1 / (1 + np.exp(np.clip(others - logs.max(), -50, 50))))
     if share < 0.5:
-        return -1, 1.0, belief, None
+        return none
     without = posterior.believe(own.y[None], _doubting(own, best))
     scatter = float(without.scatter[0] @ SCATTER)
     expected = rise.expected(own, best, scatter)
     distance = abs(own.y[best] - expected)
     own_error = own.errors(scatter)[best]
     if distance < max(2 * own.delta, CLEARLY_ODD * own_error):
-        return -1, 1.0, belief, None
+        return none
     if best == m - 1:  # the last one is odd where it turns the curve; else it is a rise or a fall of its own
         up, base = own.y[-1] > expected, int(without.shapes[0].argmax())
         if base not in ((posterior.INVERSE,) if up else (posterior.SMOOTH, posterior.LATE, posterior.EMERGENT)):
-            return -1, 1.0, belief, None
-    return best, share, without, float((expected - own.shift) / own.unit)
+            return none
+    rivals = [j for j in range(1, m - 1) if j != best and logs[j - 1] > logs.max() - ABOUT_AS_WELL]
+    rival = max(rivals, key=lambda j: logs[j - 1], default=-1)
+    return best, share, without, float((expected - own.shift) / own.unit), rival
 
 
 def _named(decision: Decision, curve: Curve, p_flat: float, level: float) -> tuple[Shape, float]:

@@ -83,26 +83,40 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "转折仅由端点支撑：再多一个规模就可能改变。",
     ),
     "one-model": (
-        "{0} ({1:.3g}) is off the course of the others by {2:+.2g}; without it the curve is {3}.",
-        "{0}（{1:.3g}）偏离其余模型的走势 {2:+.2g}；去掉它后曲线为“{3}”。",
+        "{0} scores {1:.3g}, {2:+.2g} from where the other models would put it; without it the curve is {3}.",
+        "{0} 得分 {1:.3g}，与其余模型所示之处相差 {2:+.2g}；去掉它后曲线为“{3}”。",
+    ),
+    "one-model-or": (
+        "Leaving out {0} ({1:.3g}) instead explains the other models about as well: which of the two is odd is open.",
+        "改为去掉 {0}（{1:.3g}）几乎同样能解释其余模型：两者中哪一个异常，尚无定论。",
     ),
     "one-model-elsewhere": (
         "{0} stands alone on {1} of {2} curves of this family.",
         "在该家族的 {2} 条曲线中，{0} 在 {1} 条上单独偏离。",
     ),
     "companion-climbs": (
-        "{0} already improves where the score is at chance ({1:.1f} standard errors, {2:.0%} of its overall pace).",
-        "得分处于随机水平时，{0} 已在改善（{1:.1f} 倍标准误，为其总体速度的 {2:.0%}）。",
+        "{0} already improves before the score rises ({1:.1f} standard errors, {2:.0%} of its overall pace).",
+        "得分上升之前，{0} 已在改善（{1:.1f} 倍标准误，为其总体速度的 {2:.0%}）。",
     ),
-    "companion-still": ("{0} hardly moves where the score is at chance.", "得分处于随机水平时，{0} 几乎不动。"),
-    "companion-bends": ("{0} bends where the score rises.", "{0} 在得分上升处转折。"),
-    "companion-elsewhere": ("{0} bends elsewhere.", "{0} 在别处转折。"),
-    "companion-straight": ("{0} has no bend of its own.", "{0} 自身没有转折。"),
+    "companion-still": (
+        "{0} does not surely move before the score rises.",
+        "得分上升之前，{0} 没有可靠的变化。",
+    ),
+    "companion-worsens": (
+        "{0} worsens from {1:.3g} to {2:.3g} before the score rises.",
+        "得分上升之前，{0} 从 {1:.3g} 变差至 {2:.3g}。",
+    ),
+    "companion-bends": ("{0} changes its course where the score rises.", "{0} 在得分上升处改变走势。"),
+    "companion-elsewhere": ("{0} changes its course elsewhere.", "{0} 在别处改变走势。"),
+    "companion-straight": (
+        "{0} shows no clear change of course: a straight line explains it about as well.",
+        "{0} 的走势没有明显转折：直线几乎同样能解释。",
+    ),
     "companion-fluency": (
         "{0} is not compared: it rises with fluency, whatever the options.",
         "未比较 {0}：它会随流畅度上升，与选项无关。",
     ),
-    "one-companion": ("One companion alone never decides.", "单个伴随指标不足以下结论。"),
+    "one-companion": ("One finer score alone never decides.", "单个更细的指标不足以下结论。"),
     "stopped-early": (
         "Decided on {0} of {1} examples a model: asking the rest would end in {2} with probability {3:.0%}.",
         "每个模型仅问了 {1} 题中的 {0} 题即已判定：问完其余题目，结论为“{2}”的概率为 {3:.0%}。",
