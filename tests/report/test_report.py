@@ -155,7 +155,66 @@ def test_a_claim_says_what_is_seen_what_would_refute_it_and_what_is_for_experts(
         assert 0 <= low < high < len(curve["r"])
     fall = next(c for c in data["curves"] if c["p"] and c["v"]["shape"] == "inverse")
     assert "Gets worse" in fall["v"]["claim"]
-    assert "does better again" in fall["v"]["refute"][0]
+    assert re.match(r"A larger model that is better than syn-\w+ by more than 0\.\d+: three", fall["v"]["refute"][0])
+
+
+def test_what_would_refute_a_verdict_has_not_been_seen_yet(run: Path, tmp_path: Path) -> None:
+    curves = unpacked(write_report([run], tmp_path / "report.html").read_text(), "data")["curves"]
+    told = [c for c in curves if c["p"] and c["v"]["shape"] in ("smooth", "flat")]
+    assert {c["v"]["shape"] for c in told} == {"smooth", "flat"}
+    for curve in told:
+        stated = float(re.search(r"by more than ([\d.]+\d)", curve["v"]["refute"][0])[1])
+        fallen = max(max(curve["y"][: at + 1]) - y for at, y in enumerate(curve["y"]))
+        assert stated >= (fallen if curve["v"]["shape"] == "smooth" else max(curve["y"]) - min(curve["y"])) - 0.005
+
+
+def test_claim_evidence_and_parts_count_the_same_models(run: Path, tmp_path: Path) -> None:
+    data = unpacked(write_report([run], tmp_path / "report.html").read_text(), "data")
+    rises = [c for c in data["curves"] if c["p"] and "g" in c]
+    assert rises
+    for curve in rises:
+        names = [data["families"][curve["f"]]["rungs"][rung]["name"] for rung in curve["r"]]
+        counted = next(text for text in curve["v"]["evidence"] if text.startswith("The first "))
+        assert int(counted.split()[2]) == curve["g"], "no model is left out here"
+        if curve["v"]["shape"] == "late":
+            assert names[curve["g"] - 1] in curve["v"]["claim"]
+            assert curve["v"]["claim"].startswith("At chance") == ("are at chance" in counted)
+
+
+def with_reasons(run: Path, out: Path, old: str, new: list[list]) -> Path:
+    """``run`` with reasons of the code ``old`` replaced, everywhere."""
+    import polars as pl
+
+    shutil.copytree(run, out)
+    table = pl.read_parquet(out / "verdicts.parquet")
+    rows = [
+        [text for one in own for text in ([json.dumps(more) for more in new] if json.loads(one)[0] == old else [one])]
+        for own in table["reasons"].to_list()
+    ]
+    table.with_columns(reasons=pl.Series(rows, dtype=pl.List(pl.String))).write_parquet(out / "verdicts.parquet")
+    return out
+
+
+def test_a_floor_off_chance_is_not_called_chance(run: Path, tmp_path: Path) -> None:
+    raised = with_reasons(run, tmp_path / "raised", "floor", [["floor-near", 2, 5, 0.04, 0.0]])
+    for lang, start, chance in (
+        ("en", "On a floor of 0.04 up to syn-25k", "chance"),
+        ("zh", "syn-25k 及更小的模型处于约 0.04 的底部", "随机"),
+    ):
+        html = write_report([raised], tmp_path / f"{lang}.html", lang=lang).read_text()
+        late = [c["v"]["claim"] for c in unpacked(html, "data")["curves"] if c["p"] and c["v"]["shape"] == "late"]
+        assert late
+        assert all(claim.startswith(start) and chance not in claim for claim in late)
+
+
+def test_two_models_that_may_be_odd_are_both_in_the_page(run: Path, tmp_path: Path) -> None:
+    odd = ["one-model", "syn-81k", 0.9, 0.5, "late"], ["one-model-or", "syn-262k", 0.2], ["floor", 2, 4]
+    html = write_report([with_reasons(run, tmp_path / "odd", "floor", list(odd))], tmp_path / "r.html").read_text()
+    told = [c for c in unpacked(html, "data")["curves"] if c["p"] and c["o"] and "g" in c]
+    assert told
+    for curve in told:
+        assert (curve["o"], curve["ov"], curve["g"], curve["b"]) == ([2], [3], 3, [1, 3])
+        assert any(text.startswith("Leaving out syn-262k") for text in curve["v"]["refute"])
 
 
 def test_pairs_of_models_have_intervals_on_the_same_questions(run: Path, tmp_path: Path) -> None:

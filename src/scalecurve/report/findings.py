@@ -225,17 +225,13 @@ class _Screen(Telling):
         return text[:1].upper() + text[1:], index
 
     def _where(self, index: int) -> str:
-        """Between which two models it begins, as sizes; "" where the verdict has no threshold."""
+        """Between which two models it begins; "" where the verdict has no threshold."""
         curve = self.curves[index]
-        verdict = curve["v"]
-        place, axis = verdict.get("threshold"), verdict.get("axis")
-        rungs = self.contents.families[curve["f"]]["rungs"]
-        sizes = sorted(x for k in curve["r"] if isinstance(x := rungs[k].get(axis), (int, float)))
-        if place is None or not sizes:
+        around = curve.get("b", ())
+        if curve["v"].get("threshold") is None or len(around) != 2:
             return ""
-        below = max((x for x in sizes if x <= place), default=sizes[0])
-        above = min((x for x in sizes if x > place), default=sizes[-1])
-        return self.say(" between {a} and {b}", "（{a} 与 {b} 之间）", a=amount(below), b=amount(above))
+        a, b = (self.rung(index, at) for at in around)
+        return self.say(" between {a} and {b}", "（{a} 与 {b} 之间）", a=a, b=b)
 
     # ── The doubt ─────────────────────────────────────────────────────────────────────────────────────────────
     def doubt(self) -> str:

@@ -165,8 +165,8 @@ def _doubting(own: Evidence, outlier: int) -> Evidence:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The likeliest ``shape``, its calibrated ``probability``, the odd model (−1: none), the belief without it, and the
-    mean ``scatter``. ``rival``: another model that leaving out explains about as well (−1: none). ``gain``: how much worse gradual courses explain the points than abrupt ones (χ²); ``place``:
-    of a rise off chance."""
+    mean ``scatter``. ``gain``: how much worse gradual courses explain the points than abrupt ones (χ²); ``place``: of a
+    rise off chance; ``rival``: another model that may be the odd one about as well (−1: none)."""
 
     shape: Shape
     probability: float
