@@ -13,6 +13,7 @@ from synthetic import make_run, rungs
 
 from scalecurve.errors import UserError
 from scalecurve.report import write_report
+from scalecurve.report.examples import clearest
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_answers_of_every_rung_lie_side_by_side(run: Path, tmp_path: Path) -> No
     html = write_report([run], tmp_path / "report.html").read_text()
     book = unpacked(html, "examples-1")
     assert book["all"] == 30
-    assert len(book["q"]) == 20
+    assert len(book["q"]) == 20 + book["x"]
     assert {arm["s"] for arm in book["arms"]} == {"direct", "chain_of_thought"}
     arm = book["arms"][0]
     assert len(arm["a"]) == 5
@@ -77,6 +78,22 @@ def test_answers_of_every_rung_lie_side_by_side(run: Path, tmp_path: Path) -> No
     assert choice["q"][0]["options"] == ["yes", "no", "maybe", "never"]
     assert choice["q"][0]["worth"] == [1, 0, 0, 0]
     assert len(choice["arms"][0]["a"][0][0][4]) == 4
+
+
+def test_every_question_that_changed_is_in_the_page_and_all_are_counted(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", tasks=2, rung_count=5, examples=60)
+    html = write_report([run], tmp_path / "report.html").read_text()
+    data, book = unpacked(html, "data"), unpacked(html, "examples-0")
+    curve = clearest([c for c in data["curves"] if c["p"] and c["t"] == 0])
+    arm = next(arm for arm in book["arms"] if arm["s"] == curve["s"])
+    assert book["all"] == 60
+    assert [len(letters) for letters in arm["w"]] == [60] * 5
+    assert [letters.count("1") / 60 for letters in arm["w"]] == pytest.approx(curve["y"], abs=1e-3)
+    low, high = curve["b"]
+    changed = sum(a != b for a, b in zip(arm["w"][low], arm["w"][high], strict=True))
+    shown = [(a[1], b[1]) for a, b in zip(arm["a"][low], arm["a"][high], strict=True)]
+    assert changed == sum(a != b for a, b in shown) > book["x"] > 0
+    assert len(book["q"]) == 20 + book["x"]
 
 
 def test_texts_are_shown_harmlessly(run: Path, tmp_path: Path) -> None:
@@ -104,7 +121,8 @@ def test_a_chinese_page_has_no_latin_word_but_names_and_units(run: Path, tmp_pat
     """Every word the page can say, and every sentence made of a verdict; examples and tasks' own texts aside."""
     from scalecurve.analysis.verdicts.reasons import sentences
     from scalecurve.report.claims import CLAIMS, REFUTE
-    from scalecurve.report.words import caveats, words
+    from scalecurve.report.glossary import caveats, glossary
+    from scalecurve.report.words import words
 
     html = write_report([run], tmp_path / "report.html", lang="zh").read_text()
     data = unpacked(html, "data")
@@ -113,7 +131,7 @@ def test_a_chinese_page_has_no_latin_word_but_names_and_units(run: Path, tmp_pat
     names |= {word for task in data["tasks"] for word in task["keywords"]} | {"synthetic", "syn", "lab"}
     body = re.sub(r"<(script|style|pre)[^>]*>.*?</\1>|<head>.*?</head>|<code.*?</code>", " ", html, flags=re.S)
     body = re.sub(r'<(?:p|td|li|span)[^>]*class="(?:mono|exact)[^>]*>.*?</(?:p|td|li|span)>', " ", body, flags=re.S)
-    said = [re.sub(r"<[^>]+>", " ", body), *words("zh").values(), *caveats("zh")]
+    said = [re.sub(r"<[^>]+>", " ", body), *words("zh").values(), *caveats("zh"), *glossary("zh").values()]
     said += [text for _, text in (*CLAIMS.values(), *REFUTE.values(), *sentences().values())]
     for curve in data["curves"]:
         if curve["p"]:
@@ -267,12 +285,17 @@ def test_the_first_screen_states_a_finding_and_a_doubt(run: Path, tmp_path: Path
     assert screen["kicker"].startswith("5 models, ")
     assert screen["headline"].endswith(".")
     assert screen["doubt"]
-    curves = unpacked((tmp_path / "report.html").read_text(), "data")["curves"]
+    data = unpacked((tmp_path / "report.html").read_text(), "data")
+    curves, data_tasks = data["curves"], data["tasks"]
     hero = [curves[index] for index in screen["hero"]]
     assert len({(curve["t"], curve["m"]) for curve in hero}) == 1
     assert 1 <= len(screen["cards"]) <= 6
     judged = [curve for curve in curves if curve["p"] and curve["v"]]
-    assert sum(int(card["title"].rsplit(" ", 1)[1]) for card in screen["cards"]) <= len(judged)
+    assert sum(int(card["count"].split(" ")[0]) for card in screen["cards"]) <= len(judged)
+    for card in screen["cards"]:
+        counted = [c for c in judged if c["v"]["shape"] in card["shapes"]]
+        assert len(counted) == int(card["count"].split(" ")[0])
+        assert [name for name, _ in card["names"]] == [data_tasks[task]["name"] for _, task in card["names"]]
     assert {card["strength"] for card in screen["cards"]} <= {"firm", "likely", "open"}
     zh = unpacked(write_report([run], tmp_path / "zh.html", lang="zh").read_text(), "data")["screen"]
     for text in (zh["headline"], zh["doubt"], *(card["title"] for card in zh["cards"])):

@@ -30,15 +30,24 @@ def write_report(run_directories: Sequence[str | Path], out: str | Path, *, lang
     contents = add_pairs(add_extras(told(gather(run_directories), said, lang)))
     count, room = per_task(contents), EXAMPLE_BYTES
     packed: dict[int, str] = {}
-    left: list[int] = []
+    left, partial = [], []
     for index, ref in enumerate(contents.refs):
-        chunk = pack(examples_of(contents, ref, count)) if room > 0 else ""
+        book = examples_of(contents, ref, count) if room > 0 else {}
+        chunk = pack(book) if book else ""
         if chunk and len(chunk) <= room:
             packed[index] = chunk
             room -= len(chunk)
+            partial += [index] * (book["all"] > len(book["q"]))
         else:
             left.append(index)
             room = 0 if room < EXAMPLE_BYTES // 100 else room
+    for index in partial:  # what room is left goes to the questions that changed
+        if room < EXAMPLE_BYTES // 10:
+            break
+        chunk = pack(examples_of(contents, contents.refs[index], count, changed=True))
+        if len(chunk) - len(packed[index]) <= room:
+            room -= len(chunk) - len(packed[index])
+            packed[index] = chunk
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(out, render(contents, packed, left, lang).encode("utf-8", "replace"))

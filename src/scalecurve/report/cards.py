@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scalecurve.report.telling import Telling, strength
 
@@ -14,13 +15,19 @@ KINDS = ("emergent", "artefact", "one-model", "late", "inverse", "U", "smooth", 
 class Card:
     """One kind of curve on the first screen: what it is, of which abilities, and how strongly it holds.
 
-    ``curve``: index of the clearest one, drawn as a spark. ``strength``: firm, likely or open, of the least sure of
-    them, and ``sure`` in words for all. ``kind``: how the page groups it.
+    ``count``: how many curves, in words; ``aside``: what is open about them; ``names``: the first abilities, each with
+    its task's index, ``more``: how many others, in words. ``curve``: index of the clearest one, drawn as a spark.
+    ``strength``: firm, likely or open, of the least sure of them, and ``sure`` in words for all. ``kind``: how the page
+    groups it; ``shapes``: what the table of curves is filtered by.
     """
 
     kind: str
     title: str
-    names: str
+    count: str
+    aside: str
+    names: tuple[tuple[str, int], ...]
+    more: str
+    shapes: tuple[str, ...]
     curve: int
     strength: str
     sure: str
@@ -32,18 +39,24 @@ def cards(telling: Telling) -> tuple[Card, ...]:
     made = []
     for kind in KINDS:
         members = [index for index, own in kinds.items() if own == kind]
-        if kind == "open":  # an ability that one family leaves open is judged where another one has it
-            judged = {telling.curves[index]["t"] for index, own in kinds.items() if own != "open"}
-            members = [index for index in members if telling.curves[index]["t"] not in judged]
         shown = telling.clearest(members)
         if shown is None:
             continue
-        tasks, title = len({telling.curves[index]["t"] for index in members}), telling.words["card_" + kind]
+        title = telling.words["card_" + kind]
         if kind == "one-model" and (who := telling.odd(members)):
             title += telling.words["colon"] + who
-        names, sure = _unsettled(telling, members) + telling.names(members), _sure(telling, members)
-        made.append(Card(kind, f"{title} · {tasks}", names, shown, *sure))
+        count = telling.words["one_curve" if len(members) == 1 else "n_curves"].format(n=len(members))
+        names, more = telling.some(members)
+        shapes = tuple(dict.fromkeys(shape_of(telling.curves[index]["v"]) for index in members))
+        aside, sure = _unsettled(telling, members), _sure(telling, members)
+        made.append(Card(kind, title, count, aside, names, more, shapes, shown, *sure))
     return tuple(made[:6])
+
+
+def shape_of(verdict: Mapping[str, Any]) -> str:
+    """What the page counts and filters a curve as: its shape, and a jump that the metric makes as one of its own."""
+    made = verdict["shape"] in ("emergent", "late") and verdict.get("artefact") == "metric-artefact"
+    return "metric-artefact" if made else str(verdict["shape"])
 
 
 def _sure(telling: Telling, members: Sequence[int]) -> tuple[str, str]:
@@ -52,21 +65,21 @@ def _sure(telling: Telling, members: Sequence[int]) -> tuple[str, str]:
     least = next(word for word in ("open", "likely", "firm") if word in own)
     if len(set(own)) == 1 or "firm" not in own:
         return least, telling.words[least]
-    return least, telling.say("{n} of {all} firm", "{all} 项中 {n} 项可靠", n=own.count("firm"), all=len(own))
+    return least, telling.say("{n} of {all} firm", "{all} 条中 {n} 条可靠", n=own.count("firm"), all=len(own))
 
 
 def _unsettled(telling: Telling, members: Sequence[int]) -> str:
     """Of jumps: for how many of them finer scores leave open whether the ability jumps too."""
     verdicts = [telling.curves[index]["v"] for index in members]
     n = sum(v["shape"] == "emergent" and v.get("artefact") == "undetermined" for v in verdicts)
-    en, zh = "finer scores leave {n} open · ", "其中 {n} 项更细的指标无法定论 · "
+    en, zh = "finer scores leave {n} of them open", "其中 {n} 条更细的指标无法定论"
     return telling.say(en, zh, n=n) if n else ""
 
 
 def _kind(telling: Telling, index: int) -> str:
     verdict = telling.curves[index]["v"]
     shape, flags = verdict["shape"], set(verdict.get("flags", ()))
-    if shape in ("emergent", "late") and verdict.get("artefact") == "metric-artefact":
+    if shape_of(verdict) == "metric-artefact":
         return "artefact"
     if shape == "emergent":
         return "emergent"

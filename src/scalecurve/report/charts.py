@@ -6,7 +6,8 @@ script fills the data sets; Python fills them through ``filled``.
 Data sets of ``score_chart``: ``points`` (x, y, lo, hi, series, rung, n), ``bounds`` (x, lo, hi, series: the scores with
 all answers that a limit cut off wrong, and right), ``rules`` (y), ``labels`` and ``labels_right`` (y, label: of the
 rules), ``threshold`` (x, x2), ``left_out`` (points that the verdict left out, with label: hollow),
-``unlock`` (x, y, label), ``fan`` (x, y, lo80, hi80, lo95, hi95, series), ``ends`` (x, y, series, label).
+``unlock`` (x, y, label), ``fan`` (x, y, lo80, hi80, lo95, hi95, series), ``ends`` (x, y, series, label). A label may
+say its ``align``, ``dx`` and ``dy`` in pixels.
 """
 
 from __future__ import annotations
@@ -114,8 +115,8 @@ def score_chart(
         "rung": "Model",
         "items": "Items",
         "series": "Series",
-        "low": "lower bar",
-        "high": "upper bar",
+        "low": "95% from",
+        "high": "95% to",
     }
     said |= dict(words or {})
 
@@ -140,6 +141,12 @@ def score_chart(
         alt.Tooltip("hi:Q", title=said["high"], format=".3~f"),
         alt.Tooltip("n:Q", title=said["items"]),
     ]
+
+    def beside(name: str, default: float) -> Any:
+        """Where a label stands, if the data say so."""
+        return alt.ExprRef(f"isValid(datum.{name}) ? datum.{name} : {default}")
+
+    side = alt.ExprRef("isValid(datum.align) ? datum.align : 'left'")
     fan = named("fan")
     rules = named("rules")
     layers = [
@@ -149,10 +156,10 @@ def score_chart(
         fan.mark_line(strokeDash=[2, 3], strokeWidth=1.5).encode(x=x, y=y, color=colour),
         rules.mark_rule(strokeDash=[4, 4], strokeWidth=1).encode(y=y),
         named("labels")
-        .mark_text(align="left", baseline="bottom", dx=3, dy=-3, fontSize=10)
+        .mark_text(align="left", baseline="alphabetic", dx=beside("dx", 3), dy=beside("dy", -4), fontSize=10)
         .encode(y=y, x=alt.value(0), text="label:N"),
         named("labels_right")
-        .mark_text(align="right", baseline="bottom", dx=-3, dy=-3, fontSize=10)
+        .mark_text(align="right", baseline="alphabetic", dx=beside("dx", -3), dy=beside("dy", -4), fontSize=10)
         .encode(y=y, x=alt.value("width"), text="label:N"),
         named("bounds").mark_rule(strokeWidth=9, opacity=0.22).encode(x=x, y=alt.Y("lo:Q"), y2="hi:Q", color=colour),
         named("points").mark_line(strokeWidth=2).encode(x=x, y=y, color=colour, strokeDash=dash),
@@ -164,10 +171,14 @@ def score_chart(
         .mark_point(filled=False, fill="#ffffff", size=60, strokeWidth=2, opacity=1)
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip),
         named("left_out")
-        .mark_text(align="left", baseline="bottom", dx=7, dy=-4, fontSize=10, style="left-out")
+        .mark_text(
+            align=side, baseline="alphabetic", dx=beside("dx", 7), dy=beside("dy", -6), fontSize=10, style="left-out"
+        )
         .encode(x=x, y=y, text="label:N"),
         named("unlock").mark_point(shape="circle", size=220, strokeWidth=1.5, filled=False).encode(x=x, y=y),
-        named("unlock").mark_text(align="left", dx=12, dy=-8, fontSize=11).encode(x=x, y=y, text="label:N"),
+        named("unlock")
+        .mark_text(align=side, baseline="alphabetic", dx=beside("dx", 12), dy=beside("dy", -6), fontSize=11)
+        .encode(x=x, y=y, text="label:N"),
         named("ends")  # a halo keeps a name readable where it stands on a line
         .mark_text(align="left", dx=8, fontSize=11, clip=False, stroke="#ffffff", strokeWidth=3, strokeJoin="round")
         .encode(x=x, y=y, text="label:N"),
@@ -218,7 +229,8 @@ def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
     """Abilities sorted by the scale at which they appear, with intervals. Data set ``points`` (name, x, lo, hi)."""
     import altair as alt
 
-    said = {"x": "Parameters (non-embedding)", "name": "Ability", "shape": "Verdict"} | dict(words or {})
+    said = {"x": "Parameters (non-embedding)", "name": "Ability", "shape": "Verdict"}
+    said |= {"low": "95% from", "high": "95% to"} | dict(words or {})
     base = alt.Chart(alt.NamedData(name="points"))
     x_scale = alt.Scale(type="log", nice=False, padding=12)
     y = alt.Y("name:N", sort=None, title=None).axis(labelLimit=280, domain=False, ticks=False, grid=True)
@@ -238,8 +250,8 @@ def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
                 alt.Tooltip("name:N", title=said["name"]),
                 alt.Tooltip("label:N", title=said["shape"]),
                 alt.Tooltip("x:Q", title=said["x"], format=".3~s"),
-                alt.Tooltip("lo:Q", title="−", format=".3~s"),
-                alt.Tooltip("hi:Q", title="+", format=".3~s"),
+                alt.Tooltip("lo:Q", title=said["low"], format=".3~s"),
+                alt.Tooltip("hi:Q", title=said["high"], format=".3~s"),
             ],
         ),
     )
@@ -260,8 +272,8 @@ def front_chart(words: Mapping[str, str] | None = None) -> Any:
         alt.Tooltip("name:N", title=said["way"]),
         alt.Tooltip("x:Q", title=said["x"], format=".1f"),
         alt.Tooltip("y:Q", title=said["y"], format=".3f"),
-        alt.Tooltip("lo:Q", title="95 % −", format=".3f"),
-        alt.Tooltip("hi:Q", title="95 % +", format=".3f"),
+        alt.Tooltip("lo:Q", title="95% from", format=".3f"),
+        alt.Tooltip("hi:Q", title="95% to", format=".3f"),
     ]
     return alt.layer(
         alt.Chart(alt.NamedData(name="line")).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour),

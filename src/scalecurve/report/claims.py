@@ -136,7 +136,7 @@ def told(contents: Contents, words: Mapping[str, str], lang: str) -> Contents:
     ``refute`` and ``numbers`` (sentences each);
     its curve ``o`` (positions of the points the verdict left out), ``ov`` (those that leaving out instead would explain
     as much), ``b`` (positions of the two models around where it begins, or where it jumps or changes most), ``g``
-    (position of the first point off the floor, of a rise) and ``d`` (the finer score that decides about its jump).
+    (position of the first point off the floor, of a rise) and ``by`` (the finer score that decides about its jump).
     Reasons of other curves are dropped: no page shows them.
     """
     for curve in contents.curves:
@@ -162,10 +162,14 @@ def left_out(contents: Contents, curve: Curve, reasons: list[Reason], code: str 
 
 
 def _around(contents: Contents, curve: Curve) -> list[int]:
-    """The two neighbours between which a rise leaves its floor; of a jump, and of others, those that differ most."""
+    """The two neighbours between which a rise leaves its floor; the odd model and the one before it; of a jump, and
+    else, those that differ most."""
     verdict = curve["v"] or {}
     rungs = contents.families[curve["f"]]["rungs"]
     pairs = list(pairwise(_kept(curve)))
+    before = [at for at in _kept(curve) if curve["o"] and at < curve["o"][0]]
+    if verdict.get("shape") == "one-model" and before:
+        return [before[-1], curve["o"][0]]
     place, axis = verdict.get("threshold"), verdict.get("axis")
     if isinstance(place, (int, float)) and verdict.get("shape") != "emergent":
         for low, high in pairs:
@@ -189,12 +193,12 @@ def _off_floor(curve: Curve, reasons: list[Reason]) -> dict[str, int]:
 
 
 def _decider(verdict: Mapping[str, Any] | None, reasons: list[Reason]) -> dict[str, str]:
-    """``d``: of an artefact the finer score that climbs most before the score does, else the first examined."""
+    """``by``: of an artefact the finer score that climbs most before the score does, else the first examined."""
     climbs = {str(r.arguments[0]): float(r.arguments[2]) for r in reasons if r.code == "companion-climbs"}
     others = [str(r.arguments[0]) for r in reasons if r.code in ("companion-still", "companion-worsens")]
     if verdict and verdict.get("artefact") == "metric-artefact" and climbs:
-        return {"d": visible(max(climbs, key=lambda name: climbs[name]), 80)}
-    return {"d": visible([*others, *climbs][0], 80)} if others or climbs else {}
+        return {"by": visible(max(climbs, key=lambda name: climbs[name]), 80)}
+    return {"by": visible([*others, *climbs][0], 80)} if others or climbs else {}
 
 
 class _Claim:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PER_TASK = 20
 ANSWERS = 40_000  # in one self-contained report; beyond it, fewer examples a task
 CHARACTERS = 64_000_000  # of one task's examples in the live view
+CHANGED = 300  # further examples of a task, of those whose answer changed
+COUNTED = 4_000  # questions of a task up to which the page knows of each whether every model solved it
+SOLVED = 0.5  # a score from which on a question counts as solved
 _OPTIONS = 26  # of a question that are shown
 _SOLVED_BY = ("exact_match", "exact_str_match", "multiple_choice_grade")
 _COLUMNS = (
@@ -35,59 +38,97 @@ def per_task(contents: Contents) -> int:
     return max(2, min(PER_TASK, ANSWERS // max(1, len(columns))))
 
 
-def examples_of(contents: Contents, task: str, count: int | None = PER_TASK) -> dict[str, Any]:
+def examples_of(
+    contents: Contents, task: str, count: int | None = PER_TASK, *, changed: bool = False
+) -> dict[str, Any]:
     """Evenly spaced examples of ``task`` (None: all, up to ``CHARACTERS``) with every rung's answers, in every arm.
 
-    Keys: ``all`` (how many there are), ``q`` questions (id, input, targets, options, option scores), ``p`` distinct
-    prompts, ``arms`` (family, strategy, shots, seed, rungs) each with ``a``: answers[rung][question] as
-    [prompt, score, text, response, option log-probs, target log-prob, error], or null where there is none.
+    With ``changed`` also those (up to ``CHANGED``) whose answer changed between the two models around the task's
+    clearest jump. Keys: ``all`` (how many there are), ``x`` (how many of the last ones are there only because they
+    changed), ``q`` questions (id, input, targets, options, option scores), ``p`` distinct prompts, ``arms`` (family,
+    strategy, shots, seed) each with ``a``: answers[rung][question] as [prompt, score, text, response, option
+    log-probs, target log-prob, error], or null where there is none, and ``w``: for each rung a letter for every
+    question there is: 1 solved, 0 not, . unknown.
     """
     pages = [_cells_of(source, task) for source in contents.sources]
     if count is None:
         count = _as_many_as_fit(
             [_paths(source, *cell) for source, cells in zip(contents.sources, pages, strict=True) for cell in cells]
         )
-    book = _Book(count)
-    for source, cells in zip(contents.sources, pages, strict=True):
-        scores: dict[Any, float | None] | None = None
+    ids, scores = _ids(contents, pages), [_solved(source, task) for source in contents.sources]
+    book = _Book(ids, count, _changed(contents, task, ids, scores) if changed else ())
+    for source, cells, own in zip(contents.sources, pages, scores, strict=True):
         for cell, record in cells:
-            paths = _paths(source, cell, record)
-            book.choose(paths)
-            frame = _read(paths, book.ids)
+            frame = _read(_paths(source, cell, record), book.ids)
             if frame is not None:
                 family = next(i for i, f in enumerate(contents.families) if f["name"] == source.labels[cell.family])
                 places = {rung["key"]: i for i, rung in enumerate(contents.families[family]["rungs"])}
-                scores = _solved(source, task, book.ids) if scores is None else scores
                 if cell.rung in places:
-                    book.add(family, places[cell.rung], len(places), cell, frame, scores)
+                    book.add(family, places[cell.rung], len(places), cell, frame, own)
     return book.to_json()
+
+
+def clearest(curves: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The prompt with the clearest jump, where one has it, else the one that changes most between two models."""
+
+    def change(curve: Mapping[str, Any]) -> float:
+        low, high = curve["b"]
+        jumps = (curve["v"] or {}).get("shape") in ("emergent", "late", "one-model")
+        return float(abs(curve["y"][high] - curve["y"][low])) + jumps
+
+    return max((curve for curve in curves if len(curve.get("b", ())) == 2), key=change, default=None)
+
+
+def _ids(contents: Contents, pages: Sequence[Sequence[tuple[Cell, Mapping[str, Any]]]]) -> list[str]:
+    """All examples, from the first cell of each source that has answers."""
+    import polars as pl
+
+    found: dict[str, None] = {}
+    for source, cells in zip(contents.sources, pages, strict=True):
+        for cell, record in cells:
+            paths = _paths(source, cell, record)
+            try:
+                parts = [pl.read_parquet(path, columns=["example_id"], hive_partitioning=False) for path in paths]
+            except (OSError, pl.exceptions.PolarsError):
+                continue
+            if parts:
+                found |= dict.fromkeys(pl.concat(parts)["example_id"].to_list())
+                break
+    return list(found)
+
+
+def _changed(
+    contents: Contents, task: str, ids: Sequence[str], scores: Sequence[Mapping[Any, float | None]]
+) -> list[str]:
+    """The examples that one of the two models around the clearest jump solves and the other does not."""
+    index = contents.refs.index(task)
+    curve = clearest([curve for curve in contents.curves if curve["p"] and curve["t"] == index])
+    if curve is None:
+        return []
+    family = contents.families[curve["f"]]
+    source = next(i for i, one in enumerate(contents.sources) if family["name"] in one.labels.values())
+    own = next(name for name, label in contents.sources[source].labels.items() if label == family["name"])
+    rungs = [family["rungs"][curve["r"][at]]["key"] for at in curve["b"]]
+    seeds = sorted({key[4] for key in scores[source]})
+    found = []
+    for example in ids:
+        pair = [scores[source].get((own, rung, curve["s"], curve["k"], seeds[0], example)) for rung in rungs]
+        if None not in pair and len({score >= SOLVED for score in pair if score is not None}) == 2:
+            found.append(example)
+    return _spaced(found, CHANGED)
 
 
 class _Book:
     """The answers of one task, gathered cell by cell."""
 
-    def __init__(self, count: int | None) -> None:
-        self.count = count
-        self.ids: dict[str, int] = {}
-        self.total = 0
-        self.questions: list[dict[str, Any]] = []
+    def __init__(self, everything: Sequence[str], count: int | None, more: Sequence[str]) -> None:
+        self.everything = everything
+        chosen = _spaced(everything, count)
+        self.ids = {example: index for index, example in enumerate(dict.fromkeys([*chosen, *more]))}
+        self.extra = len(self.ids) - len(chosen)
+        self.questions: list[dict[str, Any]] = [{"id": visible(example, 120)} for example in self.ids]
         self.prompts: dict[str, int] = {}
         self.arms: dict[tuple[Any, ...], dict[str, Any]] = {}
-
-    def choose(self, paths: Sequence[Path]) -> None:
-        """Choose the examples to show, from the first cell that has answers."""
-        import polars as pl
-
-        if self.ids or not paths:
-            return
-        try:
-            ids = [pl.read_parquet(path, columns=["example_id"], hive_partitioning=False) for path in paths]
-        except (OSError, pl.exceptions.PolarsError):
-            return
-        everything = pl.concat(ids)["example_id"].to_list()
-        self.total = len(everything)
-        self.ids = {example: index for index, example in enumerate(_spaced(everything, self.count))}
-        self.questions = [{"id": visible(example, 120)} for example in self.ids]
 
     def add(
         self, family: int, rung: int, rungs: int, cell: Cell, frame: pl.DataFrame, scores: Mapping[Any, float | None]
@@ -96,8 +137,12 @@ class _Book:
         arm = self.arms.setdefault(
             key,
             {"f": family, "s": visible(cell.strategy, 80), "k": cell.shots, "seed": cell.seed}
-            | {"a": [[None] * len(self.ids) for _ in range(rungs)]},
+            | {"a": [[None] * len(self.ids) for _ in range(rungs)], "w": [""] * rungs},
         )
+        if len(self.everything) <= COUNTED:
+            own = (cell.family, cell.rung, cell.strategy, cell.shots, cell.seed)
+            known = [scores.get((*own, example)) for example in self.everything]
+            arm["w"][rung] = "".join("." if one is None else "1" if one >= SOLVED else "0" for one in known)
         for row in frame.iter_rows(named=True):
             index = self.ids[row["example_id"]]
             question = self.questions[index]
@@ -121,7 +166,8 @@ class _Book:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "all": self.total,
+            "all": len(self.everything),
+            "x": self.extra,
             "q": self.questions,
             "p": list(self.prompts),
             "arms": list(self.arms.values()),
@@ -197,13 +243,13 @@ def _read(paths: Sequence[Path], ids: Iterable[str]) -> pl.DataFrame | None:
     return pl.concat(frames) if frames else None
 
 
-def _solved(source: RunSource, task: str, ids: Iterable[str]) -> dict[Any, float | None]:
+def _solved(source: RunSource, task: str) -> dict[Any, float | None]:
     """(family, rung, strategy, shots, seed, example) → score, by the preferred metric or another per-example one."""
     import polars as pl
 
     if not source.run.scores.exists():
         return {}
-    shown = (pl.col("task") == task) & pl.col("value").is_not_null() & pl.col("example_id").is_in(list(ids))
+    shown = (pl.col("task") == task) & pl.col("value").is_not_null()
     with reading(source.run.scores):
         scores = scan_table(source.run.scores).filter(shown).collect()
     preferred = source.curves.filter((pl.col("task") == task) & pl.col("preferred"))["metric"].to_list()[:1]

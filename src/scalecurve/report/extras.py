@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scalecurve.errors import UserError
@@ -25,7 +26,7 @@ def add_extras(contents: Contents) -> Contents:
             if len(own) <= FORECASTS:
                 _add_forecasts(source, family, own, task_of)
             if len(own) <= UNLOCKS:
-                _add_unlocks(source, family, own, task_of)
+                _add_unlocks(source, family, own, task_of, contents.families[family_of[label]]["rungs"])
     return contents
 
 
@@ -55,7 +56,13 @@ def _add_forecasts(source: RunSource, family: str, own: dict[Any, dict[str, Any]
             shown["fan"] = {"axis": axis, "points": points}
 
 
-def _add_unlocks(source: RunSource, family: str, own: dict[Any, dict[str, Any]], task_of: dict[str, int]) -> None:
+def _add_unlocks(
+    source: RunSource,
+    family: str,
+    own: dict[Any, dict[str, Any]],
+    task_of: dict[str, int],
+    rungs: Sequence[Mapping[str, Any]],
+) -> None:
     """For every arm that is not the direct one: the rung from which on it is better than asking directly.
 
     The flag ``extraction`` marks an arm with an effect, at some rung, that items read under both arms do not show.
@@ -103,4 +110,11 @@ def _add_unlocks(source: RunSource, family: str, own: dict[Any, dict[str, Any]],
             if curve is not None and curve["v"] and (found["flag"] == "extraction").any():
                 curve["v"]["flags"] = [*curve["v"].get("flags", ()), "extraction"]
             if curve is not None and not unlocked.is_empty() and unlocked.height < found.height:
-                curve["unlock"] = unlocked["rung"][0]
+                curve |= _first_kept(curve, rungs, unlocked["rung"].to_list())
+
+
+def _first_kept(curve: dict[str, Any], rungs: Sequence[Mapping[str, Any]], unlocked: Sequence[str]) -> dict[str, str]:
+    """``unlock``: the first of the rungs that the curve's verdict does not leave out."""
+    apart = {rungs[curve["r"][at]]["key"] for at in curve.get("o", ())}
+    names = {rung["key"]: str(rung["name"]) for rung in rungs}
+    return next(({"unlock": names[key]} for key in unlocked if key not in apart and key in names), {})

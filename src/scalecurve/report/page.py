@@ -19,13 +19,24 @@ from scalecurve._version import __version__
 from scalecurve.report import charts
 from scalecurve.report.data import Contents, RunSource, study_of
 from scalecurve.report.findings import findings
+from scalecurve.report.glossary import caveats, glossary
 from scalecurve.report.safe import to_json, visible
 from scalecurve.report.summary import amount, sentences
-from scalecurve.report.words import HTML_LANGUAGE, caveats, words
+from scalecurve.report.words import HTML_LANGUAGE, words
 from scalecurve.schema import CURVE_AXES
 
 PAGES = ("overview", "abilities", "models", "methods")
-SCRIPTS = ("base.js", "charts.js", "lists.js", "ability.js", "examples.js", "models.js", "live.js", "main.js")
+SCRIPTS = (
+    "base.js",
+    "labels.js",
+    "charts.js",
+    "lists.js",
+    "ability.js",
+    "examples.js",
+    "models.js",
+    "live.js",
+    "main.js",
+)
 _EXPOSE = "window.vegaEmbed = vegaEmbed; window.vega = vega;"
 CITATION = """@software{scalecurve,
   title   = {scalecurve: which abilities language models gain or lose with scale},
@@ -52,6 +63,7 @@ def render(
     ]
     data: dict[str, Any] = {"families": families, "tasks": contents.tasks, "curves": contents.curves}
     screen = findings(contents, said, lang)
+    terms = glossary(lang)
     data |= {"left": list(left), "null": noise_region(contents), "screen": screen}
     template = Environment(autoescape=True, trim_blocks=False).from_string(page_text("report.html"))
     return template.render(
@@ -69,9 +81,10 @@ def render(
         sentences=sentences(contents, said, lang),
         screen=screen,
         caveats=caveats(lang),
+        terms=terms,
         runs=[_methods(source, said) for source in contents.sources],
         citation=CITATION.replace("VERSION", __version__),
-        words_json=Markup(to_json(_words_of_page(said, version))),
+        words_json=Markup(to_json(_words_of_page(said, version) | {"terms": terms})),
         data=Markup(pack(data)),
         examples=[(key, Markup(chunk)) for key, chunk in examples.items()],
         scripts=[Markup(script) for script in scripts],
@@ -100,8 +113,10 @@ def pack(value: Any) -> str:
 def _words_of_page(said: Mapping[str, str], version: str) -> dict[str, Any]:
     specs = {
         "score": charts.score_chart(said_of(said)),
-        "map": charts.map_chart(),
-        "threshold": charts.threshold_chart(),
+        "map": charts.map_chart({"name": said["series"], "shape": said["verdict"]}),
+        "threshold": charts.threshold_chart(
+            {"name": said["task"], "shape": said["verdict"], "low": said["bar_low"], "high": said["bar_high"]}
+        ),
     }
     return {
         "words": said,

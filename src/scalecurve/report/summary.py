@@ -214,10 +214,23 @@ def _aside(
         said += [contents.families[family]["name"] for family in sorted(families)]
     starts = [curve["v"]["threshold"] for curve in members if curve["v"].get("threshold") is not None]
     if starts and all(curve["v"].get("axis", "").startswith("params") for curve in members):
-        said.append(f"自 {amount(min(starts))} 起" if lang == "zh" else f"from {amount(min(starts))}")
+        first = min(
+            (curve for curve in members if curve["v"].get("threshold") is not None),
+            key=lambda curve: float(curve["v"]["threshold"]),
+        )
+        begins = _begins(first, contents)
+        said.append(f"自 {begins} 起" if lang == "zh" else f"from {begins} on")
     if any("outlier-driven" in curve["v"].get("flags", ()) for curve in members):
         said.append(words["outlier-driven"])
     return comma.join(said)
+
+
+def _begins(curve: Mapping[str, Any], contents: Contents) -> str:
+    """The model from which on a curve rises, or the size where no model is known for it."""
+    around = curve.get("b", ())
+    if len(around) != 2:
+        return amount(curve["v"]["threshold"])
+    return str(contents.families[curve["f"]]["rungs"][curve["r"][around[1]]]["name"])
 
 
 def _artefacts(jumps: Sequence[Mapping[str, Any]], lang: str) -> str:

@@ -82,8 +82,13 @@ class Telling:
         found = {self.rung(index, place) for index in indices for place in self.curves[index].get("o", ())}
         return found.pop() if len(found) == 1 else ""
 
-    def names(self, indices: Sequence[int]) -> str:
-        names = list(dict.fromkeys(self.task(index) for index in indices))
+    def some(self, indices: Sequence[int]) -> tuple[tuple[tuple[str, int], ...], str]:
+        """(the first abilities with their task's index, how many more there are in words)."""
+        names = {self.curves[index]["t"]: self.task(index) for index in indices}
         more = len(names) - _NAMED
-        text = ("、" if self.zh else ", ").join(names[:_NAMED])
-        return text + (self.say(" and {n} more", "等另外 {n} 项", n=more) if more > 0 else "")
+        shown = tuple((name, task) for task, name in list(names.items())[:_NAMED])
+        return shown, self.say(" and {n} more", "等另外 {n} 项", n=more) if more > 0 else ""
+
+    def names(self, indices: Sequence[int]) -> str:
+        shown, more = self.some(indices)
+        return ("、" if self.zh else ", ").join(name for name, _ in shown) + more

@@ -78,8 +78,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "chance": ("chance", "随机水平"),
     "ceiling": ("ceiling", "上限"),
     "best_possible": ("best possible", "最佳"),
-    "bar_low": ("two errors below", "下限（两倍标准误）"),
-    "bar_high": ("two errors above", "上限（两倍标准误）"),
+    "bar_low": ("95% from", "95% 下限"),
+    "bar_high": ("95% to", "95% 上限"),
     "human_mean": ("human mean", "人类平均"),
     "human_best": ("best human", "人类最佳"),
     "shots": ("{k}-shot", "{k} 个示例"),
@@ -143,10 +143,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "missing-scale": ("scales missing", "缺少规模值"),
     "failed-items": ("items without an answer", "部分题目无答案"),
     "censored-answers": ("answers cut off by a limit; see both bounds", "部分回答被长度上限截断，见两个界"),
-    "explained-by-link": ("explained by a companion", "可由伴随指标解释"),
+    "explained-by-link": ("explained by a finer score", "可由更细的指标解释"),
     "stopped-early": ("decided before every example was asked", "未问完全部题目即已判定"),
     "undecided": ("not decided yet", "尚未判定"),
-    "one-companion": ("one companion only", "仅一个伴随指标"),
+    "one-companion": ("one finer score only", "仅一个更细的指标"),
     "approximate": ("approximate compute", "计算量为近似值"),
     "extraction": ("answer extraction differs", "答案抽取率不同"),
     # the first screen
@@ -160,13 +160,19 @@ _WORDS: dict[str, tuple[str, str]] = {
     "card_saturated": ("Solved by all", "均已达上限"),
     "card_flat": ("No change", "没有变化"),
     "card_open": ("Cannot be judged", "无法判断"),
+    "one_curve": ("1 curve", "1 条曲线"),
+    "n_curves": ("{n} curves", "{n} 条曲线"),
+    "counts_note": (
+        "Counted are curves: one ability asked in one way. Click a bar to see its curves in the table.",
+        "按曲线计数：一项能力的一种提问方式为一条。点击条形可在表中查看其曲线。",
+    ),
     "firm": ("firm", "可靠"),
     "likely": ("likely", "较可能"),
     "open": ("open", "未定"),
     "heat": ("Models and abilities", "模型与能力"),
     "heat_note": (
-        "The score of every model, the darker the better. Each row is one ability asked in one way.",
-        "每个模型的得分，颜色越深越好。每行是一项能力的一种提问方式。",
+        "The score of every model, the stronger the colour the better. Each row is one ability asked in one way.",
+        "每个模型的得分，颜色越浓越好。每行是一项能力的一种提问方式。",
     ),
     "in_words": ("All findings in words", "全部发现（文字）"),
     "copy_link": ("link", "链接"),
@@ -203,9 +209,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "wrong_logprob": ("wrong answers", "错误答案"),
     "subabilities": ("Its parts", "组成部分"),
     "ladder_note": (
-        "In the order in which they are surely above chance: by three standard errors, from the named model on.",
-        "按可靠高于随机水平的先后排列：自所示模型起，各规模得分均高出三个标准误。",
+        "In the order in which they begin: off the floor by their verdict, else surely above chance, by three standard "
+        "errors, from the named model on.",
+        "按开始的先后排列：依判定离开底部，否则自所示模型起各规模得分均高于随机水平三个标准误。",
     ),
+    "begins": ("off the floor from {rung} on", "自 {rung} 起离开底部"),
     "appears": ("surely above chance from {rung} on", "自 {rung} 起可靠高于随机水平"),
     "from_the_first": ("there from the smallest model on", "最小的模型即已具备"),
     "not_yet": ("not surely above chance at the largest", "最大的模型仍未明显高于随机水平"),
@@ -240,14 +248,31 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Broad bars: from all answers that a limit cut off wrong to all right.",
         "宽条：被长度上限截断的回答全算错至全算对的范围。",
     ),
-    "band_note": ("Grey band: where the rise begins.", "灰带：上升起点所在区间。"),
+    "band_note": ("Grey band: where the rise begins, 95%.", "灰带：上升起点所在区间（95%）。"),
     "hollow_note": ("Hollow: the verdict leaves this model out.", "空心点：判定时已剔除的模型。"),
-    "pair_note": (
-        "Right: a finer score of the same answers, which moves before an answer is wholly right.",
-        "右图：同一批答案的更细指标，在答案完全正确之前就会变化。",
+    "right_chart": ("Right: ", "右图："),
+    "lower_chart": ("Below: ", "下图："),
+    "pair_note": ("a finer score of the same answers.", "同一批答案的更细指标。"),
+    "pair_decides": (
+        "the finer score of the same answers on which the verdict about the jump rests.",
+        "同一批答案的更细指标，关于突增的判定以它为据。",
+    ),
+    "only_by": (
+        "Forecasts and the place where a rise begins are known by {axis} only.",
+        "预测与上升起点仅在横轴为“{axis}”时可知。",
+    ),
+    "unlock_note": (
+        "Ring: {rung}, the first model surely better than when asked directly.",
+        "圆圈：{rung}，首个确实优于直接作答的模型。",
+    ),
+    "either_out": ("{rung} left out; it may be {other} instead", "已剔除 {rung}；也可能应是 {other}"),
+    "shape_is": ("shape: {strength}", "形状：{strength}"),
+    "not_found": (
+        "This report has no page “{address}”. Here is its overview.",
+        "本报告没有“{address}”这一页。以下是概览。",
     ),
     "fan_note": ("Dotted: the next sizes, with 80% and 95% intervals.", "点线：后续规模的预测，含 80% 与 95% 区间。"),
-    "unlock": ("unlocks", "解锁"),
+    "unlock": ("first above direct", "首次优于直接作答"),
     "back": ("All abilities", "全部能力"),
     "numbers": ("The numbers", "数值"),
     # examples
@@ -255,6 +280,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "examples_note": (
         "{shown} of {all} questions, evenly spaced. A mark says whether the answer was right.",
         "{all} 题中等距抽取 {shown} 题。标记表示答案是否正确。",
+    ),
+    "examples_more": (
+        "Besides, {n} that changed between the two models chosen at first.",
+        "另附最初所选两个模型之间有变化的 {n} 题。",
+    ),
+    "examples_counts": (
+        "Of all {all} questions, {won} were gained and {lost} lost between {a} and {b} ({arm}).",
+        "全部 {all} 题中，从 {a} 到 {b} 新答对 {won} 题，退步 {lost} 题（{arm}）。",
     ),
     "examples_none": ("No examples are kept for this ability.", "此能力没有保存示例。"),
     "examples_left": (
@@ -325,6 +358,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "cost": ("Cost", "开销"),
     "failures": ("Failures", "失败"),
     "no_failures": ("Every question got a reply.", "每个问题都得到了回复。"),
+    "glossary": ("What the words mean", "术语说明"),
+    "surely": ("surely", "确实"),
+    "hollow": ("left out", "已剔除"),
     "caveats": ("Read with care", "注意事项"),
     "reproduce": ("Reproduce", "复现"),
     "cite": ("Cite", "引用"),
@@ -363,29 +399,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "anchor_pull": ("pull of the anchor", "锚定偏移"),
 }
 
-CAVEATS: tuple[tuple[str, str], ...] = (
-    (
-        "A verdict holds for these sizes, this family, this prompt and this metric. A larger model may undo it.",
-        "判定只对这些规模、这一家族、这种提问方式和这一指标成立。更大的模型可能改变结论。",
-    ),
-    (
-        "A sharp rise of a strict metric may be an artefact of that metric: look at the companions first.",
-        "严格指标的陡升可能只是指标假象：先看伴随指标再下结论。",
-    ),
-    (
-        "The ladder resolves nothing between two neighbouring sizes; threshold intervals are never narrower than that.",
-        "相邻两个规模之间无法分辨；阈值区间不会窄于这一间隔。",
-    ),
-    (
-        "Error bars speak of the questions drawn, not of training anew: another training seed may move a point more.",
-        "误差线反映题目的抽样，不含重新训练的差异：换一个训练种子，点可能移动更多。",
-    ),
-    (
-        "Missing scores are left out and counted as failures; they are never taken as zero.",
-        "缺失的得分会被剔除并计为失败，绝不当作零。",
-    ),
-)
-
 
 def words(lang: str) -> dict[str, str]:
     """Key → word in ``lang``; ``UserError`` for a language not spoken."""
@@ -393,8 +406,3 @@ def words(lang: str) -> dict[str, str]:
         raise UserError(f"--lang: {lang!r} is not known; choose {' or '.join(LANGUAGES)}")
     column = LANGUAGES.index(lang)
     return {key: pair[column] for key, pair in _WORDS.items()}
-
-
-def caveats(lang: str) -> list[str]:
-    """What a reader should keep in mind."""
-    return [pair[LANGUAGES.index(lang)] for pair in CAVEATS]

@@ -12,7 +12,8 @@ function drawAbility(index, given = new URLSearchParams()) {
   const metrics = unique(curves.map((curve) => curve.m));
   const headline = curves.find((curve) => curve.p)?.m ?? metrics[0];
   const main = onAxis(curves.filter((curve) => curve.m === headline));
-  const finer = (CHOICE(headline) ? FINER_OF_CHOICE : FINER).find((metric) => metric !== headline && metrics.includes(metric));
+  const usual = CHOICE(headline) ? FINER_OF_CHOICE : FINER, jump = jumpOf(main); // what a verdict rests on stands beside it
+  const finer = [...(jump ? [jump.by] : []), ...usual].find((metric) => metric && metric !== headline && metrics.includes(metric));
   page.replaceChildren(
     el("p", { class: "kicker" }, el("a", { href: "#/abilities" }, say("back")), task.parent ? ` · ${task.parent}` : ""),
     el("h1", {}, task.name),
@@ -31,6 +32,11 @@ function drawAbility(index, given = new URLSearchParams()) {
   page.append(numbersOf(main, headline), el("ul", { class: "tags" }, ...unique([task.ref, ...task.keywords, ...task.flags]).map((word) => el("li", {}, word))));
 }
 
+// The prompt with the clearest jump, where one has it, else the one that changes most between two models.
+function jumpOf(curves) {
+  const change = (curve) => ((curve.b || []).length === 2 ? Math.abs(curve.y[curve.b[1]] - curve.y[curve.b[0]]) : 0) + (["emergent", "late", "one-model"].includes(shapeOf(curve)) ? 1 : 0);
+  return [...curves].sort((a, b) => change(b) - change(a))[0];
+}
 // A curve's name among others: only what tells it from them.
 function nameAmong(curve, among) {
   const differ = (key) => new Set(among.map(key)).size > 1, names = [];
@@ -46,11 +52,12 @@ function keyOf(curve) {
 }
 // The verdict in large type, and in a few chips.
 function claimOf(curve, among) {
-  const v = curve.v || {}, chip = (text, kind = "") => el("li", {}, el("span", { class: `chip ${kind}` }, text));
+  const v = curve.v || {}, chip = (text, kind = "", ...terms) => el("li", {}, el("span", { class: `chip ${kind}`, title: meaning(...terms) }, text));
   const chips = [el("li", {}, badge(curve))];
-  if (curve.v) chips.push(chip(say(v.strength || "open"), v.strength || "open"));
-  if (v.artefact && !["untested", "metric-artefact"].includes(v.artefact)) chips.push(chip(say("artefact") + say("colon") + say(v.artefact)));
-  for (const at of curve.o || []) chips.push(chip(fill("left_out", { rung: rungsOf(curve)[at].name }), "hollow"));
+  if (curve.v) chips.push(chip(fill("shape_is", { strength: say(v.strength || "open") }) + (typeof v.confidence === "number" ? ` (${Math.round(100 * v.confidence)}%)` : ""), v.strength || "open", v.strength || "open"));
+  if (v.artefact && !["untested", "metric-artefact"].includes(v.artefact)) chips.push(chip(say("artefact") + say("colon") + say(v.artefact), "", "artefact", v.artefact));
+  const other = (curve.ov || []).map((at) => rungsOf(curve)[at].name).join(say("comma"));
+  for (const at of curve.o || []) chips.push(chip(fill(other ? "either_out" : "left_out", { rung: rungsOf(curve)[at].name, other }), "hollow", "hollow"));
   if (curve.x) chips.push(chip(`${curve.x} ${say("failed")}`, "amber"));
   if (curve.z) chips.push(chip(fill("cut_off", { n: curve.z, bounds: boundsOf(curve) }), "amber long"));
   return el("div", { class: "claim" },
@@ -64,7 +71,7 @@ const boundsOf = (curve) => rungsOf(curve).map((rung, i) => (curve.w[i] === curv
 // Two charts of the same size over the same models.
 function pairOf(task, curves, main, headline, finer) {
   const name = (curve) => nameAmong(curve, main), draw = (own, metric, extras) => (width) => scoreSpec(own, width, {
-    extras, band: main, domain: [...curves.filter((c) => c.m === headline || c.m === finer)], named: main.length > 1 && main.length < 6, human: extras ? task.human : null, name, pair: true,
+    extras, apart: main, band: main, domain: [...curves.filter((c) => c.m === headline || c.m === finer)], named: main.length > 1 && main.length < 6, human: extras ? task.human : null, name, pair: true,
     description: `${task.name}: ${say(metric)}. ${own.map((c) => `${name(c)}: ${shapeWord(shapeOf(c))}`).join("; ")}` });
   const strict = el("div", { class: "chart", id: "headline", "data-name": `${task.ref}-${headline}` });
   const box = el("div", { class: finer ? "pair" : "pair single" }, el("figure", {}, el("h2", {}, say(headline)), strict));
@@ -74,15 +81,20 @@ function pairOf(task, curves, main, headline, finer) {
     box.append(el("figure", {}, el("h2", {}, say(finer)), other));
     chart(other, draw(own, finer, false));
   }
-  return el("div", {}, box, el("p", { class: "note" }, notesOf(main), finer ? say("space") + say("pair_note") : "", " ", unplaced(main)));
+  const rests = finer && main.some((c) => c.by === finer && ["metric-artefact", "metric-robust"].includes((c.v || {}).artefact));
+  const beside = finer ? [say("space"), el("span", { class: "wide" }, say("right_chart")), el("span", { class: "narrow" }, say("lower_chart")), say(rests ? "pair_decides" : "pair_note")] : [];
+  return el("div", {}, box, el("p", { class: "note" }, notesOf(main), ...beside, " ", unplaced(main), " ", el("a", { href: "#/methods/glossary" }, say("glossary"))));
 }
 // The caption speaks only of what is drawn.
 function notesOf(main) {
   const notes = main.some((c) => c.e.some((e) => e > 0)) ? [say("bars_note")] : [];
   if (main.some((c) => pointsOf(c).some(cutOff))) notes.push(say("bounds_note"));
   if (main.some((c) => onThisAxis(c))) notes.push(say("band_note"));
-  if (main.some((c) => c.fan && c.fan.axis === state.axis)) notes.push(say("fan_note"));
+  if (main.some((c) => fanOf(c).length)) notes.push(say("fan_note"));
   if (main.some((c) => (c.o || []).length)) notes.push(say("hollow_note"));
+  for (const rung of unique(main.filter((c) => c.unlock && pointsOf(c).some((p) => p.rung === c.unlock)).map((c) => c.unlock))) notes.push(fill("unlock_note", { rung }));
+  const elsewhere = main.find((c) => (c.fan && c.fan.axis !== state.axis) || (c.v && typeof c.v.threshold === "number" && c.v.axis !== state.axis));
+  if (elsewhere) notes.push(fill("only_by", { axis: say(elsewhere.fan ? elsewhere.fan.axis : elsewhere.v.axis) }));
   return notes.join(say("space"));
 }
 const onThisAxis = (curve) => curve.v && curve.v.axis === state.axis && typeof curve.v.threshold_lo === "number" && curve.v.shape !== "inconclusive";
@@ -149,10 +161,17 @@ function addParts(page, task, index) {
   }
   if (steps.size < 2) return;
   const size = (rung, i) => rung.params_non_embedding ?? rung.params_total ?? i;
-  const first = (curves) => Math.min(...curves.map((c) => (c.a === null ? Infinity : size(rungsOf(c)[c.a], c.a))));
+  const first = (curves) => Math.min(...curves.map((c) => { const at = beginsAt(c); return at === null ? Infinity : size(rungsOf(c)[at], at); }));
   const ordered = [...steps.values()].sort((a, b) => (first(a) === first(b) ? (b[0].y.at(-1) ?? 0) - (a[0].y.at(-1) ?? 0) : first(a) - first(b)));
   page.append(el("section", {}, el("h2", { id: "h-ladder" }, say("subabilities")), el("p", { class: "note" }, say("ladder_note")),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "h-ladder" }, el("ol", { class: "ladder" }, ...ordered.slice(0, STRIP).map((curves) => step(curves, index))))));
+}
+// The first model off the floor by the verdict; without one, that from which on it is surely above chance, no odd one.
+function beginsAt(curve) {
+  if (typeof curve.g === "number") return curve.g;
+  let at = curve.a;
+  while (at !== null && [...(curve.o || []), ...(curve.ov || [])].includes(at)) at = at + 1 < curve.r.length ? at + 1 : null;
+  return at;
 }
 function step(curves, index) {
   const curve = curves[0], task = state.data.tasks[curve.t];
@@ -165,7 +184,8 @@ function step(curves, index) {
 function appears(curve, among) {
   const arm = among.length > 1 ? `${nameAmong(curve, among)}${say("colon")}` : "";
   if (curve.c === null) return arm + shapeWord(shapeOf(curve));
-  return arm + (curve.a === null ? say("not_yet") : curve.a === 0 ? say("from_the_first") : fill("appears", { rung: rungsOf(curve)[curve.a].name }));
+  const at = beginsAt(curve), rung = at === null ? "" : rungsOf(curve)[at].name;
+  return arm + (typeof curve.g === "number" ? fill("begins", { rung }) : at === null ? say("not_yet") : at === 0 ? say("from_the_first") : fill("appears", { rung }));
 }
 function numbersOf(curves, metric) {
   const rungs = unique(curves.flatMap((curve) => rungsOf(curve).map((rung) => rung.name)));

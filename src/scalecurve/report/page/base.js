@@ -39,18 +39,22 @@ const THEMES = {
 };
 const GLYPHS = { emergent: "┘", smooth: "╱", flat: "─", inverse: "╲", U: "∪", "inverted-U": "∩", saturated: "▔",
   irregular: "∿", inconclusive: "?", "too-few": "…", undefined: "?", none: "·",
-  "late-onset": "╯", late: "╯", "one-model": "┴" };
+  "late-onset": "╯", late: "╯", "one-model": "┴", "metric-artefact": "≈" };
 const colours = () => THEMES[state.theme];
 const shapeOf = (curve) => (curve.v ? curve.v.shape : "none");
-const shapeColour = (shape) => shape === "late-onset" ? shapeColour("smooth") : colours().shapes[W.shapes.indexOf(shape)] || colours().soft;
+const shapeColour = (shape) => shape === "late-onset" ? shapeColour("smooth") : shape === "metric-artefact" ? colours().soft : colours().shapes[W.shapes.indexOf(shape)] || colours().soft;
 const shapeWord = (shape) => (shape === "none" ? say("not_computed") : say(shape));
 
+// What words of the page mean, for a tooltip.
+const meaning = (...keys) => keys.filter((key) => Object.hasOwn(W.terms, key)).map((key) => `${say(key)}${say("colon")}${W.terms[key]}`).join("\n") || null;
+// A jump that the metric alone makes is counted and filtered as a kind of its own.
+const kindOf = (curve) => (curve.v && ["emergent", "late"].includes(curve.v.shape) && curve.v.artefact === "metric-artefact" ? "metric-artefact" : shapeOf(curve));
 function badge(curve) {
   const shape = shapeOf(curve);
   const glyph = el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[shape] || "·");
   glyph.style.color = shapeColour(shape);
   const subs = curve.v ? [curve.v.sublabel, (shape === "emergent" || shape === "late") && curve.v.artefact === "metric-artefact" ? curve.v.artefact : ""] : [];
-  return el("span", { class: "badge" }, glyph, [shapeWord(shape), ...subs.filter(Boolean).map(say)].join(" · "));
+  return el("span", { class: "badge", title: meaning(shape, ...subs) }, glyph, [shapeWord(shape), ...subs.filter(Boolean).map(say)].join(" · "));
 }
 
 const SI = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
@@ -104,15 +108,22 @@ function styleOf(curve) {
   const arm = state.arms.indexOf(state.armOf(curve)), several = ofModels().length > 1 || isBudget(state.data.families[curve.f]);
   return { colour: (several ? curve.f : arm) % 8, mark: MARKS[(several ? curve.f : arm) % 8], dash: DASHES[arm % 8] };
 }
+// A logarithmic axis is a choice only where a linear one shows all models: beyond a span of thirty they pile up.
+const SPAN = 30;
+function freeScale(axis = state.axis) {
+  if (axis === "loss") return false;
+  const xs = state.data.families.flatMap((family) => family.rungs.map((rung) => rung[axis])).filter((x) => x > 0);
+  return Math.max(...xs) <= SPAN * Math.min(...xs);
+}
+const logarithmic = (axis = state.axis) => axis !== "loss" && (state.log || !freeScale(axis));
 const rungsOf = (curve) => curve.r.map((index) => state.data.families[curve.f].rungs[index]);
 
 // Points of a curve on the chosen axis, ascending; those without a score or a place on it are left out.
 function pointsOf(curve, axis = state.axis) {
-  const logarithmic = state.log && axis !== "loss";
   return rungsOf(curve).map((rung, i) => ({
     x: rung[axis], y: curve.y[i], e: curve.e[i] || 0, n: curve.n[i], rung: rung.name,
     ...(curve.z ? { wrong: curve.w[i], right: curve.g[i] } : {}),
-  })).filter((p) => typeof p.x === "number" && typeof p.y === "number" && (!logarithmic || p.x > 0))
+  })).filter((p) => typeof p.x === "number" && typeof p.y === "number" && (!logarithmic(axis) || p.x > 0))
     .sort((a, b) => (axis === "loss" ? b.x - a.x : a.x - b.x));
 }
 
@@ -128,7 +139,7 @@ function sparkOf(curves, width, height, axis = state.axis) {
   const box = svg("svg", { class: "spark", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": ends.join("; ") || say("not_computed") });
   if (!drawn.length) return box;
   const flip = axis === "loss" ? -1 : 1, first = curves[0];
-  const place = (x) => flip * (state.log && axis !== "loss" ? Math.log10(x) : x);
+  const place = (x) => flip * (logarithmic(axis) ? Math.log10(x) : x);
   const all = drawn.flatMap(([, points]) => points), ys = all.flatMap((p) => [p.y - 2 * p.e, p.y + 2 * p.e]), xs = all.map((p) => place(p.x));
   const bounded = first.c !== null && first.u !== null;
   const low = bounded ? Math.min(0, first.u, ...ys) : Math.min(...ys);

@@ -18,7 +18,7 @@ function drawNow(node) {
 function takeAway(node, view, spec) {
   const name = (node.dataset.name || node.id || "chart").replace(/[^\w-]+/g, "-").replace(/^-+|-+$/g, "") || "chart";
   const save = (blob, ending) => saveAs(blob, `${name}.${ending}`);
-  const rows = (spec.datasets || {}).points || [];
+  const rows = (spec.usermeta || {}).rows || (spec.datasets || {}).points || [];
   const button = (text, act) => el("button", { type: "button", onclick: act }, text);
   const copy = button(say("copy_link"), async () => { try { await navigator.clipboard.writeText(location.href); copy.textContent = say("copied"); } catch { location.hash = location.hash; } });
   const bar = el("div", { class: "take" },
@@ -48,15 +48,18 @@ function redraw() {
   }
 }
 
+const LEAST = 12; // pixels of the smallest letters
 function look() {
   const c = colours(), config = structuredClone(W.config);
   for (const part of [config.axis, config.legend, config.title, config.text, config.rule])
     for (const [key, value] of Object.entries(part)) if (Object.hasOwn(W.light, value)) part[key] = c[W.light[value]];
+  for (const part of [config.axis, config.legend]) for (const key of ["labelFontSize", "titleFontSize"]) part[key] = LEAST;
   return config;
 }
 function based(name, width, height, datasets, description) {
   const spec = structuredClone(W.charts[name]);
   spec.layer = spec.layer.filter((layer) => datasets[(layer.data || spec.data).name].length); // an empty layer would only warn
+  for (const layer of spec.layer) if (layer.mark && layer.mark.type === "text") layer.mark.fontSize = LEAST;
   const used = Object.fromEntries(Object.entries(datasets).filter(([, rows]) => rows.length));
   return { ...spec, width, height, datasets: used, description, config: look(), autosize: { type: "fit", contains: "padding" } };
 }
@@ -75,39 +78,45 @@ function scoreSpec(curves, width, options = {}) {
     const apart = new Set((options.small ? [] : curve.o || []).map((at) => rungsOf(curve)[at].name));
     // Two standard errors, but no further than a share can go.
     const share = curve.u === 1 && curve.y.every((y) => y === null || (y >= 0 && y <= 1));
+    if (options.apart) { apart.clear(); for (const own of options.apart) if (own.f === curve.f && own.s === curve.s && own.k === curve.k) for (const at of own.o || []) apart.add(rungsOf(own)[at].name); }
     for (const p of pointsOf(curve)) {
-      const point = { x: p.x, y: p.y, lo: share ? Math.max(0, p.y - 2 * p.e) : p.y - 2 * p.e, hi: share ? Math.min(1, p.y + 2 * p.e) : p.y + 2 * p.e, series, rung: p.rung, n: p.n };
+      const point = { x: p.x, y: p.y, lo: share ? Math.max(0, p.y - 2 * p.e) : p.y - 2 * p.e, hi: share ? Math.min(1, p.y + 2 * p.e) : p.y + 2 * p.e, series, rung: p.rung, n: p.n, m: curve.m };
       data.points.push(point);
       if (apart.has(p.rung)) data.left_out.push({ ...point, label: data.left_out.some((one) => one.rung === p.rung) ? "" : fill("left_out", { rung: p.rung }) });
       if (cutOff(p)) data.bounds.push({ x: p.x, lo: p.wrong, hi: p.right, series });
     }
     if (options.extras) addExtras(data, curve, series);
   }
+  const rows = numbersIn(curves, data, name);
   for (const curve of options.band || []) if (onThisAxis(curve)) data.threshold.push({ x: curve.v.threshold_lo, x2: curve.v.threshold_hi });
   const first = curves[0];
-  if (first && first.c !== null && curves.every((curve) => curve.c === first.c)) data.rules.push({ y: first.c, label: say("chance"), right: first.up });
+  if (first && first.c !== null && (first.c !== 0 || first.p) && curves.every((curve) => curve.c === first.c)) data.rules.push({ y: first.c, label: say("chance"), right: first.up });
   if (first && first.u !== null && data.points.some((p) => Math.abs(p.hi - first.u) < .1 * Math.max(1, Math.abs(first.u))))
     data.rules.push({ y: first.u, label: say(first.up ? "ceiling" : "best_possible"), right: !first.up });
   if (options.human) for (const [key, value] of Object.entries(options.human)) data.rules.push({ y: value, label: say("human_" + key), right: false });
   const reach = options.domain ? reachOf(options.domain) : null;
-  const beyond = options.named ? labelEnds(data, curves, name, width, height, reach) : 0;
+  // Shares are drawn from 0 to 1, so that charts can be compared; other scores over what they reach.
+  const ys = [...data.points.flatMap((p) => [p.lo, p.hi]), ...data.fan.flatMap((p) => [p.lo95, p.hi95]), ...data.bounds.flatMap((p) => [p.lo, p.hi]), ...data.rules.map((rule) => rule.y)];
+  const unit = curves.every((curve) => curve.u === 1 && curve.c !== null && curve.up) && ys.every((y) => y >= 0 && y <= 1);
+  const low = unit ? 0 : Math.min(...ys), high = unit ? 1 : Math.max(...ys), room = unit ? 0 : .04 * (high - low || 1), range = [low - room, high + room];
+  const placed = placeOn(data, width, height, reach, range);
+  const beyond = options.named ? labelEnds(data, curves, name, width, placed) : 0;
+  if (!options.small) placeLabels(data, placed);
   for (const rule of data.rules) data[rule.right ? "labels_right" : "labels"].push(rule);
   const spec = based("score", width, height, data, options.description || "");
+  spec.usermeta = { rows };
   if (beyond) spec.padding = { left: 5, top: 5, bottom: 5, right: 5 + beyond };
-  const logarithmic = state.log && state.axis !== "loss";
-  channels(spec, "x", (x) => { if (!x.field) return; x.title = options.small ? null : say(state.axis);
-    x.scale = { type: logarithmic ? "log" : "linear", nice: false, padding: options.small ? 10 : 18,
-      ...(reach ? { domain: reach } : {}), ...(logarithmic ? {} : { zero: false }), reverse: state.axis === "loss" };
-    if (options.small && logarithmic) x.axis = { ...x.axis, values: powersOfTen(data.points.map((p) => p.x)) };
-    else if (options.named) x.axis = { ...x.axis, ...modelTicks(data.points, width * .7) };
-    else if (logarithmic) x.axis = { ...x.axis, values: roundTicks(data.points.map((p) => p.x)) };
+  const log = logarithmic(), ticks = options.small ? null : modelTicks(data.points, placed);
+  channels(spec, "x", (x) => { if (!x.field) return; x.title = options.small ? null : say(state.axis) + (ticks.stem ? `${say("list")}${ticks.stem}` : "");
+    x.scale = { type: log ? "log" : "linear", nice: false, padding: options.small ? 10 : PAD,
+      ...(reach ? { domain: reach } : {}), ...(log ? {} : { zero: false }), reverse: state.axis === "loss" };
+    if (options.small && log) x.axis = { ...x.axis, values: powersOfTen(data.points.map((p) => p.x)) };
+    else if (ticks) x.axis = { ...x.axis, ...ticks.axis };
     if (x.axis) x.axis = { ...x.axis, ...(x.axis.labelExpr ? {} : { labelExpr: amountExpr() }) }; });
-  // Charts to be compared share the scale from 0 to 1, where scores stay within it.
-  const unit = options.unit && data.points.every((p) => p.y >= 0 && p.y <= 1);
   const tiny = data.points.every((p) => Math.abs(p.hi) < 1e-3) && data.points.some((p) => p.hi !== 0);
   channels(spec, "y", (y) => { y.title = options.y || null; if (options.small) y.axis = { tickCount: 3 };
     if (tiny) y.axis = { ...y.axis, format: ".0e" };
-    if (unit) y.scale = { ...y.scale, domain: [0, 1], nice: false, clamp: true }; });
+    y.scale = { ...y.scale, domain: range, nice: false, zero: false, ...(unit ? { clamp: true } : {}) }; });
   const several = new Set(data.points.map((p) => p.series)).size > 1;
   const shown = [...new Set(data.points.map((p) => p.series))];
   const legend = several && (!options.small || options.legend) && !options.named ? { title: null, columns: perRow, labelLimit: width - 40 } : null;
@@ -121,71 +130,34 @@ function scoreSpec(curves, width, options = {}) {
   for (const part of ["color", "shape", "strokeDash"]) channels(spec, part, (c) => { c.legend = legend; });
   return spec;
 }
+// What is drawn, as a table to take away: every score with its 95% interval, and what is foretold with its 80% and 95%.
+function numbersIn(curves, data, name) {
+  const round = (value) => (typeof value === "number" ? Number(value.toPrecision(6)) : "");
+  return curves.flatMap((curve) => {
+    const series = name(curve), own = { ability: state.data.tasks[curve.t].ref, family: state.data.families[curve.f].name, prompt: curve.s, shots: curve.k, metric: curve.m };
+    const measured = data.points.filter((p) => p.series === series && p.m === curve.m).map((p) => ({ ...own, kind: "measured", model: p.rung, [state.axis]: round(p.x), score: round(p.y), low_95: round(p.lo), high_95: round(p.hi), low_80: "", high_80: "", chance: round(curve.c), items: p.n ?? "" }));
+    return [...measured, ...data.fan.filter((p) => p.series === series && p.lo95 !== p.hi95).map((p) => ({ ...own, kind: "forecast", model: "", [state.axis]: round(p.x), score: round(p.y), low_95: round(p.lo95), high_95: round(p.hi95), low_80: round(p.lo80), high_80: round(p.hi80), chance: round(curve.c), items: "" }))];
+  });
+}
 // From the smallest to the largest place of curves and their forecasts: charts side by side share it.
 function reachOf(curves) {
-  const xs = curves.flatMap((curve) => [...pointsOf(curve).map((p) => p.x), ...(curve.fan && curve.fan.axis === state.axis ? curve.fan.points.map((p) => p.x) : [])]);
+  const xs = curves.flatMap((curve) => [...pointsOf(curve).map((p) => p.x), ...fanOf(curve).map((p) => p.x)]);
   return new Set(xs).size > 1 ? [Math.min(...xs), Math.max(...xs)] : null;
 }
-// A long name cut in the middle: names differ at both ends.
-const shorter = (text, most) => (text.length > most ? `${text.slice(0, Math.ceil(most / 2))}…${text.slice(-Math.floor(most / 2) + 1)}` : text);
-// Line ends carry their names, each at the height beside its own end that crosses least; a legend is not needed then.
-// Gives the room that names need to the right of what the chart itself keeps for them.
-function labelEnds(data, curves, name, width, height, reach) {
-  const ys = data.points.flatMap((p) => [p.lo, p.hi]), low = Math.min(...ys, ...data.rules.map((rule) => rule.y)), high = Math.max(...ys, ...data.rules.map((rule) => rule.y)), span = high - low || 1;
-  const place = (x) => (state.log && state.axis !== "loss" ? Math.log10(x) : x), xs = (reach || [...data.points, ...data.fan].map((p) => p.x)).map(place), least = Math.min(...xs), wide = Math.max(...xs) - least || 1;
-  const ends = curves.map((curve) => {
-    const series = name(curve), last = [...data.points, ...data.fan].filter((p) => p.series === series).at(-1);
-    return last && { x: last.x, y: last.y, series, label: shorter(nameAmong(curve, curves), width < 520 ? 14 : 26) };
-  }).filter(Boolean).sort((a, b) => a.y - b.y);
-  const long = (end) => 6.2 * [...end.label].reduce((sum, letter) => sum + (letter > "\u2e80" ? 1.8 : 1), 0) + 10, share = (end) => (place(end.x) - least) / wide;
-  const plot = width - 45 - Math.max(0, ...ends.map((end) => long(end) - (1 - share(end)) * width));
-  const X = (x) => 18 + ((place(x) - least) / wide) * (plot - 36), Y = (y) => ((y - low) / span) * height, taken = [];
-  for (const rows of [data.points, data.fan]) for (const series of new Set(rows.map((p) => p.series))) {
-    const own = rows.filter((p) => p.series === series);
-    own.forEach((p, i) => { const next = own[i + 1] || p; for (let part = 0; part < 12; part++) taken.push([X(p.x) + (X(next.x) - X(p.x)) * part / 12, Y(p.y) + (Y(next.y) - Y(p.y)) * part / 12, 0]); });
-  }
-  for (const rule of data.rules) if (rule.right) taken.push([plot - 50, Y(rule.y) + 8, 50]);
-  for (const out of data.left_out) if (out.label) taken.push([X(out.x) + 7, Y(out.y) + 9, 6 * out.label.length]);
-  for (const end of ends) {
-    const left = X(end.x) + 6, right = left + long(end), from = Y(end.y);
-    const crossed = (shift) => taken.reduce((sum, [x, y, w]) => sum + (x + w > left && x < right && Math.abs(y - from - shift) < (w ? 13 : 8) ? (w ? 30 : 1) : 0), 0) + Math.abs(shift) / 30 + (from + shift > height + 14 || from + shift < -4 ? 80 : 0);
-    const shift = [0, 13, -13, 26, -26, 39, -39, 52, -52].reduce((best, one) => (crossed(one) < crossed(best) ? one : best));
-    end.y += (shift / height) * span;
-    taken.push([left, from + shift, right - left]);
-  }
-  data.ends.push(...ends);
-  return Math.max(0, ...ends.map((end) => (1 - share(end)) * Math.max(0, long(end) - (1 - share(end)) * width)));
-}
-// The models' own names as ticks, where one family is drawn and they have room.
-function modelTicks(points, width) {
-  const at = new Map();
-  for (const p of points) if (!at.has(p.x)) at.set(p.x, p.rung);
-  const long = [...at.values()].reduce((sum, rung) => sum + Math.min(14, rung.length) + 2, 0) * 6 > width;
-  if (long || at.size > 10 || new Set([...at.values()]).size < at.size || ofModels().length > 1) return { values: roundTicks(points.map((p) => p.x)), labelExpr: amountExpr() };
-  const names = [...at].map(([x, rung]) => `datum.value == ${x} ? ${JSON.stringify(rung.length > 14 ? rung.slice(0, 13) + "…" : rung)} : `).join("");
-  return { values: [...at.keys()], labelExpr: names + '""', labelOverlap: "greedy" };
-}
-// 1, 3, 10, 30, … within the range, every power of ten where that would be many.
-function roundTicks(xs) {
-  const low = Math.min(...xs), high = Math.max(...xs), ticks = [];
-  if (!(low > 0) || high / low < 3) return undefined;
-  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) for (const digit of [1, 3]) ticks.push(digit * 10 ** power);
-  const inside = ticks.filter((x) => x >= low * .999 && x <= high * 1.001);
-  return inside.length > 8 ? inside.filter((x) => Number.isInteger(Math.log10(x))) : inside;
-}
-const amountExpr = () => (state.axis === "training_flops" ? "replace(format(datum.value, '.0e'), 'e+', 'e')" : "replace(format(datum.value, '.3~s'), 'G', 'B')");
-// Few, round ticks for a small logarithmic axis; none asked for when it spans less than a decade.
-function powersOfTen(xs) {
-  const low = Math.ceil(Math.log10(Math.min(...xs))), high = Math.floor(Math.log10(Math.max(...xs)));
-  return high > low ? Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i)) : undefined;
+// What is foretold, on the axis that it was foretold on; a linear axis has no room for sizes far beyond the largest.
+const BEYOND = 1.3;
+function fanOf(curve) {
+  if (!curve.fan || curve.fan.axis !== state.axis) return [];
+  const last = pointsOf(curve).at(-1);
+  return curve.fan.points.filter((p) => logarithmic() || (last && p.x <= BEYOND * last.x));
 }
 function addExtras(data, curve, series) {
-  if (curve.fan && curve.fan.axis === state.axis) {
+  if (fanOf(curve).length) {
     const last = pointsOf(curve).at(-1);
     if (last) data.fan.push({ x: last.x, y: last.y, lo80: last.y, hi80: last.y, lo95: last.y, hi95: last.y, series });
-    for (const p of curve.fan.points) data.fan.push({ ...p, series });
+    for (const p of fanOf(curve)) data.fan.push({ ...p, series });
   }
-  if (curve.unlock) {
+  if (curve.unlock && !(curve.o || []).some((at) => rungsOf(curve)[at].name === curve.unlock)) {
     const p = pointsOf(curve).find((point) => point.rung === curve.unlock);
     if (p) data.unlock.push({ x: p.x, y: p.y, label: data.unlock.length ? "" : say("unlock") });
   }
@@ -221,8 +193,9 @@ function thresholdSpec(width) {
   const curves = thresholdCurves();
   const points = curves.map((c) => ({ name: width < 520 ? state.data.tasks[c.t].name + " · " + armOf(c) : nameOf(c), x: c.v.threshold,
     lo: c.v.threshold_lo ?? c.v.threshold, hi: c.v.threshold_hi ?? c.v.threshold, label: shapeWord(c.v.shape), link: addressOf(c.t) }));
-  const spec = based("threshold", width, 24 * points.length + 70, { points }, say("thresholds_note"));
-  channels(spec, "x", (x) => { x.title = say(curves[0] ? curves[0].v.axis : state.axis); });
+  const spec = based("threshold", width, 24 * points.length + 70, { points }, say("thresholds_note")), axis = curves[0] ? curves[0].v.axis : state.axis;
+  channels(spec, "x", (x) => { x.title = say(axis); if (x.scale) x.scale = { ...x.scale, type: logarithmic(axis) ? "log" : "linear", ...(logarithmic(axis) ? {} : { zero: false }) }; if (x.axis) x.axis = { tickCount: 6, labelExpr: amountExpr(axis) }; });
+  spec.usermeta = { rows: curves.map((c) => ({ ability: state.data.tasks[c.t].ref, family: state.data.families[c.f].name, prompt: c.s, shots: c.k, metric: c.m, verdict: c.v.shape, [`begins_${axis}`]: c.v.threshold, low_95: c.v.threshold_lo ?? "", high_95: c.v.threshold_hi ?? "" })) };
   channels(spec, "y", (y) => { y.axis = { ...y.axis, labelLimit: Math.min(280, width * .45) }; });
   shapeScales(spec, W.shapes.filter((s) => curves.some((c) => c.v.shape === s)), width < 520 ? 2 : 5);
   return spec;

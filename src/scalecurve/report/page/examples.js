@@ -27,16 +27,18 @@ async function showExamples(section, index, main, given) {
     look.show = look.from !== look.to && book.q.some((_, i) => matches(book, own, i, look, "changed")) ? "changed" : "any";
   };
   const wished = book.arms.findIndex((arm) => String(arm.s) === given.get("arm"));
-  const rise = (curve) => { const ends = pointsOf(curve); return ["emergent", "late"].includes(shapeOf(curve)) && ends.length ? ends.at(-1).y - ends[0].y : -1; };
-  const clearest = [...main].sort((a, b) => rise(b) - rise(a))[0]; // the prompt with the jump, where one has it
+  const clearest = jumpOf(main);
   startAt(wished < 0 ? Math.max(0, book.arms.findIndex((arm) => clearest && arm.f === clearest.f && arm.s === clearest.s && arm.k === clearest.k)) : wished);
-  const note = el("p", { class: "note" }, book.q.length < book.all ? fill("examples_note", { shown: book.q.length, all: book.all }) : "");
+  const note = el("p", { class: "note" }, book.q.length < book.all ? fill("examples_note", { shown: book.q.length - (book.x || 0), all: book.all }) + (book.x ? say("space") + fill("examples_more", { n: book.x }) : "") : "");
+  const counts = el("p", { class: "note", id: "example-counts", role: "status" });
   const filters = el("div", { class: "filters" }), list = el("div", { id: "examples" }), after = el("p", { class: "after" });
-  section.append(note, filters, list, after);
+  section.append(counts, note, filters, list, after);
   const draw = () => {
     const arm = book.arms[look.arm], found = book.q.map((_, i) => i).filter((i) => (look.only ? book.q[i].id === look.only : matches(book, arm, i, look, look.show)));
     const shown = look.two && PAIRED.includes(look.show) && !look.only ? [look.from, look.to] : arm.a.map((_, r) => r);
-    list.replaceChildren(...found.slice(0, look.cards).map((i) => exampleCard(book, arm, i, shown, index, main)));
+    const arms = look.show === "prompt" && !look.only ? [arm, ...book.arms.filter((other) => other !== arm && other.f === arm.f)] : [arm];
+    list.replaceChildren(...found.slice(0, look.cards).map((i) => exampleCard(book, arms, i, shown, index, main)));
+    counts.textContent = look.only ? "" : countsOf(book, arm, look, rungs());
     if (!found.length) list.append(el("p", { class: "note" }, say("no_match")));
     after.replaceChildren(`${Math.min(found.length, look.cards)} / ${book.q.length} `);
     if (look.only) after.append(el("button", { type: "button", onclick: () => { look.only = null; controls(); draw(); } }, say("any")));
@@ -57,11 +59,19 @@ async function showExamples(section, index, main, given) {
       tagged("from", select(say("from_model"), pick, String(look.from), set("from"))), tagged("to", select(say("to_model"), pick, String(look.to), set("to"))));
     const two_only = el("input", { type: "checkbox", checked: look.two, onchange: (event) => { look.two = event.target.checked; draw(); } });
     filters.append(el("label", { class: "check" }, two_only, say("two_only")));
-    filters.lastChild.hidden = !PAIRED.includes(look.show);
+    filters.lastChild.hidden = !PAIRED.includes(look.show) || Boolean(look.only);
+    for (const box of filters.querySelectorAll("select")) box.disabled = Boolean(look.only); // one question is shown, whatever they say
   };
   controls();
   draw();
   if (look.only || given.get("from")) section.scrollIntoView();
+}
+// Of all questions of the task, not only of those in the page: how many one model gained and lost against another.
+function countsOf(book, arm, look, rungs) {
+  const before = (arm.w || [])[look.from] || "", now = (arm.w || [])[look.to] || "";
+  if (!before || !now || look.from === look.to) return "";
+  const of = (one, other) => [...before].filter((letter, i) => letter === one && now[i] === other).length;
+  return fill("examples_counts", { all: book.all, won: of("0", "1"), lost: of("1", "0"), a: rungs[look.from].name, b: rungs[look.to].name, arm: armName(arm, book) });
 }
 // One real question with its answer, under the title: the shortest that has one.
 function showOne(book) {
@@ -93,16 +103,22 @@ function matches(book, arm, i, look, show) {
   return true;
 }
 
-function exampleCard(book, arm, i, shown, index, main) {
-  const question = book.q[i], rungs = state.data.families[arm.f].rungs, wanted = wantedOf(question);
-  const answers = shown.map((r) => arm.a[r][i]), prompts = unique(answers.filter(Boolean).map((answer) => answer[0]));
-  const texts = shown.map((r, at) => [rungs[r].name, answers[at] && answers[at][2]]).filter(([, text]) => text !== null && text !== undefined);
+function exampleCard(book, arms, i, shown, index, main) {
+  const question = book.q[i], rungs = state.data.families[arms[0].f].rungs, wanted = wantedOf(question);
+  const told = arms.flatMap((arm) => shown.map((r) => [arm, r, arm.a[r][i]])), prompts = unique(told.map(([, , answer]) => answer && answer[0]).filter((p) => typeof p === "number"));
+  const who = (arm, r) => (arms.length > 1 ? `${armName(arm, book)} · ` : "") + rungs[r].name;
+  const whose = (p) => { // an arm where all its models got it, else the models
+    const got = told.filter(([, , answer]) => answer && answer[0] === p), all = arms.length > 1 && arms.every((arm) => [0, shown.length].includes(got.filter(([one]) => one === arm).length));
+    return unique(got.map(([arm, r]) => (all ? armName(arm, book) : who(arm, r)))).join(", ");
+  };
+  const texts = told.map(([arm, r, answer]) => [who(arm, r), answer && answer[2]]).filter(([, text]) => text !== null && text !== undefined);
   const choice = main.some((curve) => CHOICE(curve.m)), link = `${addressOf(index)}?q=${encodeURIComponent(question.id)}`;
   return el("article", { class: "example" }, el("h3", {}, el("a", { href: link }, `${say("question")} ${question.id}`)),
     el("p", { class: "ask", tabindex: "0", dir: "auto" }, question.q || ""),
     wanted.length ? el("p", { class: "note" }, `${say("wanted")}${say("colon")}`, el("bdi", {}, wanted.join(" / "))) : "",
-    el("div", { class: "rungs", tabindex: "0", role: "group", "aria-label": say("examples") }, ...shown.map((r, at) => rungCell(question, answers[at], rungs[r], choice))),
-    ...prompts.map((p) => el("details", {}, el("summary", {}, say("prompt_shown") + (prompts.length > 1 ? ` (${answers.map((a, at) => (a && a[0] === p ? rungs[shown[at]].name : "")).filter(Boolean).join(", ")})` : "")), exact(book.p[p]))),
+    ...arms.flatMap((arm) => [arms.length > 1 ? el("p", { class: "note arm" }, armName(arm, book)) : "",
+      el("div", { class: "rungs", tabindex: "0", role: "group", "aria-label": arms.length > 1 ? armName(arm, book) : say("examples") }, ...shown.map((r) => rungCell(question, arm.a[r][i], rungs[r], choice)))]),
+    ...prompts.map((p) => el("details", {}, el("summary", {}, say("prompt_shown") + (prompts.length > 1 ? ` (${whose(p)})` : "")), exact(book.p[p]))),
     texts.length ? el("details", {}, el("summary", {}, say("raw")), ...texts.flatMap(([name, text]) => [el("p", { class: "note" }, name), exact(text)])) : "");
 }
 // What is marked right or wrong stands first: the option picked where options are scored, else what was written.

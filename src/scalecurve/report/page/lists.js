@@ -2,6 +2,7 @@
 // The table of curves, the verdict counts, and the wall of small multiples: one filter each, drawn in portions.
 const PORTION = 100;
 const wish = { text: "", family: "", arm: "", shape: "", metric: "preferred", sort: "", down: false, shown: PORTION };
+const KINDS = () => [...W.shapes, "metric-artefact", "undefined", "none"];
 const unique = (values) => [...new Set(values)];
 const armKey = (curve) => `${curve.s}\u0001${curve.k}`;
 
@@ -10,7 +11,7 @@ function chosen() {
   return state.data.curves.filter((curve) =>
     (!needle || (state.data.tasks[curve.t].name + " " + state.data.tasks[curve.t].ref).toLowerCase().includes(needle))
     && (!wish.family || String(curve.f) === wish.family) && (!wish.arm || armKey(curve) === wish.arm)
-    && (!wish.shape || shapeOf(curve) === wish.shape)
+    && (!wish.shape || wish.shape.split(",").includes(kindOf(curve)))
     && (wish.metric === "preferred" ? curve.p : !wish.metric || curve.m === wish.metric));
 }
 
@@ -41,13 +42,14 @@ function filterBox(box, onchange) {
   const curves = state.data.curves, set = (key) => (value) => { wish[key] = value; wish.shown = PORTION; onchange(); };
   const search = el("input", { type: "search", oninput: (event) => set("text")(event.target.value) });
   search.value = wish.text;
-  const shapes = [...W.shapes, "none", "undefined"].filter((shape) => curves.some((curve) => shapeOf(curve) === shape));
+  const shapes = KINDS().filter((shape) => curves.some((curve) => kindOf(curve) === shape));
+  if (wish.shape && !shapes.includes(wish.shape)) shapes.push(wish.shape); // several at once, as a card asks for
   const arms = unique(curves.map(armKey)).map((key) => [key, armOf(curves.find((curve) => armKey(curve) === key))]);
   box.replaceChildren(el("label", {}, say("search"), search));
   if (state.data.families.length > 1)
     box.append(select(say("family"), [["", say("all")], ...state.data.families.map((f, i) => [String(i), f.name])], wish.family, set("family")));
   if (arms.length > 1) box.append(select(say("strategy"), [["", say("all")], ...arms], wish.arm, set("arm")));
-  box.append(select(say("verdict"), [["", say("all")], ...shapes.map((s) => [s, shapeWord(s)])], wish.shape, set("shape")));
+  box.append(select(say("verdict"), [["", say("all")], ...shapes.map((s) => [s, s.split(",").map(shapeWord).join(say("comma"))])], wish.shape, set("shape")));
   if (box.id === "filters")
     box.append(select(say("metric"), [["preferred", say("preferred_only")], ["", say("all")], ...unique(curves.map((c) => c.m)).map((m) => [m, say(m)])], wish.metric, set("metric")));
 }
@@ -104,14 +106,14 @@ function row(curve, columns) {
 
 function drawCounts() {
   const curves = state.data.curves.filter((curve) => wish.metric !== "preferred" || curve.p);
-  const shapes = [...W.shapes, "undefined", "none"].map((shape) => [shape, curves.filter((c) => shapeOf(c) === shape).length]).filter(([, n]) => n);
+  const shapes = KINDS().map((shape) => [shape, curves.filter((c) => kindOf(c) === shape).length]).filter(([, n]) => n);
   const most = Math.max(1, ...shapes.map(([, n]) => n));
   $("counts").replaceChildren(...shapes.map(([shape, n]) => {
     const bar = el("i"), glyph = el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[shape] || "·");
     bar.style.cssText = `width:${(100 * n) / most}%;background:${shapeColour(shape)}`;
     glyph.style.color = shapeColour(shape);
-    return el("button", { type: "button", class: "count", "data-shape": shape, "aria-pressed": String(wish.shape === shape), onclick: () => {
-      wish.shape = wish.shape === shape ? "" : shape; wish.shown = PORTION; drawLists(); document.querySelector(`.count[data-shape="${shape}"]`).focus(); } },
+    return el("button", { type: "button", class: "count", "data-shape": shape, title: meaning(shape), "aria-pressed": String(wish.shape === shape), onclick: () => {
+      wish.shape = wish.shape === shape ? "" : shape; wish.shown = PORTION; drawLists(); document.querySelector(`.count[data-shape="${shape}"]`).focus({ preventScroll: true }); if (wish.shape) $("table-box").scrollIntoView(); } },
     el("span", {}, glyph, shapeWord(shape)), el("span", {}, bar), el("b", {}, String(n)));
   }));
 }
@@ -130,8 +132,10 @@ function drawFirst() {
   }
   $("findings").replaceChildren(...W_screen().cards.map((one) => {
     const curve = state.data.curves[one.curve];
-    return el("li", {}, el("a", { href: addressOf(curve.t) }, spark(curve, 96, 40),
-      el("span", {}, el("b", {}, one.title), el("span", { class: "sub" }, one.names)), el("span", { class: `chip ${one.strength}` }, one.sure)));
+    const names = one.names.flatMap(([name, task], i) => [i ? say("list") : "", el("a", { href: addressOf(task) }, name)]);
+    return el("li", {}, spark(curve, 96, 40),
+      el("span", {}, el("b", {}, el("a", { href: `#/abilities?shape=${encodeURIComponent(one.shapes.join(","))}` }, one.title), ` · ${one.count}`), el("span", { class: "sub" }, ...names, one.more), one.aside ? el("span", { class: "sub" }, one.aside) : ""),
+      el("span", { class: `chip ${one.strength}`, title: meaning(one.strength) }, one.sure));
   }));
 }
 const W_screen = () => state.data.screen;

@@ -6,7 +6,7 @@ const PAGES = ["overview", "abilities", "models", "map", "methods", "ability"];
 const KEPT = ["q", "from", "to", "arm", "a", "b"];
 function readAddress() {
   const [path, query = ""] = location.hash.slice(1).split("?"), given = new URLSearchParams(query);
-  const [, page = "overview", name = ""] = path.split("/");
+  const [, first = "", name = ""] = path.split("/"), page = first || "overview";
   if (given.get("axis") && state.axes.includes(given.get("axis"))) state.axis = given.get("axis");
   if (given.get("log")) state.log = given.get("log") !== "0";
   if (["light", "dark"].includes(given.get("theme"))) { state.chosenTheme = true; setTheme(given.get("theme")); }
@@ -14,6 +14,7 @@ function readAddress() {
   try { ref = decodeURIComponent(name); } catch { /* not an address of ours */ }
   let index = state.data.tasks.findIndex((task) => task.ref === ref);
   if (index < 0 && /^\d+$/.test(name)) index = Number(name);
+  state.unknown = !PAGES.includes(page) ? path : page === "ability" && !state.data.tasks[index] ? ref || path : "";
   readWish(page, given);
   state.query = Object.fromEntries(KEPT.filter((key) => given.has(key)).map((key) => [key, given.get(key)]));
   return [page, index, given];
@@ -40,9 +41,11 @@ function writeAddress() {
 const places = new Map(); // address → how far down it was read
 function route(first) {
   const [page, index, given] = readAddress();
-  $("axis").value = state.axis; $("log").checked = state.log;
+  $("axis").value = state.axis; $("log").checked = logarithmic();
+  $("log-box").hidden = !freeScale() && state.axis !== "loss"; $("log").disabled = state.axis === "loss";
+  $("not-found").hidden = !state.unknown; $("not-found").textContent = state.unknown ? fill("not_found", { address: state.unknown.slice(0, 120) }) : "";
   writeAddress();
-  const wanted = PAGES.includes(page) ? page : "overview";
+  const wanted = PAGES.includes(page) && !state.unknown ? page : "overview";
   for (const name of PAGES) $(`page-${name}`).hidden = name !== wanted;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.page === (wanted === "ability" ? "abilities" : wanted === "map" ? "methods" : wanted)) link.setAttribute("aria-current", "page");
@@ -55,12 +58,17 @@ function route(first) {
   if (wanted === "map") chart($("map"), mapSpec);
   if (wanted === "models") drawModels(given);
   if (wanted === "ability") drawAbility(index, given);
-  if (!first) { scrollTo(0, places.get(location.hash) || 0); $("main").focus({ preventScroll: true }); }
+  const [, , part] = location.hash.slice(1).split("?")[0].split("/"), place = wanted === "methods" && part && ($(`term-${part}`) || $(part));
+  if (place) place.scrollIntoView();
+  else if (!first) { scrollTo(0, places.get(location.hash) || 0); }
+  if (!first) $("main").focus({ preventScroll: true });
 }
 function showThresholds() {
   const any = thresholdCurves().length > 0;
   if (any) chart($("thresholds"), thresholdSpec);
   $("thresholds-box").hidden = !any;
+  const axis = any ? thresholdCurves()[0].v.axis : state.axis;
+  $("thresholds-by").textContent = axis === state.axis ? "" : fill("only_by", { axis: say(axis) });
 }
 
 function setTheme(theme) {

@@ -1,0 +1,131 @@
+"""What the report's terms mean, and what to keep in mind: one or two sentences each, in every language it speaks.
+
+The definitions are those of docs/curves.md.
+"""
+
+from __future__ import annotations
+
+from scalecurve.report.words import LANGUAGES
+
+# key of the word → (English, Simplified Chinese)
+TERMS: dict[str, tuple[str, str]] = {
+    "firm": ("The shape has a probability of 90% or more.", "该形状的概率不低于 90%。"),
+    "likely": ("The shape has a probability of 60 to 90%.", "该形状的概率为 60% 至 90%。"),
+    "open": (
+        "No shape has a probability of 60%: more questions or more models would be needed.",
+        "没有一个形状的概率达到 60%：需要更多题目或更多模型。",
+    ),
+    "emergent": (
+        "At chance in at least three models, then an abrupt rise that no gradual course explains. The shape of the "
+        "score alone: whether the ability jumps is what the metric check says.",
+        "至少三个模型处于随机水平，随后突然上升，任何渐进走势都无法解释。这只是得分的形状；能力本身是否突增，见指标检验。",
+    ),
+    "late": (
+        "At chance at first, then a rise that is not shown to be a jump: gradual (wider than 1.2 decades of scale for "
+        "sure), steep (narrower for sure, but with too few models to call it a jump), or neither for sure.",
+        "起初处于随机水平，随后上升，但未证明是突增：渐进（确定宽于 1.2 个数量级）、陡峭（确定更窄，"
+        "但模型太少，不能称为突增），或两者均不确定。",
+    ),
+    "smooth": ("Any other rise; concave where it slows down.", "其他上升；逐渐放缓的称为先快后慢。"),
+    "flat": (
+        "No change, or less than .05; at chance where every model is.",
+        "没有变化，或变化不到 0.05；若所有模型都处于随机水平，则另行注明。",
+    ),
+    "inverse": ("The score falls with scale.", "得分随规模下降。"),
+    "U": ("A fall and then a rise.", "先降后升。"),
+    "inverted-U": ("A rise and then a fall.", "先升后降。"),
+    "one-model": (
+        "Flat but for one model, which stands apart.",
+        "除一个与众不同的模型外均平坦。",
+    ),
+    "saturated": (
+        "More than half of the models are within .05 of the ceiling: this exam no longer tells them apart.",
+        "超过一半的模型距上限不到 0.05：本测验无法再区分它们。",
+    ),
+    "irregular": (
+        "The models differ by more than any course over scale explains.",
+        "各模型间的差异超出任何随规模变化的走势所能解释。",
+    ),
+    "inconclusive": (
+        "No shape is likely enough; the likeliest stands beside it.",
+        "没有足够可能的形状；旁边注明最可能的一个。",
+    ),
+    "too-few": (
+        "Fewer than four sizes, or sizes that span less than a factor of ten.",
+        "规模少于四个，或跨度不到十倍。",
+    ),
+    "artefact": (
+        "Behind a rise off chance: finer scores of the same answers are looked at, such as the log-probability of the "
+        "right one. At least two of them must agree.",
+        "针对离开随机水平的上升：查看同一批答案的更细指标，例如正确答案的对数概率。至少两个指标须一致。",
+    ),
+    "metric-artefact": (
+        "Finer scores had improved before the score did: the jump is made by a strict metric, not by the ability.",
+        "更细的指标在得分上升之前已在改善：突增来自严格的指标，而非能力。",
+    ),
+    "metric-robust": (
+        "Finer scores do not improve before the score does, and turn where it rises.",
+        "更细的指标在得分上升之前并未改善，并在得分上升处转折。",
+    ),
+    "undetermined": (
+        "The finer scores disagree, or only one can be used.",
+        "各更细的指标不一致，或只有一个可用。",
+    ),
+    "untested": ("No finer score was recorded.", "没有记录更细的指标。"),
+    "threshold": (
+        "The scale at which a rise begins, with its 95% interval.",
+        "上升开始处的规模，附 95% 区间。",
+    ),
+    "surely": (
+        "By more than three standard errors of the difference.",
+        "差值超过其标准误的三倍。",
+    ),
+    "hollow": (
+        "A hollow point: a single model that fits no course of the others; the verdict is made without it.",
+        "空心点：与其余模型的走势都不相符的单个模型；判定时不计入。",
+    ),
+    "linearity": (
+        "L / (m − 1), −1 to 1: how steadily the score goes up from each of the m models to the next; 1 is a straight "
+        "climb. It describes a curve and proves nothing.",
+        "L / (m − 1)，取值 −1 至 1：得分在 m 个模型间逐个上升的稳定程度；1 为直线上升。只描述曲线，不证明任何结论。",
+    ),
+    "breakthroughness": (
+        "How large the whole rise is against the typical step between neighbours: large where one step makes most of "
+        "it. It describes a curve and proves nothing.",
+        "总上升幅度与相邻模型间典型步幅之比：若一步完成大部分上升，则数值大。只描述曲线，不证明任何结论。",
+    ),
+}
+
+CAVEATS: tuple[tuple[str, str], ...] = (
+    (
+        "A verdict holds for these sizes, this family, this prompt and this metric. A larger model may undo it.",
+        "判定只对这些规模、这一家族、这种提问方式和这一指标成立。更大的模型可能改变结论。",
+    ),
+    (
+        "A sharp rise of a strict metric may be an artefact of that metric: look at the finer scores first.",
+        "严格指标的陡升可能只是指标假象：先看更细的指标再下结论。",
+    ),
+    (
+        "The ladder resolves nothing between two neighbouring sizes; threshold intervals are never narrower than that.",
+        "相邻两个规模之间无法分辨；阈值区间不会窄于这一间隔。",
+    ),
+    (
+        "Error bars speak of the questions drawn, not of training anew: another training seed may move a point more.",
+        "误差线反映题目的抽样，不含重新训练的差异：换一个训练种子，点可能移动更多。",
+    ),
+    (
+        "Missing scores are left out and counted as failures; they are never taken as zero.",
+        "缺失的得分会被剔除并计为失败，绝不当作零。",
+    ),
+)
+
+
+def glossary(lang: str) -> dict[str, str]:
+    """Key of a word → what it means, in ``lang``."""
+    column = LANGUAGES.index(lang)
+    return {key: pair[column] for key, pair in TERMS.items()}
+
+
+def caveats(lang: str) -> list[str]:
+    """What a reader should keep in mind."""
+    return [pair[LANGUAGES.index(lang)] for pair in CAVEATS]
