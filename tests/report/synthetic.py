@@ -57,6 +57,7 @@ def make_run(
     family: str = "syn",
     name: str = "synthetic",
     verdicts: bool = True,
+    belief: bool = False,
 ) -> Path:
     """Write a whole run: manifest, outputs, scores, curves and (where wanted) verdicts."""
     run, ladder, rng = RunDirectory(path), rungs(rung_count), random.Random(7)
@@ -64,7 +65,7 @@ def make_run(
     records, cells = [], []
     for index in range(tasks):
         shape, choice = shapes[index % len(shapes)], index % 3 == 2
-        task = _task(index, shape, choice, examples, evil and index == 0)
+        task = _task(index, shape, choice, examples, evil and index == 0, belief)
         metrics = ["multiple_choice_grade", "option_probability", "correct_logprob", "wrong_logprob"] if choice else [
             "exact_match", "target_logprob", "edit_similarity"]  # fmt: skip
         records.append(task_record(f"lab:{task.name}", task, metrics))
@@ -104,12 +105,14 @@ def _cell_record(cell: Cell, examples: int) -> dict[str, object]:
             "prompt_tokens": 10, "generated_tokens": 5, "failed_examples": 0, "parts": {0: "0" * 16}}  # fmt: skip
 
 
-def _task(index: int, shape: str, choice: bool, count: int, evil: bool) -> Task:
+def _task(index: int, shape: str, choice: bool, count: int, evil: bool, belief: bool = False) -> Task:
     name = f"{shape}_{index}" if index < 4 else f"group_{index // 4}:{shape}_{index}"
     made = []
     for i in range(count):
         question = f"Is item {i} of {name} larger than {i * 7 % 13}?" + (f" {EVIL}" if evil and i == 0 else "")
         if choice:
+            if belief:  # what is picked when the answer is wrong
+                question += f" I think it is {('yes', 'no', 'maybe', 'never')[(i + 1) % 4]}."
             options, worth = ("yes", "no", "maybe", "never"), tuple(float(o == i % 4) for o in range(4))
             made.append(Example(f"q{i}", question, (), options, worth))
         else:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import synthetic
 from command_line import Call
 from synthetic import make_run, rungs
 
@@ -197,6 +198,20 @@ def test_claim_evidence_and_parts_count_the_same_models(run: Path, tmp_path: Pat
         if curve["v"]["shape"] == "late":
             assert names[curve["g"] - 1] in curve["v"]["claim"]
             assert curve["v"]["claim"].startswith("At chance") == ("are at chance" in counted)
+
+
+def test_a_fall_says_how_many_wrong_answers_repeat_the_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(synthetic.SHAPES, "flat", synthetic.SHAPES["falling"])  # the third task, of multiple choice
+    for belief in (True, False):
+        run = make_run(tmp_path / f"{belief}", tasks=3, rung_count=5, examples=60, belief=belief)
+        data = unpacked(write_report([run], tmp_path / f"{belief}.html").read_text(), "data")
+        fall = next(c for c in data["curves"] if c["p"] and c["t"] == 2 and c["s"] == "direct")
+        assert fall["v"]["shape"] == "inverse"
+        wrong = round(60 * (1 - fall["y"][-1]))
+        said = f"Of {wrong} wrong answers of syn-838k, {wrong} are the option that the question itself names."
+        assert (said in fall["v"]["evidence"]) == belief
 
 
 def with_reasons(run: Path, out: Path, old: str, new: list[list]) -> Path:

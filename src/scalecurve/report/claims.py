@@ -11,6 +11,7 @@ from typing import Any
 
 from scalecurve.analysis.verdicts.reasons import SHAPES, Reason, read, say
 from scalecurve.report.data import Contents
+from scalecurve.report.named import named_in_question
 from scalecurve.report.safe import visible
 from scalecurve.report.telling import strength
 
@@ -124,6 +125,12 @@ REFUTE: dict[str, tuple[str, str]] = {
     ),
 }
 
+# of a fall: what the wrong answers are: (English, Chinese)
+REPEATED = (
+    "Of {n} wrong answers of {rung}, {k} are the option that the question itself names.",
+    "{rung} 的 {n} 个错误回答中，有 {k} 个正是题目本身提到的选项。",
+)
+
 # why a difference has to be so large: (English, Chinese)
 ERRORS = ("three standard errors of a difference", "差值标准误的三倍")
 SEEN = ("the largest such change already seen, which the errors explain", "已见过的最大同类变化，误差足以解释")
@@ -207,7 +214,7 @@ class _Claim:
     def __init__(
         self, contents: Contents, curve: Curve, reasons: list[Reason], words: Mapping[str, str], lang: str
     ) -> None:
-        self.curve, self.reasons, self.words, self.lang = curve, reasons, words, lang
+        self.contents, self.curve, self.reasons, self.words, self.lang = contents, curve, reasons, words, lang
         self.verdict = curve["v"]
         self.rungs = contents.families[curve["f"]]["rungs"]
 
@@ -216,7 +223,18 @@ class _Claim:
         for reason in self.reasons:
             kind = "numbers" if reason.code in NUMBERS else "refute" if reason.code in DOUBTS else "evidence"
             parted[kind].append(self._sentence(reason))
+        if said := self._repeated():
+            parted["evidence"].append(said)
         return {"claim": self._pick(CLAIMS, self._claimed())} | {name: rows for name, rows in parted.items() if rows}
+
+    def _repeated(self) -> str:
+        """Of a fall, that wrong answers repeat what the question names; "" where they do not."""
+        kept = _kept(self.curve)
+        falls = self.verdict["shape"] in ("inverse", "inverted-U") and kept
+        found = named_in_question(self.contents, self.curve, kept[-1]) if falls else None
+        if found is None:
+            return ""
+        return REPEATED[self.lang == "zh"].format(n=found[0], k=found[1], rung=self._rung(kept[-1]))
 
     def _sentence(self, reason: Reason) -> str:
         """A reason with metrics called as the charts call them."""

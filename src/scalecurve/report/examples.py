@@ -50,16 +50,16 @@ def examples_of(
     log-probs, target log-prob, error], or null where there is none, and ``w``: for each rung a letter for every
     question there is: 1 solved, 0 not, . unknown.
     """
-    pages = [_cells_of(source, task) for source in contents.sources]
+    pages = [cells_of(source, task) for source in contents.sources]
     if count is None:
         count = _as_many_as_fit(
-            [_paths(source, *cell) for source, cells in zip(contents.sources, pages, strict=True) for cell in cells]
+            [paths_of(source, *cell) for source, cells in zip(contents.sources, pages, strict=True) for cell in cells]
         )
     ids, scores = _ids(contents, pages), [_solved(source, task) for source in contents.sources]
     book = _Book(ids, count, _changed(contents, task, ids, scores) if changed else ())
     for source, cells, own in zip(contents.sources, pages, scores, strict=True):
         for cell, record in cells:
-            frame = _read(_paths(source, cell, record), book.ids)
+            frame = _read(paths_of(source, cell, record), book.ids)
             if frame is not None:
                 family = next(i for i, f in enumerate(contents.families) if f["name"] == source.labels[cell.family])
                 places = {rung["key"]: i for i, rung in enumerate(contents.families[family]["rungs"])}
@@ -86,7 +86,7 @@ def _ids(contents: Contents, pages: Sequence[Sequence[tuple[Cell, Mapping[str, A
     found: dict[str, None] = {}
     for source, cells in zip(contents.sources, pages, strict=True):
         for cell, record in cells:
-            paths = _paths(source, cell, record)
+            paths = paths_of(source, cell, record)
             try:
                 parts = [pl.read_parquet(path, columns=["example_id"], hive_partitioning=False) for path in paths]
             except (OSError, pl.exceptions.PolarsError):
@@ -190,13 +190,13 @@ def _spaced(ids: Sequence[str], count: int | None) -> list[str]:
     return list(dict.fromkeys(ids[i * len(ids) // count] for i in range(count)))
 
 
-def _cells_of(source: RunSource, task: str) -> list[tuple[Cell, Mapping[str, Any]]]:
+def cells_of(source: RunSource, task: str) -> list[tuple[Cell, Mapping[str, Any]]]:
     """The cells of a task and their records."""
     records: Iterable[Mapping[str, Any]] = source.manifest.get("cells", [])
     return [(cell_of(record), record) for record in records if record["task"] == task]
 
 
-def _paths(source: RunSource, cell: Cell, record: Mapping[str, Any]) -> list[Path]:
+def paths_of(source: RunSource, cell: Cell, record: Mapping[str, Any]) -> list[Path]:
     """The parts of a cell that are there and what was written; others are being replaced while the run goes on."""
     hashes, paths = record.get("hashes", {}), []
     for index, key in record.get("parts", {}).items():

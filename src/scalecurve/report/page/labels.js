@@ -73,7 +73,7 @@ function modelTicks(points, { X }) {
   const at = new Map();
   for (const p of points) if (!at.has(p.x)) at.set(p.x, p.rung);
   const models = [...at].sort((a, b) => X(a[0]) - X(b[0])), names = models.map(([, rung]) => rung);
-  if (names.length > 12 || names.length < 2 || new Set(names).size < names.length || ofModels().length > 1) return numbers;
+  if (state.axis === "loss" || names.length > 12 || names.length < 2 || new Set(names).size < names.length || ofModels().length > 1) return numbers;
   const shared = (texts) => { let n = 0; while (n < texts[0].length && texts.every((text) => text[n] === texts[0][n])) n++; return texts[0].slice(0, n); };
   const back = (text) => [...text].reverse().join("");
   const head = (shared(names).match(/^.*[-_/ ]/) || [""])[0], tail = back((shared(names.map((name) => back(name.slice(head.length)))).match(/^.*[-_/ ]/) || [""])[0]);
