@@ -100,21 +100,22 @@ def _ids(contents: Contents, pages: Sequence[Sequence[tuple[Cell, Mapping[str, A
 def _changed(
     contents: Contents, task: str, ids: Sequence[str], scores: Sequence[Mapping[Any, float | None]]
 ) -> list[str]:
-    """The examples that one of the two models around the clearest jump solves and the other does not."""
-    index = contents.refs.index(task)
-    curve = clearest([curve for curve in contents.curves if curve["p"] and curve["t"] == index])
-    if curve is None:
-        return []
-    family = contents.families[curve["f"]]
-    source = next(i for i, one in enumerate(contents.sources) if family["name"] in one.labels.values())
-    own = next(name for name, label in contents.sources[source].labels.items() if label == family["name"])
-    rungs = [family["rungs"][curve["r"][at]]["key"] for at in curve["b"]]
-    seeds = sorted({key[4] for key in scores[source]})
-    found = []
-    for example in ids:
-        pair = [scores[source].get((own, rung, curve["s"], curve["k"], seeds[0], example)) for rung in rungs]
-        if None not in pair and len({score >= SOLVED for score in pair if score is not None}) == 2:
-            found.append(example)
+    """The examples that one of the two models around a family's clearest jump solves and the other does not."""
+    index, found = contents.refs.index(task), []
+    own = [curve for curve in contents.curves if curve["p"] and curve["t"] == index]
+    for curve in (clearest([one for one in own if one["f"] == f]) for f in sorted({one["f"] for one in own})):
+        if curve is None:
+            continue
+        family = contents.families[curve["f"]]
+        source = next(i for i, one in enumerate(contents.sources) if family["name"] in one.labels.values())
+        name = next(name for name, label in contents.sources[source].labels.items() if label == family["name"])
+        rungs = [family["rungs"][curve["r"][at]]["key"] for at in curve["b"]]
+        seed = min((key[4] for key in scores[source]), default=0)
+        for example in ids:
+            pair = [scores[source].get((name, rung, curve["s"], curve["k"], seed, example)) for rung in rungs]
+            if None not in pair and len({score >= SOLVED for score in pair if score is not None}) == 2:
+                found.append(example)
+    found = list(dict.fromkeys(found))
     return _spaced(found, CHANGED)
 
 

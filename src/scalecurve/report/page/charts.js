@@ -116,7 +116,7 @@ function scoreSpec(curves, width, options = {}) {
   const tiny = data.points.every((p) => Math.abs(p.hi) < 1e-3) && data.points.some((p) => p.hi !== 0);
   channels(spec, "y", (y) => { y.title = options.y || null; if (options.small) y.axis = { tickCount: 3 };
     if (tiny) y.axis = { ...y.axis, format: ".0e" };
-    y.scale = { ...y.scale, domain: range, nice: false, zero: false, ...(unit ? { clamp: true } : {}) }; });
+    y.scale = { ...y.scale, domain: range, nice: false, zero: false }; });
   const several = new Set(data.points.map((p) => p.series)).size > 1;
   const shown = [...new Set(data.points.map((p) => p.series))];
   const legend = several && (!options.small || options.legend) && !options.named ? { title: null, columns: perRow, labelLimit: width - 40 } : null;

@@ -22,7 +22,7 @@ function takeLines(data, { X, Y, taken }) {
   for (const p of data.points) for (const y of [p.lo, (p.lo + p.y) / 2, (p.hi + p.y) / 2, p.hi]) taken.push([X(p.x), Y(y), 0]); // their error bars
 }
 // How much a word from `left` to `right` at height y is crossed: other words weigh more than lines, the edge most.
-const crossing = ({ taken, height }, left, right, y) => taken.reduce((sum, [x, at, w, weight = 30]) => sum + (x + w > left && x < right && Math.abs(at - y) < (w && weight > 9 ? 13 : 8) ? (w ? weight : 1) : 0), 0) + (y > height + 14 || y < -4 ? 80 : 0);
+const crossing = ({ taken, height }, left, right, y) => taken.reduce((sum, [x, at, w, weight = 30]) => sum + (x + w > left && x < right && Math.abs(at - y) < (w && weight > 9 ? 15 : 8) ? (w ? weight : 1) : 0), 0) + (y > height + 14 || y < -4 ? 80 : 0);
 
 // Line ends carry their names, each at the height beside its own end that crosses least; a legend is not needed then.
 // Gives the room that names need to the right of what the chart itself keeps for them.
@@ -37,7 +37,7 @@ function labelEnds(data, curves, name, width, placed) {
   for (const end of ends) {
     const left = placed.X(end.x) + 6, right = left + long(end), from = placed.Y(end.y);
     const crossed = (shift) => crossing(placed, left, right, from + shift) + Math.abs(shift) / 30;
-    const shift = [0, 13, -13, 26, -26, 39, -39, 52, -52].reduce((best, one) => (crossed(one) < crossed(best) ? one : best));
+    const shift = [0, 16, -16, 32, -32, 48, -48, 64, -64].reduce((best, one) => (crossed(one) < crossed(best) ? one : best));
     end.y += (shift / placed.height) * (placed.high - placed.low);
     placed.taken.push([left, from + shift, right - left]);
   }
