@@ -60,8 +60,8 @@ class Forecast:
         from scipy.special import ndtri
 
         tail, y = (1 - level / 100) / 2, self.by_method[COMBINED]
-        low, high = np.interp([tail, 1 - tail], LEVELS, self.quantiles)
-        low, high = min(float(low), y), max(float(high), y)
+        ends = np.interp([tail, 1 - tail], LEVELS, self.quantiles)
+        low, high = min(float(ends[0]), y), max(float(ends[1]), y)
         n, share = self.curve.n[-1] if self.curve.n else 0, self.curve.ceiling == 1 and 0 <= y <= 1
         if share and n > 0 and min(y, 1 - y) * n < FEW:
             least, most = wilson(round(y * n), n, float(ndtri(1 - tail)))
