@@ -64,6 +64,15 @@ TEXTS = {
     "by_task.json": json.dumps(
         {task: dict(zip(MODELS, own, strict=True)) for task, own in (("arc_easy", ARC), ("piqa", PIQA))}
     ),
+    "by_metric.json": json.dumps(
+        {m: {"arc_easy": {"acc": a, "acc_stderr": 1.0}, "piqa": {"acc": p}}
+         for m, a, p in zip(MODELS, ARC, PIQA, strict=True)}
+    ),
+    "chinese_merged.tsv": "模型\t参数量\tarc_easy\t\tpiqa\t\n\t\t准确率\t标准误\t准确率\t标准误\n" + "".join(
+        f"{m}\t{n}亿\t{a}\t1.0\t{p}\t1.1\n" for m, n, a, p in zip(MODELS, (1.1, 3.5, 13), ARC, PIQA, strict=True)
+    ),
+    "two.md": f"| | {' | '.join(MODELS)} |\n|--|--|--|--|\n| arc_easy | {' | '.join(map(str, ARC))} |\n\nAnd:\n\n"
+    f"| | {' | '.join(MODELS)} |\n|--|--|--|--|\n| piqa | {' | '.join(map(str, PIQA))} |\n",
     "nested.jsonl": "".join(
         json.dumps({"model": m, "task": t, "metrics": {"acc": v}}) + "\n"
         for t, own in (("arc_easy", ARC), ("piqa", PIQA)) for m, v in zip(MODELS, own, strict=True)
@@ -106,6 +115,13 @@ def test_the_table_that_the_harness_prints(tmp_path: Path) -> None:
         ("mymodel-350m", "arc_easy", "acc_norm", 0.55, 0.0102, 5),
         ("mymodel-350m", "gsm8k", "exact_match,strict-match", 0.01, 0.0027, 5),
     }
+
+
+def test_other_tables_of_a_page_are_named(tmp_path: Path) -> None:
+    (tmp_path / "r.md").write_text(MARKDOWN + "\n| Model | Hours |\n|--|--|\n| mymodel-110m | 3 |\n")
+    found, done = found_in(tmp_path / "r.md", tmp_path / "run")
+    assert set(found) == {"arc_easy", "piqa"}
+    assert any("1 more tables with other columns are left out" in note for note in done.notes)
 
 
 def test_a_table_without_models_takes_the_one_that_is_said(tmp_path: Path) -> None:

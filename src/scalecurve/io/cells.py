@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 SCALE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "thousand": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9,
-          "bn": 1e9, "trillion": 1e12, "万": 1e4, "亿": 1e8, "万亿": 1e12}  # fmt: skip
+          "bn": 1e9, "trillion": 1e12, "mrd": 1e9, "milliarden": 1e9,
+         "milliards": 1e9, "万": 1e4, "亿": 1e8, "万亿": 1e12}  # fmt: skip
 _AMOUNT = re.compile(
     r"[~≈<>]?\s*(?:(\d+)\s*[x×]\s*)?(\d[\d,_ ]*(?:\.\d+)?|\.\d+)(?:e\+?(\d+))?\s*"
-    r"([kmbt]|thousand|million|mio|billion|bn|trillion|万亿|万|亿)?"
-    r"(?:[-_ ]?a\d+(?:\.\d+)?[kmb])?\s*(?:params|parameters|tokens)?",
+    r"([kmbt]|thousand|million|mio|billion|bn|trillion|mrd|milliarden|milliards|万亿|万|亿)?"
+    r"\.?(?:[-_ ]?a\d+(?:\.\d+)?[kmb])?\s*(?:params|parameters|tokens)?",
     re.IGNORECASE,
 )
 _SHOT_WORDS = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}

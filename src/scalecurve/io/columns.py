@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.io.cells import SCALE, amount, model_name, plain_text, shots_in
-from scalecurve.io.grids import plain_table, record_rows, rows_of_file, text_rows
+from scalecurve.io.grids import other_tables, plain_table, record_rows, rows_of_file, text_rows
 from scalecurve.io.headings import NAMES, plain
 from scalecurve.io.shape import SourceModel, missing_mark
 from scalecurve.schema import AXES
@@ -82,6 +82,8 @@ def _gridded(source: SourceFile) -> pl.LazyFrame | None:
     names, rows, told = found
     if told:
         source.note(told)
+    if kind == ".md" and (others := other_tables(source.path.read_text(encoding=encoding_of(source.path)))):
+        source.note(f"{others} more tables with other columns are left out; give each a file of its own")
     cells = [[one or None for one in row] for row in rows]
     return pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String), orient="row").lazy()
 

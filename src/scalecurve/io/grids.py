@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.io.cells import model_name, number
-from scalecurve.io.headings import NAMES, heading, is_metric_name, of_error, plain
+from scalecurve.io.headings import METRICS, NAMES, heading, is_metric_name, of_error, plain
 from scalecurve.io.shape import missing_mark
 from scalecurve.io.sizes import size_in_name
 
@@ -72,7 +72,8 @@ def _spread(row: Sequence[str]) -> list[str]:
 def _join(above: Sequence[str], below: Sequence[str]) -> list[str]:
     """Names of tasks and the metrics below them as one; an error without a metric's name is that of its neighbour."""
     names: list[str] = []
-    for group, own in zip(above, below, strict=True):
+    for group, given in zip(above, below, strict=True):
+        own = METRICS.get(plain(given), given)
         if not own or not group or own == group:
             names.append(own or group)
         elif plain(own) in NAMES["se"] and plain(own) != "acc_stderr":
@@ -84,7 +85,7 @@ def _join(above: Sequence[str], below: Sequence[str]) -> list[str]:
 
 def _of_scores(name: str) -> bool:
     """Whether a column holds scores by a metric, or their errors, by its name alone."""
-    return is_metric_name(name) or bool(of_error(name)) or plain(name) in NAMES["se"]
+    return is_metric_name(name) or bool(of_error(name)) or plain(name) in NAMES["se"] or plain(name) in METRICS
 
 
 def _metrics_only(names: Sequence[str], where: int) -> bool:
@@ -175,12 +176,23 @@ def markdown_rows(text: str) -> Rows:
     if at is None:
         return []
     rows = [[line] for line in lines[max(0, at - 4) : at - 1]]
-    for line in [lines[at - 1], *lines[at + 1 :]]:
-        if "|" not in line:
-            break
+    inside = True
+    for own, line in enumerate(lines[at - 1 :], at - 1):
+        if "|" not in line or (own > at and lines[own] == lines[at - 1]):
+            inside = own > at and line == lines[at - 1] and "|" in line  # the same names again: the table goes on
+            continue
+        if not inside or _rule(line):
+            continue
         cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
         rows.append([one.replace("\\|", "|").replace("`", "").strip() for one in cells])
     return rows
+
+
+def other_tables(text: str) -> int:
+    """How many tables of a Markdown text have other names of columns than the first, and are not read."""
+    lines = text.splitlines()
+    heads = [lines[at - 1].split("|") for at in range(1, len(lines)) if _rule(lines[at]) and "|" in lines[at - 1]]
+    return sum(head != heads[0] for head in heads)
 
 
 def _rule(line: str) -> bool:
@@ -198,12 +210,31 @@ def record_rows(content: Any) -> Rows:
                 [corner, *names],
                 *([name, *(_text(own.get(one)) for one in names)] for name, own in content.items()),
             ]
-        return []
+        return _by_metric(content)
     if not isinstance(content, list) or not content or not all(isinstance(one, dict) for one in content):
         return []
     flat = [_flat(one) for one in content]
     names = list(dict.fromkeys(name for one in flat for name in one))
     return [names, *([_text(one.get(name)) for name in names] for one in flat)]
+
+
+def _by_metric(content: dict[str, Any]) -> Rows:
+    """``{model: {task: {metric: score}}}``, or tasks outside; no rows of anything else."""
+    inner = [one for own in content.values() for one in own.values()]
+    if not inner or not all(isinstance(one, dict) for one in inner):
+        return []
+    if not all(isinstance(one, int | float | str | None) for own in inner for one in own.values()):
+        return []
+    metrics = list(dict.fromkeys(name for own in inner for name in own))
+    models_first = any(size_in_name(name) for name in content)
+    if not models_first and not any(size_in_name(name) for own in content.values() for name in own):
+        return []
+    rows = [["model", "task", *metrics]]
+    for outer, own in content.items():
+        for name, scores in own.items():
+            pair = [outer, name] if models_first else [name, outer]
+            rows.append([*pair, *(_text(scores.get(one)) for one in metrics)])
+    return rows
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
