@@ -30,7 +30,7 @@ def report_zh(run: Path) -> Path:
     return write_report([run], run.parent / "report-zh.html", lang="zh")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # closed after its tests: an open page keeps a quarter of a core busy
 def browser() -> Iterator[object]:
     selenium = pytest.importorskip("selenium", reason="selenium is not installed (the extra `dev` has it)")
     assert selenium
