@@ -382,6 +382,11 @@ def test_the_ring_is_explained_and_never_around_a_model_left_out(page) -> None:
     page.wait("'drawn' in document.getElementById('headline').dataset")
     note = "return document.querySelector('.pair + .note').textContent"
     assert f"Ring: {rung}, the first model surely better than when asked directly" in page.run(note)
+    page.open("#/overview")
+    page.run("const c = state.data.curves.find(c => c.p && c.t === 0 && c.s !== 'direct');"
+             "c.o = [2]; c.unlock = rungsOf(c)[3].name; location.hash = addressOf(0)")  # fmt: skip
+    page.wait("document.querySelector('#headline svg')?.textContent.includes('left out')")
+    assert f"Ring: {rung}, of the models the verdict keeps the first surely better" in page.run(note)
 
 
 def test_words_are_explained_where_they_stand_and_under_methods(page) -> None:

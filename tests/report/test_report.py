@@ -250,6 +250,33 @@ def test_two_models_that_may_be_odd_are_both_in_the_page(run: Path, tmp_path: Pa
         assert any(text.startswith("Leaving out syn-262k") for text in curve["v"]["refute"])
 
 
+def test_the_doubt_names_both_models_where_either_may_be_odd(run: Path, tmp_path: Path) -> None:
+    """Told curve by curve: where one curve has a rival and another has none, each has its own."""
+    import polars as pl
+
+    one, rival = json.dumps(["one-model", "syn-81k", 0.9, 0.5, "late"]), json.dumps(["one-model-or", "syn-262k", 0.2])
+    for cases, lang, said in (
+        ([[one, rival]], "en", "syn-81k or syn-262k stands apart on sudden 0; look before believing the shape."),
+        ([[one, rival]], "zh", "syn-81k 或 syn-262k在sudden 0中与众不同；请先查看，再相信曲线的形状。"),
+        ([[one]], "en", "syn-81k stands apart on sudden 0; look before believing the shape."),
+        ([[one, rival], [one]], "en", "syn-81k or syn-262k stands apart on sudden 0, and syn-81k on steady 1; look "),
+    ):
+        odd = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(run, odd)
+        table = pl.read_parquet(odd / "verdicts.parquet")
+        tasks = ["lab:sudden_0", "lab:steady_1"][: len(cases)]
+        rows = [
+            row | {"shape": "late", "flags": ["outlier-driven"], "reasons": cases[tasks.index(row["task"])]}
+            if row["task"] in tasks and row["strategy"] == "direct"
+            else row | {"shape": "smooth", "flags": []}
+            for row in table.to_dicts()
+        ]
+        pl.DataFrame(rows, schema=table.schema).write_parquet(odd / "verdicts.parquet")
+        html = write_report([odd], tmp_path / f"{odd.name}.html", lang=lang).read_text()
+        doubt = unpacked(html, "data")["screen"]["doubt"]
+        assert doubt.startswith(said)
+
+
 def test_pairs_of_models_have_intervals_on_the_same_questions(run: Path, tmp_path: Path) -> None:
     import numpy as np
     import polars as pl

@@ -252,9 +252,7 @@ class _Screen(Telling):
             return self.say(en, "{names}没有更细的指标，跃升是否真实尚未检验。", names=self.names(untested))
         odd = [i for i in self.judged if {"outlier-driven", "one-model"} & set(self.curves[i]["v"].get("flags", ()))]
         if odd:
-            en = "{who} stands apart on {names}; look at it before believing the shape."
-            zh = "{who}在{names}中与众不同；请先查看它，再相信曲线的形状。"
-            return self.say(en, zh, who=self.odd(odd) or self.say("One model", "有一个模型"), names=self.names(odd))
+            return self._apart(odd)
         firm = sum(strength(self.curves[index]["v"]) == "firm" for index in self.judged)
         en = "{firm} of {all} verdicts are firm; the others would need more questions or more models."
         zh = "{all} 个判定中有 {firm} 个可靠；其余需要更多题目或更多模型。"
@@ -268,3 +266,19 @@ class _Screen(Telling):
             en = "Every verdict is firm for these models and questions; a larger model may undo it."
             zh = "就这些模型和题目而言，每个判定都可靠；更大的模型仍可能推翻它。"
         return self.say(en, zh, firm=firm, all=len(self.judged))
+
+    def _apart(self, odd: list[int]) -> str:
+        """Which model stands apart on which curves; where they are more than two cases, that one does."""
+        cases: dict[str, list[int]] = {}
+        for index in odd:
+            cases.setdefault(self.odd([index]), []).append(index)
+        if "" in cases or len(cases) > 2:
+            cases = {self.odd(odd) or self.say("One model", "有一个模型"): odd}
+        parts = [(who, self.names(own)) for who, own in cases.items()]
+        if self.zh:
+            said = "，".join(f"{who}在{names}中与众不同" for who, names in parts)
+            return f"{said}；请先查看，再相信曲线的形状。"
+        said = ", and ".join(
+            f"{who} {'' if at else 'stands apart '}on {names}" for at, (who, names) in enumerate(parts)
+        )
+        return f"{said}; look before believing the shape."

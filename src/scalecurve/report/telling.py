@@ -78,9 +78,16 @@ class Telling:
         return max(indices, key=lambda i: (order[strength(self.curves[i]["v"])], span(i)), default=None)
 
     def odd(self, indices: Sequence[int]) -> str:
-        """The model that stands apart, where it is the same on all of these curves; else empty."""
-        found = {self.rung(index, place) for index in indices for place in self.curves[index].get("o", ())}
-        return found.pop() if len(found) == 1 else ""
+        """The model that stands apart, where it is the same on all of these curves; else empty.
+
+        Where leaving out another one explains a curve as well, both are named.
+        """
+        apart = {index: own for index in indices if (own := self.curves[index].get("o", ()))}
+        rivals = {index: self.curves[index].get("ov", ()) for index in apart}
+        found = {tuple(self.rung(index, place) for place in (*apart[index], *rivals[index])) for index in apart}
+        if len(found) != 1 or any(len(own) > 1 for own in apart.values()):
+            return ""
+        return self.say(" or ", " 或 ").join(found.pop())
 
     def some(self, indices: Sequence[int]) -> tuple[tuple[tuple[str, int], ...], str]:
         """(the first abilities with their task's index, how many more there are in words)."""

@@ -265,6 +265,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Ring: {rung}, the first model surely better than when asked directly.",
         "圆圈：{rung}，首个确实优于直接作答的模型。",
     ),
+    "unlock_kept_note": (
+        "Ring: {rung}, of the models the verdict keeps the first surely better than when asked directly.",
+        "圆圈：{rung}，判定所保留的模型中首个确实优于直接作答的模型。",
+    ),
     "either_out": ("{rung} left out; it may be {other} instead", "已剔除 {rung}；也可能应是 {other}"),
     "shape_is": ("shape: {strength}", "形状：{strength}"),
     "not_found": (

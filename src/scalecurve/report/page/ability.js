@@ -92,7 +92,8 @@ function notesOf(main) {
   if (main.some((c) => onThisAxis(c))) notes.push(say("band_note"));
   if (main.some((c) => fanOf(c).length)) notes.push(say("fan_note"));
   if (main.some((c) => (c.o || []).length)) notes.push(say("hollow_note"));
-  for (const rung of unique(main.filter((c) => c.unlock && pointsOf(c).some((p) => p.rung === c.unlock)).map((c) => c.unlock))) notes.push(fill("unlock_note", { rung }));
+  const rings = main.filter((c) => c.unlock && pointsOf(c).some((p) => p.rung === c.unlock));
+  notes.push(...unique(rings.map((c) => fill((c.o || []).length ? "unlock_kept_note" : "unlock_note", { rung: c.unlock }))));
   const elsewhere = main.find((c) => (c.fan && c.fan.axis !== state.axis) || (c.v && typeof c.v.threshold === "number" && c.v.axis !== state.axis));
   if (elsewhere) notes.push(fill("only_by", { axis: say(elsewhere.fan ? elsewhere.fan.axis : elsewhere.v.axis) }));
   return notes.join(say("space"));
