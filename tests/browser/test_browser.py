@@ -97,11 +97,30 @@ def test_filters_of_the_examples(page) -> None:
     assert sum(map(int, re.findall(r"\d+", said)[1:3])) == changed, "all that changed are in the page"
     assert 0 < counts["changed"] == changed == counts["won"] + counts["lost"]
     assert sum(n for key, n in counts.items() if key.startswith("first") or key == "never") == counts["any"]
+    after = "return document.querySelector('#page-ability .after').textContent"
+    for option in ("changed", "won", "lost", "any"):
+        show.select_by_value(option)
+        assert page.run(after).startswith(f"{min(20, counts[option])} of {counts[option]} "), "of those that it holds"
     show.select_by_value("first 4")
     pattern = page.run("return [...document.querySelectorAll('.example')].map(e => [...e.querySelectorAll('.rung')]"
                        ".map(r => r.classList.contains('right')).indexOf(true))")  # fmt: skip
     assert pattern
     assert set(pattern) == {4}
+
+
+def test_a_file_with_fewer_questions_than_changed_says_so(page) -> None:
+    page.open("#/overview")
+    page.run("const whole = unpack; unpack = async (text) => { const book = await whole(text), kept = 25;"
+             "book.q.length = kept; for (const arm of book.arms) for (const own of arm.a) own.length = kept;"
+             "return book; }; location.hash = addressOf(0)")  # fmt: skip
+    page.wait("document.querySelectorAll('.example').length")
+    counted = page.run("return document.getElementById('example-counts').textContent")
+    changed = sum(map(int, re.findall(r"\d+", counted)[1:3]))
+    after = page.run("return document.querySelector('#page-ability .after').textContent")
+    shown, held, again, all_of_them = map(int, re.findall(r"\d+", after))
+    assert shown == min(held, 20)
+    assert held == again < all_of_them == changed
+    assert " that changed are in this file" in after
 
 
 def test_parts_are_a_strip_in_the_order_in_which_they_are_above_chance(page) -> None:

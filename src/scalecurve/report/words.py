@@ -293,6 +293,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Of all {all} questions, {won} were gained and {lost} lost between {a} and {b} ({arm}).",
         "全部 {all} 题中，从 {a} 到 {b} 新答对 {won} 题，退步 {lost} 题（{arm}）。",
     ),
+    "shown_held": ("{shown} of {all}", "显示 {shown} / {all}"),
+    "held_changed": ("{n} of the {all} that changed are in this file", "有变化的 {all} 题中，此文件含 {n} 题"),
+    "held_won": ("{n} of the {all} gained are in this file", "新答对的 {all} 题中，此文件含 {n} 题"),
+    "held_lost": ("{n} of the {all} lost are in this file", "退步的 {all} 题中，此文件含 {n} 题"),
     "examples_none": ("No examples are kept for this ability.", "此能力没有保存示例。"),
     "examples_left": (
         "Examples of this ability are left out to keep the file small: `scalecurve view RUN` shows all of them.",

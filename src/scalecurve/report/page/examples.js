@@ -40,7 +40,7 @@ async function showExamples(section, index, main, given) {
     list.replaceChildren(...found.slice(0, look.cards).map((i) => exampleCard(book, arms, i, shown, index, main)));
     counts.textContent = look.only ? "" : countsOf(book, arm, look, rungs());
     if (!found.length) list.append(el("p", { class: "note" }, say("no_match")));
-    after.replaceChildren(`${Math.min(found.length, look.cards)} / ${book.q.length} `);
+    after.replaceChildren(heldOf(book, arm, look, Math.min(found.length, look.cards), found.length), " ");
     if (look.only) after.append(el("button", { type: "button", onclick: () => { look.only = null; controls(); draw(); } }, say("any")));
     if (found.length > look.cards) after.append(el("button", { type: "button", onclick: () => { look.cards += CARDS; draw(); } }, say("more")));
   };
@@ -67,11 +67,21 @@ async function showExamples(section, index, main, given) {
   if (look.only || given.get("from")) section.scrollIntoView();
 }
 // Of all questions of the task, not only of those in the page: how many one model gained and lost against another.
-function countsOf(book, arm, look, rungs) {
+function changesOf(arm, look) {
   const before = (arm.w || [])[look.from] || "", now = (arm.w || [])[look.to] || "";
-  if (!before || !now || look.from === look.to) return "";
+  if (!before || !now || look.from === look.to) return null;
   const of = (one, other) => [...before].filter((letter, i) => letter === one && now[i] === other).length;
-  return fill("examples_counts", { all: book.all, won: of("0", "1"), lost: of("1", "0"), a: rungs[look.from].name, b: rungs[look.to].name, arm: armName(arm, book) });
+  const won = of("0", "1"), lost = of("1", "0");
+  return { won, lost, changed: won + lost };
+}
+function countsOf(book, arm, look, rungs) {
+  const changes = changesOf(arm, look);
+  return changes ? fill("examples_counts", { all: book.all, ...changes, a: rungs[look.from].name, b: rungs[look.to].name, arm: armName(arm, book) }) : "";
+}
+// How many are shown of those that the filter holds; and where the file has fewer of them than there are, how many.
+function heldOf(book, arm, look, shown, found) {
+  const all = !look.only && PAIRED.includes(look.show) ? (changesOf(arm, look) || {})[look.show] : 0;
+  return fill("shown_held", { shown, all: look.only ? book.q.length : found }) + (all > found ? say("list") + fill(`held_${look.show}`, { n: found, all }) : "");
 }
 // One real question with its answer, under the title: the shortest that has one.
 function showOne(book) {
