@@ -424,6 +424,16 @@ def test_words_are_explained_where_they_stand_and_under_methods(page) -> None:
     assert page.run("return document.getElementById('glossary').getBoundingClientRect().top < innerHeight")
 
 
+def test_a_metric_check_that_was_not_made_has_a_chip(page) -> None:
+    page.open("#/overview")
+    page.run("const c = state.data.curves.find(c => c.p && c.t === 0 && c.s === 'direct');"
+             "c.v.artefact = 'untested'; location.hash = addressOf(0)")  # fmt: skip
+    page.wait("document.querySelector('#page-ability .claim')")
+    chips = page.run("return [...document.querySelectorAll('.claim .chip')].map(c => [c.textContent, c.title])")
+    title = next(title for text, title in chips if text == "Metric check: untested")
+    assert "or none that can be compared here" in title
+
+
 def test_cards_lead_to_each_ability_and_to_all_of_their_kind(page) -> None:
     page.open()
     cards = page.run("return W_screen().cards.map(c => [c.title, c.shapes, parseInt(c.count), c.names.map(n => n[1])])")

@@ -277,6 +277,27 @@ def test_the_doubt_names_both_models_where_either_may_be_odd(run: Path, tmp_path
         assert doubt.startswith(said)
 
 
+def test_a_rise_whose_finer_scores_lack_a_model_is_untested_and_the_word_covers_it(run: Path, tmp_path: Path) -> None:
+    import polars as pl
+
+    from scalecurve.analysis.verdicts.run import judge_run
+    from scalecurve.report.glossary import glossary
+    from scalecurve.store import RunDirectory
+
+    holed = tmp_path / "holed"
+    shutil.copytree(run, holed)
+    lacking = (pl.col("metric") != "exact_match") & (pl.col("rung") == "syn-81k")
+    pl.read_parquet(holed / "curves.parquet").filter(~lacking).write_parquet(holed / "curves.parquet")
+    (holed / "verdicts.parquet").unlink()
+    judge_run(RunDirectory(holed))
+    curves = unpacked(write_report([holed], tmp_path / "r.html").read_text(), "data")["curves"]
+    rise = next(c for c in curves if c["p"] and c["t"] == 0 and c["s"] == "direct")
+    assert rise["v"]["artefact"] == "untested"
+    assert any(c["m"] == "target_logprob" and c["t"] == 0 for c in curves), "a finer score was recorded"
+    assert "or none that can be compared here" in glossary("en")["untested"]
+    assert "没有可在此比较的" in glossary("zh")["untested"]
+
+
 def test_pairs_of_models_have_intervals_on_the_same_questions(run: Path, tmp_path: Path) -> None:
     import numpy as np
     import polars as pl

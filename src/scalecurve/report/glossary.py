@@ -71,7 +71,11 @@ TERMS: dict[str, tuple[str, str]] = {
         "The finer scores disagree, or only one can be used.",
         "各更细的指标不一致，或只有一个可用。",
     ),
-    "untested": ("No finer score was recorded.", "没有记录更细的指标。"),
+    "untested": (
+        "No finer score was recorded, or none that can be compared here: at the same models, with errors, over two of "
+        "them at least before the rise.",
+        "没有记录更细的指标，或没有可在此比较的：须有相同的模型和误差，且上升之前至少有两个模型。",
+    ),
     "threshold": (
         "The scale at which a rise begins, with its 95% interval.",
         "上升开始处的规模，附 95% 区间。",

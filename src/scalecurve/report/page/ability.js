@@ -55,7 +55,7 @@ function claimOf(curve, among) {
   const v = curve.v || {}, chip = (text, kind = "", ...terms) => el("li", {}, el("span", { class: `chip ${kind}`, title: meaning(...terms) }, text));
   const chips = [el("li", {}, badge(curve))];
   if (curve.v) chips.push(chip(fill("shape_is", { strength: say(v.strength || "open") }) + (typeof v.confidence === "number" ? ` (${Math.round(100 * v.confidence)}%)` : ""), v.strength || "open", v.strength || "open"));
-  if (v.artefact && !["untested", "metric-artefact"].includes(v.artefact)) chips.push(chip(say("artefact") + say("colon") + say(v.artefact), "", "artefact", v.artefact));
+  if (v.artefact && v.artefact !== "metric-artefact") chips.push(chip(say("artefact") + say("colon") + say(v.artefact), "", "artefact", v.artefact));
   const other = (curve.ov || []).map((at) => rungsOf(curve)[at].name).join(say("comma"));
   for (const at of curve.o || []) chips.push(chip(fill(other ? "either_out" : "left_out", { rung: rungsOf(curve)[at].name, other }), "hollow", "hollow"));
   if (curve.x) chips.push(chip(`${curve.x} ${say("failed")}`, "amber"));
