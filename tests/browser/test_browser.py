@@ -501,6 +501,37 @@ def test_dark_and_phone_fit(page) -> None:
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_the_words_at_a_point_stay_on_the_screen(page) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    for width in (390, 760, 1280):
+        page.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False},
+        )
+        try:
+            page.open("#/ability/0").wait(MARKS)
+            marks = page.browser.find_elements(By.CSS_SELECTOR, "#headline .mark-symbol.role-mark path")
+            for mark in (marks[0], marks[-1]):
+                page.run("document.getElementById('headline').scrollIntoView({ block: 'center' })")
+                ActionChains(page.browser).move_to_element(mark).perform()
+                page.wait("document.querySelector('#vg-tooltip-element.visible')")
+                left, right, size = page.run(
+                    "const b = document.getElementById('vg-tooltip-element').getBoundingClientRect();"
+                    "return [b.left, b.right, b.width]"
+                )
+                assert left >= 0
+                assert right <= width
+                assert size <= min(352, 0.92 * width) + 1
+                rows = page.run(
+                    "return [...document.querySelectorAll('#vg-tooltip-element tr')].map(r => r.textContent)"
+                )
+                assert sum(row.startswith("95%") for row in rows) == 1
+                assert any(re.fullmatch(r"95%:?\s*[\d.]+ – [\d.]+", row.strip()) for row in rows), rows
+        finally:
+            page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 @pytest.fixture(scope="session")
 def axe() -> str:
     """axe-core's script, as the package axe-playwright-python brings it along."""

@@ -45,6 +45,20 @@ def test_presets_draw(run: Path, preset: str) -> None:
     assert points_of(plot([run], preset=preset))
 
 
+def test_a_point_tells_its_interval_in_one_row(run: Path) -> None:
+    import vl_convert
+
+    chart = plot([run], "steady_1")
+    told = {row["title"] for layer in chart.to_dict()["layer"] for row in layer["encoding"].get("tooltip", ())}
+    assert "95%" in told
+    assert not told & {"95% from", "95% to"}
+    drawn = vl_convert.vegalite_to_svg(chart.to_dict())
+    said = {tuple(map(float, pair)) for pair in re.findall(r"95%: ([\d.]+) – ([\d.]+)", drawn)}
+    wanted = {(round(one["lo"], 3), round(one["hi"], 3)) for one in points_of(chart) if one["lo"] > 0}
+    assert len(wanted) > 5
+    assert said == wanted
+
+
 def test_axis_of_compute(run: Path) -> None:
     points = points_of(plot([run], "steady_1", axis="training_flops"))
     assert min(point["x"] for point in points) == pytest.approx(6.0 * 8000 * 1e8)

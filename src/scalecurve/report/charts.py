@@ -75,6 +75,8 @@ def config(colours: Mapping[str, str] = LIGHT) -> dict[str, Any]:
     }
 
 
+RANGE = "isValid(datum.lo) && isValid(datum.hi) ? format(datum.lo, '{0}') + ' – ' + format(datum.hi, '{0}') : '–'"
+"""The 95% interval of a mark in one row of its tooltip; the place for a number's format."""
 AMOUNT = "replace(format(datum.value, '.3~s'), 'G', 'B')"
 POWER = "replace(format(datum.value, '.0e'), 'e+', 'e')"
 
@@ -115,8 +117,6 @@ def score_chart(
         "rung": "Model",
         "items": "Items",
         "series": "Series",
-        "low": "95% from",
-        "high": "95% to",
     }
     said |= dict(words or {})
 
@@ -137,8 +137,7 @@ def score_chart(
         alt.Tooltip("rung:N", title=said["rung"]),
         alt.Tooltip("x:Q", title=said["x"], format=".4~s"),
         alt.Tooltip("y:Q", title=said["y"], format=".4~f"),
-        alt.Tooltip("lo:Q", title=said["low"], format=".3~f"),
-        alt.Tooltip("hi:Q", title=said["high"], format=".3~f"),
+        alt.Tooltip("interval:N", title="95%"),
         alt.Tooltip("n:Q", title=said["items"]),
     ]
 
@@ -165,9 +164,11 @@ def score_chart(
         named("points").mark_line(strokeWidth=2).encode(x=x, y=y, color=colour, strokeDash=dash),
         named("points").mark_rule(strokeWidth=1.5, opacity=0.7).encode(x=x, y=alt.Y("lo:Q"), y2="hi:Q", color=colour),
         named("points")
+        .transform_calculate(interval=RANGE.format(".3~f"))
         .mark_point(filled=True, size=46, opacity=1)
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip),
         named("left_out")
+        .transform_calculate(interval=RANGE.format(".3~f"))
         .mark_point(filled=False, fill="#ffffff", size=60, strokeWidth=2, opacity=1)
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip),
         named("left_out")
@@ -230,7 +231,7 @@ def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
     import altair as alt
 
     said = {"x": "Parameters (non-embedding)", "name": "Ability", "shape": "Verdict"}
-    said |= {"low": "95% from", "high": "95% to"} | dict(words or {})
+    said |= dict(words or {})
     base = alt.Chart(alt.NamedData(name="points"))
     x_scale = alt.Scale(type="log", nice=False, padding=12)
     y = alt.Y("name:N", sort=None, title=None).axis(labelLimit=280, domain=False, ticks=False, grid=True)
@@ -240,7 +241,9 @@ def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
         base.mark_rule(strokeWidth=2, opacity=0.5).encode(
             x=alt.X("lo:Q", title=said["x"], scale=x_scale).axis(format="~s", tickCount=6), x2="hi:Q", y=y, color=colour
         ),
-        base.mark_point(filled=True, size=64, opacity=1).encode(
+        base.transform_calculate(interval=RANGE.format(".3~s"))
+        .mark_point(filled=True, size=64, opacity=1)
+        .encode(
             x=alt.X("x:Q", title=said["x"], scale=x_scale),
             y=y,
             color=colour,
@@ -250,8 +253,7 @@ def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
                 alt.Tooltip("name:N", title=said["name"]),
                 alt.Tooltip("label:N", title=said["shape"]),
                 alt.Tooltip("x:Q", title=said["x"], format=".3~s"),
-                alt.Tooltip("lo:Q", title=said["low"], format=".3~s"),
-                alt.Tooltip("hi:Q", title=said["high"], format=".3~s"),
+                alt.Tooltip("interval:N", title="95%"),
             ],
         ),
     )
@@ -272,13 +274,14 @@ def front_chart(words: Mapping[str, str] | None = None) -> Any:
         alt.Tooltip("name:N", title=said["way"]),
         alt.Tooltip("x:Q", title=said["x"], format=".1f"),
         alt.Tooltip("y:Q", title=said["y"], format=".3f"),
-        alt.Tooltip("lo:Q", title="95% from", format=".3f"),
-        alt.Tooltip("hi:Q", title="95% to", format=".3f"),
+        alt.Tooltip("interval:N", title="95%"),
     ]
     return alt.layer(
         alt.Chart(alt.NamedData(name="line")).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour),
         points.mark_rule(strokeWidth=1.2, opacity=0.6).encode(x=x, y=alt.Y("lo:Q"), y2="hi:Q", color=colour),
-        points.mark_point(filled=True, size=46, opacity=1).encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip),
+        points.transform_calculate(interval=RANGE.format(".3f"))
+        .mark_point(filled=True, size=46, opacity=1)
+        .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip),
     )
 
 

@@ -114,9 +114,7 @@ def _words_of_page(said: Mapping[str, str], version: str) -> dict[str, Any]:
     specs = {
         "score": charts.score_chart(said_of(said)),
         "map": charts.map_chart({"name": said["series"], "shape": said["verdict"]}),
-        "threshold": charts.threshold_chart(
-            {"name": said["task"], "shape": said["verdict"], "low": said["bar_low"], "high": said["bar_high"]}
-        ),
+        "threshold": charts.threshold_chart({"name": said["task"], "shape": said["verdict"]}),
     }
     return {
         "words": said,
@@ -140,8 +138,6 @@ def said_of(said: Mapping[str, str]) -> dict[str, str]:
         "rung": said["model"],
         "items": said["items"],
         "series": said["series"],
-        "low": said["bar_low"],
-        "high": said["bar_high"],
     }
 
 

@@ -78,8 +78,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "chance": ("chance", "随机水平"),
     "ceiling": ("ceiling", "上限"),
     "best_possible": ("best possible", "最佳"),
-    "bar_low": ("95% from", "95% 下限"),
-    "bar_high": ("95% to", "95% 上限"),
     "human_mean": ("human mean", "人类平均"),
     "human_best": ("best human", "人类最佳"),
     "shots": ("{k}-shot", "{k} 个示例"),
