@@ -1,5 +1,6 @@
 """The report in a real browser: it draws, it stays quiet, its filters and keys work, and nothing foreign runs."""
 
+import itertools
 import json
 import re
 import shutil
@@ -392,6 +393,24 @@ def test_every_chart_names_its_models_and_shares_go_from_0_to_1(page) -> None:
         stem = page.run("return document.querySelector('#headline .role-axis-title text').textContent")
         assert {*names} <= {*ticks} or ("syn-…" in stem and {name.removeprefix("syn-") for name in names} <= {*ticks})
         assert {"0.0", "1.0"} <= {*ticks}
+
+
+def test_ticks_of_where_abilities_appear_are_round_and_apart(page) -> None:
+    """1 and 3 of each power of ten; over a range that holds one of these only, 1, 2 and 5."""
+    for low, high, wanted in ((3.4e4, 4.1e5, ["100k", "300k"]), (6.1e4, 2.2e5, ["100k", "200k"])):
+        page.open("#/methods")
+        page.run(f"for (const c of thresholdCurves()) {{ c.v.threshold_lo = {low}; c.v.threshold_hi = {high}; }};"
+                 "location.hash = '#/overview'")  # fmt: skip
+        page.run("document.getElementById('thresholds').scrollIntoView()")
+        page.wait("document.querySelector('#thresholds .role-axis-label text')")
+        page.run("document.getElementById('thresholds').scrollIntoView()")
+        page.wait("'drawn' in document.getElementById('thresholds').dataset")
+        ticks = page.run("return [...document.querySelectorAll('#thresholds .role-axis-label text')]"
+                         ".filter(t => /^\\d+[kMB]?$/.test(t.textContent)).map(t => [t.getBoundingClientRect().left,"
+                         "t.textContent, t.getBoundingClientRect().right])")  # fmt: skip
+        ticks.sort()
+        assert [text for _, text, _ in ticks] == wanted
+        assert all(one[2] < other[0] for one, other in itertools.pairwise(ticks))
 
 
 def test_the_ring_is_explained_and_never_around_a_model_left_out(page) -> None:

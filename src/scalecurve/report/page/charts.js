@@ -194,7 +194,8 @@ function thresholdSpec(width) {
   const points = curves.map((c) => ({ name: width < 520 ? state.data.tasks[c.t].name + " · " + armOf(c) : nameOf(c), x: c.v.threshold,
     lo: c.v.threshold_lo ?? c.v.threshold, hi: c.v.threshold_hi ?? c.v.threshold, label: shapeWord(c.v.shape), link: addressOf(c.t) }));
   const spec = based("threshold", width, 24 * points.length + 70, { points }, say("thresholds_note")), axis = curves[0] ? curves[0].v.axis : state.axis;
-  channels(spec, "x", (x) => { x.title = say(axis); if (x.scale) x.scale = { ...x.scale, type: logarithmic(axis) ? "log" : "linear", ...(logarithmic(axis) ? {} : { zero: false }) }; if (x.axis) x.axis = { tickCount: 6, labelExpr: amountExpr(axis) }; });
+  const reached = points.flatMap((p) => [p.lo, p.hi]), ticks = logarithmic(axis) ? [[1, 3], [1, 2, 5]].map((digits) => roundTicks(reached, digits)).find((own) => own && own.length > 1) : undefined;
+  channels(spec, "x", (x) => { x.title = say(axis); if (x.scale) x.scale = { ...x.scale, type: logarithmic(axis) ? "log" : "linear", ...(logarithmic(axis) ? {} : { zero: false }) }; if (x.axis) x.axis = { tickCount: 6, ...(ticks ? { values: ticks } : {}), labelOverlap: "greedy", labelExpr: amountExpr(axis) }; });
   spec.usermeta = { rows: curves.map((c) => ({ ability: state.data.tasks[c.t].ref, family: state.data.families[c.f].name, prompt: c.s, shots: c.k, metric: c.m, verdict: c.v.shape, [`begins_${axis}`]: c.v.threshold, low_95: c.v.threshold_lo ?? "", high_95: c.v.threshold_hi ?? "" })) };
   channels(spec, "y", (y) => { y.axis = { ...y.axis, labelLimit: Math.min(280, width * .45) }; });
   shapeScales(spec, W.shapes.filter((s) => curves.some((c) => c.v.shape === s)), width < 520 ? 2 : 5);

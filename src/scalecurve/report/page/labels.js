@@ -84,11 +84,11 @@ function modelTicks(points, { X }) {
   const labels = models.map(([x], i) => `datum.value == ${x} ? ${JSON.stringify(shown[i])} : `).join("");
   return { axis: { values: models.map(([x]) => x), tickCount: models.length, labelExpr: labels + '""', labelOverlap: false }, stem: shown === bare ? `${head}…${tail}` : "" };
 }
-// 1, 3, 10, 30, … within the range, every power of ten where that would be many.
-function roundTicks(xs) {
+// 1, 3, 10, 30, … (or other digits) within the range, every power of ten where that would be many.
+function roundTicks(xs, digits = [1, 3]) {
   const low = Math.min(...xs), high = Math.max(...xs), ticks = [];
   if (!(low > 0) || high / low < 3) return undefined;
-  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) for (const digit of [1, 3]) ticks.push(digit * 10 ** power);
+  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) for (const digit of digits) ticks.push(digit * 10 ** power);
   const inside = ticks.filter((x) => x >= low * .999 && x <= high * 1.001);
   return inside.length > 8 ? inside.filter((x) => Number.isInteger(Math.log10(x))) : inside;
 }
