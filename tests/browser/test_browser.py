@@ -469,6 +469,14 @@ def test_cards_lead_to_each_ability_and_to_all_of_their_kind(page) -> None:
         assert sum(n for shape, n in counted if shape in shapes) == count
 
 
+def test_an_empty_list_of_abilities_speaks_of_abilities(page) -> None:
+    page.open("#/abilities")
+    assert "matches" not in page.run("return document.getElementById('cards').textContent")
+    search = page.browser.find_element(By.CSS_SELECTOR, "#page-abilities input[type=search]")
+    search.send_keys("no such ability")
+    assert page.run("return document.getElementById('cards').textContent") == "No ability matches."
+
+
 def test_a_bar_leads_to_its_curves(page) -> None:
     page.open()
     page.browser.find_element(By.CSS_SELECTOR, ".count").click()

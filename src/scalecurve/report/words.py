@@ -330,6 +330,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "wrong": ("wrong", "错误"),
     "no_answer": ("no answer", "无回答"),
     "no_match": ("No question matches.", "没有符合条件的问题。"),
+    "no_ability": ("No ability matches.", "没有符合条件的能力。"),
     "unscored": ("not scored", "未评分"),
     "logprob_of": ("log-probability {value} nats", "对数概率 {value} nats"),
     # models

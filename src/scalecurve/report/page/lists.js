@@ -196,7 +196,7 @@ function drawCards() {
   const box = $("cards"), end = el("div");
   let list = el("ul", { class: "cards" });
   box.replaceChildren(list, end);
-  if (!todo.length) box.append(el("p", { class: "note" }, say("no_match")));
+  if (!todo.length) box.append(el("p", { class: "note" }, say("no_ability")));
   const portion = () => {
     for (const [group, curves] of todo.splice(0, 60)) {
       if (group !== null && groups.size > 1) {
