@@ -298,6 +298,22 @@ def test_a_rise_whose_finer_scores_lack_a_model_is_untested_and_the_word_covers_
     assert "没有可在此比较的" in glossary("zh")["untested"]
 
 
+def test_the_glossary_states_the_rule_of_the_metric_check() -> None:
+    """What the words say of a pace is where the finding turns: half of the overall pace, and three standard errors."""
+    from scalecurve.analysis.verdicts.artefact import CLEAR, STEADY, CompanionFinding
+    from scalecurve.report.glossary import glossary
+
+    assert (CLEAR, STEADY) == (3.0, 0.5)
+    said = {lang: glossary(lang) for lang in ("en", "zh")}
+    for pace, kind in ((0.43, "metric-robust"), (0.5, "metric-artefact")):  # improving before, with a bend at the rise
+        assert CompanionFinding("brier", 4.0, pace, bends=True, near=True).says == kind
+        assert "half of their overall pace" in said["en"][kind]
+        assert "总体速度的一半" in said["zh"][kind]
+    assert "had not improved before by as much as half" in said["en"]["metric-robust"]
+    assert CompanionFinding("brier", 2.9, 0.9, bends=True, near=True).says == "undetermined"
+    assert "three standard errors" in said["en"]["metric-artefact"]
+
+
 def test_pairs_of_models_have_intervals_on_the_same_questions(run: Path, tmp_path: Path) -> None:
     import numpy as np
     import polars as pl

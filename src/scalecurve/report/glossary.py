@@ -60,16 +60,22 @@ TERMS: dict[str, tuple[str, str]] = {
         "针对离开随机水平的上升：查看同一批答案的更细指标，例如正确答案的对数概率。至少两个指标须一致。",
     ),
     "metric-artefact": (
-        "Finer scores had improved before the score did: the jump is made by a strict metric, not by the ability.",
-        "更细的指标在得分上升之前已在改善：突增来自严格的指标，而非能力。",
+        "At least two finer scores had surely improved before the score did, by three standard errors, and in a "
+        "straight line or at half of their overall pace or more; none speaks for a robust rise. The jump is made by a "
+        "strict metric, not by the ability.",
+        "至少两个更细的指标在得分上升之前已可靠改善（三倍标准误），且走势为直线，或速度不低于其总体速度的一半；没有指标支持稳健的上升。"
+        "突增来自严格的指标，而非能力。",
     ),
     "metric-robust": (
-        "Finer scores do not improve before the score does, and turn where it rises.",
-        "更细的指标在得分上升之前并未改善，并在得分上升处转折。",
+        "At least two finer scores turn where the score rises, within one interval between models, and had not "
+        "improved before by as much as half of their overall pace; none speaks for an artefact. They may improve "
+        "before, more slowly.",
+        "至少两个更细的指标在得分上升处转折（相差不超过一个模型间隔），此前的改善速度不到其总体速度的一半；没有指标支持假象。"
+        "它们此前可以有较慢的改善。",
     ),
     "undetermined": (
-        "The finer scores disagree, or only one can be used.",
-        "各更细的指标不一致，或只有一个可用。",
+        "The finer scores disagree, or fewer than two of them say the same.",
+        "各更细的指标不一致，或意见相同的不足两个。",
     ),
     "untested": (
         "No finer score was recorded, or none that can be compared here: at the same models, with errors, over two of "
