@@ -443,6 +443,17 @@ def test_words_are_explained_where_they_stand_and_under_methods(page) -> None:
     assert page.run("return document.getElementById('glossary').getBoundingClientRect().top < innerHeight")
 
 
+def test_caveats_have_a_row_of_their_own(page) -> None:
+    page.open("#/overview")
+    page.run("const c = state.data.curves.find(c => c.p && c.t === 0 && c.s === 'direct');"
+             "c.v.caveats = ['It may be another.']; location.hash = addressOf(0)")  # fmt: skip
+    page.wait("document.querySelector('#page-ability .why')")
+    rows = page.run("return [...document.querySelector('#page-ability .why').querySelectorAll('dt')]"
+                    ".map(n => [n.textContent, n.nextElementSibling.textContent])")  # fmt: skip
+    assert dict(rows)["Caveats"] == "It may be another."
+    assert "It may be another." not in dict(rows)["What would refute it"]
+
+
 def test_a_metric_check_that_was_not_made_has_a_chip(page) -> None:
     page.open("#/overview")
     page.run("const c = state.data.curves.find(c => c.p && c.t === 0 && c.s === 'direct');"

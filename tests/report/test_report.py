@@ -114,7 +114,8 @@ def test_chinese_throughout(run: Path, tmp_path: Path) -> None:
         assert english not in visible
     for curve in unpacked(html, "data")["curves"]:
         if curve["p"]:
-            said = [curve["v"]["claim"], *curve["v"]["refute"], *curve["v"].get("evidence", [])]
+            verdict = curve["v"]
+            said = [verdict["claim"], *verdict["refute"], *verdict.get("evidence", []), *verdict.get("caveats", [])]
             assert all(re.search("[\u4e00-\u9fff]", sentence) for sentence in said), said
 
 
@@ -140,6 +141,7 @@ def test_a_chinese_page_has_no_latin_word_but_names_and_units(run: Path, tmp_pat
                 curve["v"]["claim"],
                 *curve["v"].get("evidence", []),
                 *curve["v"]["refute"],
+                *curve["v"].get("caveats", []),
                 *curve["v"].get("numbers", []),
             ]
     screen = data["screen"]
@@ -247,7 +249,20 @@ def test_two_models_that_may_be_odd_are_both_in_the_page(run: Path, tmp_path: Pa
     assert told
     for curve in told:
         assert (curve["o"], curve["ov"], curve["g"], curve["b"]) == ([2], [3], 3, [1, 3])
-        assert any(text.startswith("Leaving out syn-262k") for text in curve["v"]["refute"])
+        assert any(text.startswith("Leaving out syn-262k") for text in curve["v"]["caveats"])
+
+
+def test_what_would_refute_is_one_result_and_caveats_stand_apart(run: Path, tmp_path: Path) -> None:
+    told = ["companion-fluency", "target_logprob"], ["one-companion"], ["floor", 2, 4]
+    for lang, fluency in (("en", "is not compared: it rises with fluency"), ("zh", "它会随流畅度上升")):
+        out = tmp_path / lang
+        html = write_report([with_reasons(run, out, "floor", list(told))], tmp_path / f"{lang}.html", lang=lang)
+        verdicts = [c["v"] for c in unpacked(html.read_text(), "data")["curves"] if c["p"] and c["v"]]
+        assert {len(verdict["refute"]) for verdict in verdicts} == {1}
+        cautious = [v for v in verdicts if any(fluency in text for text in v.get("caveats", []))]
+        assert cautious
+        for verdict in cautious:
+            assert not any(fluency in text for text in (*verdict["refute"], *verdict["evidence"]))
 
 
 def test_the_doubt_names_both_models_where_either_may_be_odd(run: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What an ability's page says of a curve: the claim in one sentence, the evidence, what would refute it, the numbers.
+"""What an ability's page says of a curve: the claim in a sentence, evidence, what would refute it, caveats, numbers.
 
 Everything is made from the verdict and its reason codes, in the language of the report.
 """
@@ -140,7 +140,7 @@ def told(contents: Contents, words: Mapping[str, str], lang: str) -> Contents:
     """``contents`` with sentences in place of the verdicts' reason codes, in place.
 
     A headline curve's verdict gets ``claim`` (one sentence), ``strength`` (firm, likely, open), ``evidence``,
-    ``refute`` and ``numbers`` (sentences each);
+    ``refute``, ``caveats`` and ``numbers`` (sentences each);
     its curve ``o`` (positions of the points the verdict left out), ``ov`` (those that leaving out instead would explain
     as much), ``b`` (positions of the two models around where it begins, or where it jumps or changes most), ``g``
     (position of the first point off the floor, of a rise) and ``by`` (the finer score that decides about its jump).
@@ -219,9 +219,10 @@ class _Claim:
         self.rungs = contents.families[curve["f"]]["rungs"]
 
     def rows(self) -> dict[str, Any]:
-        parted: dict[str, list[str]] = {"evidence": [], "refute": [self._pick(REFUTE, self._refuted())], "numbers": []}
+        refute = self._pick(REFUTE, self._refuted())
+        parted: dict[str, list[str]] = {"evidence": [], "refute": [refute], "caveats": [], "numbers": []}
         for reason in self.reasons:
-            kind = "numbers" if reason.code in NUMBERS else "refute" if reason.code in DOUBTS else "evidence"
+            kind = "numbers" if reason.code in NUMBERS else "caveats" if reason.code in DOUBTS else "evidence"
             parted[kind].append(self._sentence(reason))
         if said := self._repeated():
             parted["evidence"].append(said)

@@ -219,6 +219,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "why": ("Why we say so", "判定依据"),
     "evidence": ("Evidence", "证据"),
     "refute": ("What would refute it", "何种结果会推翻它"),
+    "caveats_of": ("Caveats", "保留"),
     "numbers_fold": ("for the expert", "供专业读者"),
     "probability": ("Probability of this shape: {p}%", "该形状的概率：{p}%"),
     "ahead": ("The next sizes, and what an answer costs", "后续规模与每个回答的开销"),

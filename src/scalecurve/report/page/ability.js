@@ -100,7 +100,7 @@ function notesOf(main) {
 }
 const onThisAxis = (curve) => curve.v && curve.v.axis === state.axis && typeof curve.v.threshold_lo === "number" && curve.v.shape !== "inconclusive";
 
-// Evidence, what would refute it, and the numbers for those who want them.
+// Evidence, what would refute it, caveats, and the numbers for those who want them.
 function whyOf(main) {
   const judged = main.filter((curve) => curve.v), box = el("section", { "aria-labelledby": "h-why" }, el("h2", { id: "h-why" }, say("why")));
   const list = (rows) => el("ul", {}, ...rows.map((row) => el("li", {}, row)));
@@ -114,6 +114,7 @@ function whyOf(main) {
     box.append(judged.length > 1 ? el("h3", {}, keyOf(curve), nameAmong(curve, judged)) : "",
       el("dl", { class: "why" }, ...(v.evidence ? [el("dt", {}, say("evidence")), el("dd", {}, list(v.evidence))] : []),
         ...(v.refute ? [el("dt", {}, say("refute")), el("dd", {}, list(v.refute))] : []),
+        ...(v.caveats ? [el("dt", {}, say("caveats_of")), el("dd", {}, list(v.caveats))] : []),
         el("dt", {}, say("numbers")), el("dd", {}, el("details", {}, el("summary", {}, say("numbers_fold")), list([...facts, ...(v.numbers || []), ...flags])))));
   }
   return judged.length ? box : el("div");
