@@ -18,6 +18,7 @@ HEAD, NODE = "127.0.0.2", "127.0.0.3"  # Ray puts "localhost" down as the machin
 RAY = {
     "RAY_AUTH_MODE": "disabled",  # whether or not this machine's user has a token
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # by its own 15 workers stand still while other tests compute
     "RAY_health_check_initial_delay_ms": "500",
     "RAY_health_check_period_ms": "500",
     "RAY_health_check_failure_threshold": "3",
