@@ -79,7 +79,7 @@ def test_a_text_with_the_key_is_not_kept(server: Server, spelled: str) -> None:
         reply["choices"][0] |= {"text": spelled, "message": {"role": "assistant", "content": spelled}}
         return reply
 
-    server.answer = repeated  # type: ignore[method-assign]
+    server.answer = repeated
     for chat in (False, True):
         output = answered(server, chat=chat)
         assert "wrote the API key" in output.error
@@ -153,7 +153,7 @@ def test_no_answer_is_none_and_not_an_empty_one(server: Server, change: dict[str
         reply["choices"][0] |= change
         return reply
 
-    server.answer = changed  # type: ignore[method-assign]
+    server.answer = changed
     output = answered(server, chat=True)
     assert said in output.error
     assert output.texts == ()
@@ -167,14 +167,14 @@ def test_thinking_without_an_answer_is_kept_apart_and_counts_as_cut(server: Serv
         reply["choices"][0] |= {"message": {"role": "assistant", "content": None, "reasoning_content": "hm"}}
         return reply
 
-    server.answer = thought  # type: ignore[method-assign]
+    server.answer = thought
     output = answered(server, chat=True)
     assert (output.texts, output.thinking, output.cut, output.error) == (("",), ("hm",), (True,), "")
 
 
 def test_more_texts_than_asked_do_not_vote(server: Server) -> None:
     whole = Server.answer
-    server.answer = lambda path, body: whole(server, path, body | {"n": 200})  # type: ignore[method-assign]
+    server.answer = lambda path, body: whole(server, path, body | {"n": 200})
     output = answered(server, Request("hi", max_tokens=4, samples=4, temperature=1.0))
     assert "200 texts where 4" in output.error
 
@@ -190,7 +190,7 @@ def test_log_probabilities_above_0_are_refused(server: Server, value: Any, score
         values[1:] = [value] * (len(values) - 1)
         return reply
 
-    server.answer = changed  # type: ignore[method-assign]
+    server.answer = changed
     assert "above 0" in answered(server, Request("hi", options=(" a",) if scored else (), max_tokens=4)).error
 
 
@@ -203,5 +203,5 @@ def test_places_that_are_shifted_are_refused(server: Server) -> None:
         told["text_offset"] = [0, *(at + 3 for at in told["text_offset"][1:])]
         return reply
 
-    server.answer = changed  # type: ignore[method-assign]
+    server.answer = changed
     assert "not where they stand" in answered(server, Request("hi there", options=(" a",))).error
