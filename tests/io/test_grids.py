@@ -138,66 +138,6 @@ def test_a_summary_beside_results_is_left_out(tmp_path: Path) -> None:
     assert any("README.md" in note and "left out" in note for note in done.notes)
 
 
-# ── Excel ────────────────────────────────────────────────────────────────────────────────────────────────────
-def workbook(path: Path, cells: str, merged: str = "", shared: tuple[str, ...] = (), head: str = "") -> Path:
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    with zipfile.ZipFile(path, "w") as book:
-        book.writestr("[Content_Types].xml", "<Types/>")
-        texts = "".join(f"<si><r><t>{text}</t></r></si>" for text in shared)
-        book.writestr("xl/sharedStrings.xml", f'<sst xmlns="{main}">{texts}</sst>')
-        book.writestr("xl/worksheets/sheet1.xml", f'<worksheet xmlns="{main}"><sheetData/></worksheet>')
-        areas = f'<mergeCells><mergeCell ref="{merged}"/></mergeCells>' if merged else ""
-        sheet = f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData>{areas}</worksheet>'
-        book.writestr("xl/worksheets/sheet2.xml", head + sheet)
-    return path
-
-
-def cells(table: list[list[Any]], shared: tuple[str, ...]) -> str:
-    out = ""
-    for row, line in enumerate(table, 1):
-        inner = ""
-        for column, value in enumerate(line):
-            name = f"{chr(65 + column)}{row}"
-            if isinstance(value, str) and value:
-                inner += f'<c r="{name}" t="s"><v>{shared.index(value)}</v></c>'
-            elif value != "":
-                inner += f'<c r="{name}"><v>{value}</v></c>'
-        out += f'<row r="{row}">{inner}</row>'
-    return out
-
-
-def test_a_workbook_with_a_title_and_merged_models(tmp_path: Path) -> None:
-    table: list[list[Any]] = [["Ours"], ["model", "task", "score"]]
-    for at, name in enumerate(MODELS):
-        table += [[name, "arc_easy", ARC[at] / 100], ["" if at == 0 else name, "piqa", PIQA[at] / 100]]
-    shared = tuple({one: 0 for line in table for one in line if isinstance(one, str) and one})
-    path = workbook(tmp_path / "t.xlsx", cells(table, shared), "A3:A4", shared)
-    found, _ = found_in(path, tmp_path / "run")
-    assert found == {task: pytest.approx(values) for task, values in RIGHT.items()}
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"PK no archive", "cannot be read as an Excel file"),
-        ("<!DOCTYPE x [<!ENTITY a 'b'>]>", "declares entities"),
-        ('<row r="1"><c r="ZZZ1000000"><v>1</v></c></row>', "save its table as CSV"),
-        ("<row><c></row>", "cannot be read as an Excel file"),
-    ],
-    ids=["no-archive", "entities", "huge", "broken"],
-)
-def test_damaged_workbooks_are_refused_in_one_line(content: Any, said: str, tmp_path: Path) -> None:
-    path = tmp_path / "t.xlsx"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif content.startswith("<!"):
-        workbook(path, "", head=content)
-    else:
-        workbook(path, content)
-    with pytest.raises(UserError, match=said):
-        import_run([path], tmp_path / "run")
-
-
 # ── Packed and linked ────────────────────────────────────────────────────────────────────────────────────────
 PACK: dict[str, Any] = {
     "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress,

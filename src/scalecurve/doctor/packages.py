@@ -28,8 +28,8 @@ EXTRAS = {
 DEVELOPING = ("docs", "dev")
 """Extras for those who work on scalecurve itself."""
 IMPORTS = {
-    "jinja2": "jinja2", "prompt-toolkit": "prompt_toolkit", "pyyaml": "yaml", "rouge-score": "rouge_score",
-    "tomli-w": "tomli_w", "vl-convert-python": "vl_convert",
+    "jinja2": "jinja2", "prompt-toolkit": "prompt_toolkit", "python-calamine": "python_calamine", "pyyaml": "yaml",
+    "rouge-score": "rouge_score", "tomli-w": "tomli_w", "vl-convert-python": "vl_convert",
 }  # fmt: skip
 """Distributions whose module has another name than they."""
 

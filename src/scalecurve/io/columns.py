@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.io.cells import SCALE, amount, model_name, plain_text, shots_in
-from scalecurve.io.grids import other_tables, plain_table, record_rows, rows_of_file, text_rows
+from scalecurve.io.grids import WORKBOOKS, other_tables, plain_table, record_rows, rows_of_file, text_rows
 from scalecurve.io.headings import NAMES, plain
 from scalecurve.io.shape import SourceModel, missing_mark
 from scalecurve.schema import AXES
@@ -39,7 +39,7 @@ def scan(source: SourceFile) -> pl.LazyFrame | None:
             table = pl.scan_parquet(path, hive_partitioning=False)
         if kind == ".jsonl":
             table = _unnested(pl.scan_ndjson(path, infer_schema_length=1_000))
-        if kind in (".xlsx", ".md", ".json") or (kind in (".csv", ".tsv") and not source.columns):
+        if kind in (*WORKBOOKS, ".md", ".json") or (kind in (".csv", ".tsv") and not source.columns):
             table = _gridded(source)
         if table is None and kind in (".csv", ".tsv"):
             table = _scan_text(path)
@@ -93,6 +93,10 @@ def _grid(path: Path, _changed: int, model: str) -> tuple[list[str], list[list[s
     def decode(path: Path) -> str:
         return path.read_text(encoding=encoding_of(path), errors="replace")
 
+    if path.suffix.lower() in WORKBOOKS:
+        from scalecurve.io.sheets import table_of_workbook
+
+        return table_of_workbook(path, model)
     return plain_table(rows_of_file(path, decode, separator(path)), model)
 
 

@@ -16,6 +16,7 @@ from scalecurve.io.shape import missing_mark
 from scalecurve.io.sizes import size_in_name
 
 LARGEST = 1 << 26  # bytes; larger files are tables of items, and those begin with their columns' names
+WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 HEAD_ROWS = 30  # among which the names of columns must stand
 Rows = list[list[str]]
 Grid = tuple[list[str], Rows, str]
@@ -253,13 +254,8 @@ def _text(value: Any) -> str:
 
 
 def rows_of_file(path: Path, decode: Callable[[Path], str], mark: str) -> Rows:
-    """All cells of a small file, by its kind."""
+    """All cells of a small text, by its kind."""
     if path.stat().st_size > LARGEST:
         return []
-    kind = path.suffix.lower()
-    if kind == ".xlsx":
-        from scalecurve.io.sheets import sheet_rows
-
-        return sheet_rows(path)
     text = decode(path)
-    return markdown_rows(text) if kind == ".md" else text_rows(text, mark)
+    return markdown_rows(text) if path.suffix.lower() == ".md" else text_rows(text, mark)

@@ -1,95 +1,93 @@
-"""The first sheet with cells of an Excel workbook, without a library: the archive's XML, merged cells filled in."""
+"""Workbooks of Excel and LibreOffice: the sheet that holds a table, read by calamine in a process of its own, since a
+workbook of a kilobyte can ask for more memory than there is."""
 
 from __future__ import annotations
 
-import re
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
+from datetime import date, time, timedelta
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import Any
 
 from scalecurve.errors import UserError
+from scalecurve.io.grids import Grid, plain_table
+from scalecurve.io.shape import finite
+from scalecurve.util.guard import confined
 
 LARGEST_PART = 1 << 27  # bytes of one part, unpacked
 MOST_CELLS = 2_000_000
-_NAME = re.compile(r"([A-Z]{1,3})(\d{1,7})")
+MOST_MERGED = 10_000  # rows that a merged cell may stand for
+
+Sheets = list[tuple[str, list[list[str]]]]
 
 
-def sheet_rows(path: Path) -> list[list[str]]:
-    """The cells as texts, by row. ``UserError`` where the file is damaged, encrypted or very large."""
+def table_of_workbook(path: Path, model: str = "") -> Grid | None:
+    """(names, rows, what is worth telling) of the first sheet that holds a table, hidden ones last; None where none
+    does. ``UserError`` where the file is damaged, protected by a password or very large."""
+    sheets: Sheets = confined(str(path), "scalecurve.io.sheets:read_workbook", str(path))
+    for name, rows in sheets:
+        found = plain_table(rows, model)
+        if found is not None and found[1]:
+            others = [other for other, _ in sheets if other != name]
+            more = f"the sheet {name!r} is read, and left out are: {', '.join(others[:4])}" if others else ""
+            more += f" and {len(others) - 4} more" if len(others) > 4 else ""
+            return found[0], found[1], "; ".join(told for told in (found[2], more) if told)
+    return None
+
+
+def read_workbook(path: str) -> Sheets:
+    """(name, cells as texts, by row) of every sheet with cells, hidden ones last, read in this process."""
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
+
+    _refuse_large_parts(path)
     try:
-        with zipfile.ZipFile(path) as book:
-            shared = ["".join(one.itertext()) for one in _elements(book, "xl/sharedStrings.xml", "si")]
-            for name in sorted(one for one in book.namelist() if re.fullmatch(r"xl/worksheets/[^/]+\.xml", one)):
-                cells = dict(_cells(book, name, shared))
-                for merged in _elements(book, name, "mergeCell"):
-                    _fill(cells, merged.get("ref", ""))
-                if cells:
-                    return _grid(path, cells)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        RuntimeError,
-        zlib.error,
-        zipfile.BadZipFile,
-        ElementTree.ParseError,
-    ) as error:
-        raise UserError(f"{path}: cannot be read as an Excel file ({error}); save the sheet as CSV") from None
-    return []
+        with open(path, "rb") as file:  # told apart by what it holds, not by its name
+            book = CalamineWorkbook.from_filelike(file)
+            tabs = sorted(book.sheets_metadata, key=lambda one: one.visible != SheetVisibleEnum.Visible)
+            found = [(tab.name, _cells(path, book.get_sheet_by_name(tab.name))) for tab in tabs]
+    except PasswordError:
+        raise UserError(f"{path}: is protected by a password; save it without one") from None
+    except (OSError, ValueError, CalamineError) as error:
+        raise UserError(f"{path}: cannot be read as a workbook ({error}); save the sheet as CSV") from None
+    return [(name, rows) for name, rows in found if any(map(any, rows))]
 
 
-def _elements(book: zipfile.ZipFile, name: str, tag: str) -> Iterator[ElementTree.Element]:
-    """The elements of a kind in a part; none where the part is not there."""
-    if name not in book.namelist():
-        return
-    if book.getinfo(name).file_size > LARGEST_PART:
-        raise ValueError(f"{name} is larger than {LARGEST_PART >> 20} MB unpacked")
-    text = book.read(name)
-    if b"<!DOCTYPE" in text[:4096] or b"<!ENTITY" in text:
-        raise ValueError(f"{name} declares entities")
-    for one in ElementTree.fromstring(text).iter():
-        if one.tag.rpartition("}")[2] == tag:
-            yield one
+def _refuse_large_parts(path: str) -> None:
+    """``UserError`` for a packed workbook of which a part is very large unpacked; others are left to the reader."""
+    try:
+        with zipfile.ZipFile(path) as parts:
+            large = next((one.filename for one in parts.infolist() if one.file_size > LARGEST_PART), None)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return  # .xls is no archive
+    if large:
+        raise UserError(f"{path}: {large} is larger than {LARGEST_PART >> 20} MB unpacked; save the table as CSV")
 
 
-def _cells(book: zipfile.ZipFile, name: str, shared: list[str]) -> Iterator[tuple[tuple[int, int], str]]:
-    """((row, column), text) of the cells that hold something."""
-    for one in _elements(book, name, "c"):
-        place = _place(one.get("r", ""))
-        kind = one.get("t", "")
-        inner = {child.tag.rpartition("}")[2]: child for child in one}
-        text = "".join(inner["is"].itertext()) if "is" in inner else (inner["v"].text or "") if "v" in inner else ""
-        text = shared[int(text)] if kind == "s" and text else "" if kind == "e" else text
-        if place and text.strip():
-            yield place, text.strip()
-
-
-def _place(name: str) -> tuple[int, int] | None:
-    found = _NAME.fullmatch(name)
-    if found is None:
-        return None
-    column = 0
-    for letter in found[1]:
-        column = 26 * column + ord(letter) - 64
-    return int(found[2]) - 1, column - 1
-
-
-def _fill(cells: dict[tuple[int, int], str], area: str) -> None:
-    """Let every row of a merged area hold its text, so that a model named once for several rows is that of all."""
-    first, last = (_place(one) for one in (area.split(":") * 2)[:2])
-    if first is None or last is None or first not in cells or last[0] - first[0] > 10_000:
-        return
-    for row in range(first[0] + 1, last[0] + 1):
-        cells.setdefault((row, first[1]), cells[first])
-
-
-def _grid(path: Path, cells: dict[tuple[int, int], str]) -> list[list[str]]:
-    height, width = max(row for row, _ in cells) + 1, max(column for _, column in cells) + 1
+def _cells(path: str, sheet: Any) -> list[list[str]]:
+    """The cells of a calamine sheet, from its first row and column on."""
+    height, width = (sheet.end[0] + 1, sheet.end[1] + 1) if sheet.end else (0, 0)
     if height * width > MOST_CELLS:
         raise UserError(f"{path}: is a sheet of {height:,} by {width:,} cells; save its table as CSV")
-    grid = [[""] * width for _ in range(height)]
-    for (row, column), text in cells.items():
-        grid[row][column] = text
-    return grid
+    rows = [[_text(one) for one in row] for row in sheet.to_python(skip_empty_area=False)] if height else []
+    _fill(rows, sheet.merged_cell_ranges or ())
+    return rows
+
+
+def _text(value: Any) -> str:
+    """A cell as a CSV file would hold it: whole numbers without a point, truth as 1 and 0, days as 2025-01-31."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float):
+        return f"{value:.0f}" if finite(value) is not None and value == int(value) and abs(value) < 1e16 else str(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value).strip() if isinstance(value, str | int | timedelta) else ""
+
+
+def _fill(rows: list[list[str]], merged: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+    """Let every row of a merged area hold its text, so that a model named once for several rows is that of all."""
+    for (top, left), (bottom, _) in merged:
+        if top >= len(rows) or left >= len(rows[top]) or bottom - top > MOST_MERGED:
+            continue
+        for row in rows[top + 1 : bottom + 1]:
+            row[left] = row[left] or rows[top][left]

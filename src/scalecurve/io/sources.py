@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.errors import UserError
+from scalecurve.io.grids import WORKBOOKS
 from scalecurve.io.packed import other_archives, walk
 from scalecurve.io.shape import Reader, all_readers
 from scalecurve.util.guard import regular
 from scalecurve.util.untrusted import parsed
 
-KINDS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval", ".xlsx", ".md")
-SUMMARIES = (".xlsx", ".md")
+KINDS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval", *WORKBOOKS, ".md")
+SUMMARIES = (*WORKBOOKS, ".md")
 """Kinds of files that people write of results: taken where they are named, or nothing else is there."""
 LARGEST_RESULT = 1 << 28  # bytes of a JSON file that is read whole
 
@@ -148,7 +149,7 @@ def find_sources(
         elif role == "part":
             parts.append(path)
         elif not role and named:
-            table = path.suffix in (".csv", ".tsv", ".parquet", ".jsonl", ".xlsx", ".md")
+            table = path.suffix in (".csv", ".tsv", ".parquet", ".jsonl", *WORKBOOKS, ".md")
             fix = (
                 "; if it is a table, name its columns with --map model=COLUMN,task=COLUMN,score=COLUMN" if table else ""
             )
@@ -181,7 +182,7 @@ def _why_no_table(left: Sequence[Path]) -> str:
     page = next((path for path in left if path.suffix in (".csv", ".tsv", ".json") and _is_page(path)), None)
     if page:
         return f"; {page} is a web page, download the file itself"
-    tables = [path for path in left if path.suffix in (".csv", ".tsv", ".xlsx")]
+    tables = [path for path in left if path.suffix in (".csv", ".tsv", *WORKBOOKS)]
     return f"; if {tables[0]} is a table, name its columns with --map model=…,task=…,score=…" if tables else ""
 
 
