@@ -50,7 +50,7 @@ _template("a macro that calls itself", "{% macro m() %}{{ m() }}{% endmacro %}{{
 _template("brackets", "{{ " + "(" * 500 + "1" + ")" * 500 + " }}")
 _template("loops in loops", "{% for a in range(99999) %}{% for b in range(99999) %}{{ b }}{% endfor %}{% endfor %}")
 _template("lipsum", "{{ lipsum(n=1000000) }}")
-_template("a regular expression", "{{ ('a' * 40 + 'b') | regex_replace('(a|aa)+$', 'x') }}")
+_template("a regular expression", "{{ ('a' * 80 + 'b') | regex_replace('(a|aa)+$', 'x') }}")
 for number, escape in enumerate((
     "{{ ''.__class__.__mro__[1].__subclasses__() }}",
     "{{ cycler.__init__.__globals__.os.system('touch owned') }}",
