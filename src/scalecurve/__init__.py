@@ -46,8 +46,8 @@ _HOMES = {
     "connect": "query.dbapi",
     "load_ipython_extension": "query.magic",
     "Thinker": "routing",
-    "Step": "types",
-    "Trace": "types",
+    "Step": "routing.trace",
+    "Trace": "routing.trace",
 }
 
 __all__ = ["__version__", *_HOMES]
@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from scalecurve.report import write_report as write_report
     from scalecurve.report.notebook import load_run as load_run
     from scalecurve.routing import Thinker as Thinker
+    from scalecurve.routing.trace import Step as Step
+    from scalecurve.routing.trace import Trace as Trace
     from scalecurve.store import open_run as open_run
     from scalecurve.store import read_outputs as read_outputs
     from scalecurve.study.study import Study as Study
@@ -83,9 +85,7 @@ if TYPE_CHECKING:
     from scalecurve.types import Output as Output
     from scalecurve.types import Request as Request
     from scalecurve.types import Rung as Rung
-    from scalecurve.types import Step as Step
     from scalecurve.types import Task as Task
-    from scalecurve.types import Trace as Trace
     from scalecurve.types import Verdict as Verdict
 
 

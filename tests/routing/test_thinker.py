@@ -21,11 +21,12 @@ from scalecurve.routing import (
     save_controllers,
 )
 from scalecurve.routing.policies import FamilyStats
+from scalecurve.routing.trace import Step
 from scalecurve.store import read_outputs
 from scalecurve.strategies.gating import ANSWERABLE
 from scalecurve.study.study import parse_study
 from scalecurve.tasks import load_tasks
-from scalecurve.types import Output, Request, Step
+from scalecurve.types import Output, Request
 
 CHAIN = "Let's think step by step."
 

@@ -15,7 +15,7 @@ from scalecurve.cli._print import Json
 
 if TYPE_CHECKING:
     from scalecurve.routing import Inquiry, RungReport
-    from scalecurve.types import Step, Trace
+    from scalecurve.routing.trace import Step, Trace
 
 
 class _AskByDefault(TyperGroup):

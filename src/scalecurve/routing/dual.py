@@ -12,8 +12,8 @@ from scalecurve.errors import UserError
 from scalecurve.routing.controllers import Controller, Controllers, load_controllers
 from scalecurve.routing.policies import Threshold
 from scalecurve.routing.reason import Mind, reason
+from scalecurve.routing.trace import Step
 from scalecurve.strategies.protocol import Asking, Question, strategy
-from scalecurve.types import Step
 
 
 def check(settings: Mapping[str, Any], rungs: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from scalecurve.routing.controllers import KEEP, LARGER, SLOW, Controller, Gate
 from scalecurve.routing.features import FastFeatures, confidence_of, fast_features_of, said, slow_features_of
+from scalecurve.routing.trace import Step
 from scalecurve.strategies.gating import (
     ABSTAINED,
     UNANSWERABLE,
@@ -22,7 +23,7 @@ from scalecurve.strategies.gating import (
 )
 from scalecurve.strategies.protocol import Asking, Question, get_strategy
 from scalecurve.strategies.render import build_prompt
-from scalecurve.types import Answer, Request, Step
+from scalecurve.types import Answer, Request
 
 Note = Callable[[Step], None]
 REFUSED, UNSURE, TO_LARGER = "dual:unanswerable", "dual:unsure", "dual:larger"

@@ -18,10 +18,11 @@ from scalecurve.models import Model, open_model, resolve_rung
 from scalecurve.routing.controllers import Controller, Controllers, load_controllers
 from scalecurve.routing.features import fast_features_of, said
 from scalecurve.routing.reason import REFUSED, TO_LARGER, UNSURE, Mind, reason, settle, withheld
+from scalecurve.routing.trace import Step, Trace
 from scalecurve.strategies import FewShotExample, Question, Shot
 from scalecurve.strategies.driver import Conversations
 from scalecurve.tasks.postprocess import FIRST_LINE
-from scalecurve.types import Answer, Example, Postprocess, Rendering, Rung, Step, Task, Trace
+from scalecurve.types import Answer, Example, Postprocess, Rendering, Rung, Task
 
 MAX_TOKENS = 256
 Hear = Callable[[Step], None]

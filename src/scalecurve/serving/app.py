@@ -17,11 +17,11 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from scalecurve.routing import Inquiry
+from scalecurve.routing.trace import Step, Trace
 from scalecurve.serving import protocol
 from scalecurve.serving.batcher import Desk, Job
 from scalecurve.serving.limits import ServingLimits
 from scalecurve.serving.protocol import ChatRequest, CompletionRequest, Fault
-from scalecurve.types import Step, Trace
 
 LOCAL = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 TOO_LONG = re.compile(r"the option has \d+ tokens; the model takes \d+")

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scalecurve.routing import Inquiry, Thinker
+from scalecurve.routing.trace import Step, Trace
 from scalecurve.strategies.driver import reason
-from scalecurve.types import Step, Trace
 
 GATHER_SECONDS = 0.004
 """How long an idle desk waits for others after the first request."""

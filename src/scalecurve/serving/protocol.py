@@ -11,9 +11,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scalecurve.routing import Inquiry
+from scalecurve.routing.trace import Step, Trace
 from scalecurve.strategies import Shot
 from scalecurve.tasks.postprocess import FIRST_LINE
-from scalecurve.types import Example, Postprocess, Rendering, Step, Task, Trace
+from scalecurve.types import Example, Postprocess, Rendering, Task
 
 REFUSALS = {
     "unanswerable": "I cannot answer this: the question does not seem to have an answer.",
