@@ -15,8 +15,9 @@ from typing import Any
 
 from scalecurve.cost import estimate, pilot
 from scalecurve.runner.shard import compute, open_for, part_size, parts_of
-from scalecurve.study.plan import Plan, cells_of, make_plan
+from scalecurve.study.plan import Plan, make_plan
 from scalecurve.study.study import parse_study
+from scalecurve.study.task_plan import cells_of
 
 SHOTS = {"strategies": ["direct", "chain_of_thought"], "shots": [2], "shot_policy": "fixed"}
 STUDIES: dict[str, dict[str, Any]] = {

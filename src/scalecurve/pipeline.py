@@ -97,7 +97,7 @@ def _graded(plan: Plan, run: RunDirectory, note: Callable[[str], None] | None) -
 def rescore(path: str | Path, metrics: Iterable[str] = (), note: Callable[[str], None] | None = None) -> RunDirectory:
     """Rebuild scores, curves, verdicts and report of a run from its outputs. ``metrics`` are scored besides its own."""
     from scalecurve.metrics import METRICS
-    from scalecurve.study.plan import check_names
+    from scalecurve.study.checks import check_names
 
     run = open_run(path)
     metrics = tuple(metrics)

@@ -17,8 +17,9 @@ from scalecurve.errors import UserError
 from scalecurve.models import open_model, resolve_rung
 from scalecurve.models.local import open_tokens
 from scalecurve.runner.shard import compute, open_for, parts_of
-from scalecurve.study.plan import Plan, cells_of, make_plan
+from scalecurve.study.plan import Plan, make_plan
 from scalecurve.study.study import parse_study
+from scalecurve.study.task_plan import cells_of
 from scalecurve.types import Output, Request, Rung
 
 MOCKS = [

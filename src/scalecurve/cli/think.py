@@ -100,7 +100,7 @@ def _inquiry(text: str, options: tuple[str, ...], task: str | None, shots: int, 
             raise UserError("--shots: come from a task; give --task too")
         return Inquiry(text, options, max_tokens=max_tokens)
     from scalecurve.strategies import draw
-    from scalecurve.study.plan import task_ref
+    from scalecurve.study.task_plan import task_ref
     from scalecurve.tasks import load_tasks
 
     leaves = load_tasks(task)

@@ -14,7 +14,8 @@ from scalecurve.cost.prices import Price
 from scalecurve.runner.shard import conversations, part_size
 from scalecurve.strategies import FewShotExample
 from scalecurve.strategies.driver import drive
-from scalecurve.study.plan import Arm, Plan, TaskPlan, cells_of
+from scalecurve.study.plan import Plan
+from scalecurve.study.task_plan import Arm, TaskPlan, cells_of
 from scalecurve.types import Rung
 
 MOST_COUNTED = 512  # questions of an arm that are tokenized; of more, the first so many stand for all

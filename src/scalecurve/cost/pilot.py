@@ -17,7 +17,8 @@ from scalecurve.models.wrapper import ModelWrapper
 from scalecurve.runner.shard import conversations, open_for
 from scalecurve.strategies import FewShotExample
 from scalecurve.strategies.driver import drive
-from scalecurve.study.plan import Arm, Plan, TaskPlan
+from scalecurve.study.plan import Plan
+from scalecurve.study.task_plan import Arm, TaskPlan
 from scalecurve.types import Output, Request, Rung
 
 Floats = NDArray[np.float64]

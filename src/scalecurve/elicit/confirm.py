@@ -18,7 +18,8 @@ from scalecurve.elicit.split import split
 from scalecurve.errors import UserError
 from scalecurve.metrics import METRICS, bounds
 from scalecurve.models import Model
-from scalecurve.study.plan import Plan, TaskPlan
+from scalecurve.study.plan import Plan
+from scalecurve.study.task_plan import TaskPlan
 from scalecurve.types import Example, Rung
 
 CHOOSE, COMPARE = 0.6, 0.1  # of the budget: for each model's own search, and to compare the models' winners

@@ -17,8 +17,9 @@ from scalecurve.elicit.search import Say
 from scalecurve.elicit.space import Space, default_space
 from scalecurve.errors import UserError
 from scalecurve.models import Model, open_model
-from scalecurve.study.plan import Plan, TaskPlan, make_plan, task_ref
+from scalecurve.study.plan import Plan, make_plan
 from scalecurve.study.study import Study
+from scalecurve.study.task_plan import TaskPlan, task_ref
 from scalecurve.tasks.registry import find_format
 from scalecurve.types import Rung
 

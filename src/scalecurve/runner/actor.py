@@ -9,7 +9,8 @@ from scalecurve._version import __version__
 from scalecurve.models import Model
 from scalecurve.runner.shard import Done, Opened, Shard, compute, open_for
 from scalecurve.store import environment
-from scalecurve.study.plan import Arm, Plan, cells_of
+from scalecurve.study.plan import Plan
+from scalecurve.study.task_plan import Arm, cells_of
 from scalecurve.types import Rung
 
 

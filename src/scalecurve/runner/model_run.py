@@ -29,7 +29,8 @@ from scalecurve.runner.shard import (
 from scalecurve.store import RunDirectory, finished_parts, write_part
 from scalecurve.store.shards import cell_of, part_totals
 from scalecurve.strategies.driver import reason
-from scalecurve.study.plan import Arm, Plan, cells_of
+from scalecurve.study.plan import Plan
+from scalecurve.study.task_plan import Arm, cells_of
 from scalecurve.types import Cell, Rung
 
 

@@ -20,7 +20,8 @@ from scalecurve.store.shards import digest, part_bytes
 from scalecurve.strategies import Asking, FewShotExample, Question, determining
 from scalecurve.strategies.driver import drive
 from scalecurve.strategies.manner import in_manner, manner_of
-from scalecurve.study.plan import Arm, Plan, TaskPlan
+from scalecurve.study.plan import Plan
+from scalecurve.study.task_plan import Arm, TaskPlan
 from scalecurve.types import Answer, Cell, Example, Rung
 
 FORMAT = 3

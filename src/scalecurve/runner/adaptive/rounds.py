@@ -19,8 +19,8 @@ from scalecurve.runner.shard import weight
 from scalecurve.schema import AXES
 from scalecurve.store import read_cell
 from scalecurve.store.atomic import write_bytes
-from scalecurve.study.plan import Arm, TaskPlan, cells_of
 from scalecurve.study.study import Study
+from scalecurve.study.task_plan import Arm, TaskPlan, cells_of
 from scalecurve.types import Curve
 
 Floats = NDArray[np.float64]
