@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import architectures
+import tiny_models
 
 SIZES: dict[str, Any] = {
     **dict.fromkeys(("hidden_size", "d_model", "n_embd", "n_embed", "dim", "lru_width"), 256),
@@ -53,11 +53,11 @@ def folder(name: str, place: Path) -> Path:
     """A directory in transformers format with a model of random weights and the laboratory's tokenizer."""
     made = place / name
     if not made.exists():
-        architectures.SIZES.update(SIZES)
+        tiny_models.SIZES.update(SIZES)
         for kind, own in SETTINGS.items():
-            architectures.SETTINGS[kind] = architectures.SETTINGS.get(kind, {}) | own
-        tokenizer = architectures.tokens().tokenizer
+            tiny_models.SETTINGS[kind] = tiny_models.SETTINGS.get(kind, {}) | own
+        tokenizer = tiny_models.tokens().tokenizer
         tokenizer.model_max_length = 2048
-        architectures.build(name, tokenizer.vocab_size).save_pretrained(made)
+        tiny_models.build(name, tokenizer.vocab_size).save_pretrained(made)
         tokenizer.save_pretrained(made)
     return made

@@ -5,14 +5,16 @@ All that transformers has are measured by ``benchmarks/architectures.py``, whose
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "architectures.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PACKS = (
     "afmoe apertus arcee aria_text axk1 bitnet cohere cohere2 ctrl cwm deepseek_v2 deepseek_v3 dots1 "
     "ernie4_5 exaone4 gemma gemma2 gemma3_text gemma4_text glm glm4 gpt2 gpt_bigcode gpt_neox gpt_oss granite helium "
@@ -24,13 +26,10 @@ STEPS = ["mamba"]
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("architectures", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script() -> Iterator[ModuleType]:
+    sys.path.insert(0, str(BENCHMARKS))
+    yield importlib.import_module("architectures")
+    sys.path.remove(str(BENCHMARKS))
 
 
 @pytest.fixture(scope="module")
