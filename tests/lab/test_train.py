@@ -133,9 +133,19 @@ def test_every_seed_reads_the_lists_first_and_every_row_once() -> None:
         assert sorted(order) == orders[0]
 
 
-def test_an_unknown_rung_is_named_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"lab-9b.*lab-3k"):
-        train.train(tmp_path, tmp_path, rungs=("lab-9b",))
+@pytest.mark.slow
+def test_any_rung_can_be_trained_with_any_seed(tmp_path: Path, work: Path) -> None:
+    both = ("tiny", "tiny-seed7")
+    train.train(tmp_path, work, both, steps=2, device="cpu", threads=1, compiled=False, report=lambda line: None)
+    cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in both]
+    assert cards[1]["name"] == "tiny-seed7"
+    assert cards[0]["validation_loss"] != cards[1]["validation_loss"]
+
+
+@pytest.mark.parametrize("name", ["lab-9b", "lab-3k-seed", "lab-3k-seed0", "lab-3k-seed1-seed2", "lab-3k-step4"])
+def test_an_unknown_rung_is_named_with_the_known_ones(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"{name}'.*lab-3k, .*lab-3k-seed1"):
+        train.train(tmp_path, tmp_path, rungs=(name,))
 
 
 def test_the_shipped_cards_tell_one_recipe_of_growing_models() -> None:

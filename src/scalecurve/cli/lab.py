@@ -16,7 +16,9 @@ lab = group("lab", "Train the laboratory's ladder of models.")
 def train(
     out: Annotated[Path, typer.Option(help="Where the weights go, one directory a model.")] = Path("lab-weights"),
     work: Annotated[Path, typer.Option(help="Where corpus and unfinished state are kept.")] = Path("lab-work"),
-    rung: Annotated[list[str] | None, typer.Option(help="Only this model. Repeatable.")] = None,
+    rung: Annotated[
+        list[str] | None, typer.Option(help="Only this model, or it with another seed: lab-1m-seed1. Repeatable.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps; the recipe's when not given.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,

@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,12 @@ def train(
 
     ``work`` holds the tokenised corpus and the unfinished state. The recipe is the same on CPU and CUDA: products in
     bfloat16, everything else in float32, kernels compiled where a C++ compiler is there and ``compiled`` asks for it.
-    Raises UserError for an unknown rung and when the loss stops being finite.
+    Any rung can be trained with any further seed (``lab-1m-seed1``), also those that are not shipped so. Raises
+    UserError for an unknown rung and when the loss stops being finite.
     """
     import torch
 
-    known = {rung.name: rung for rung in (*recipe.RUNGS, *recipe.REPEATS)}
-    for name in rungs:
-        if name not in known:
-            raise UserError(f"lab train: no rung named {name!r}; choose from {', '.join(known)}")
+    wanted = [_recipe_of(name) for name in rungs] or [*recipe.RUNGS, *recipe.REPEATS]
     if threads:
         torch.set_num_threads(threads)
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
@@ -57,12 +55,22 @@ def train(
     tokenizer, rows = prepare(
         work, steps * recipe.ROWS_PER_STEP, recipe.CONTEXT, recipe.CORPUS_SEED, recipe.TOKENIZER_SEED
     )
-    for rung in [known[name] for name in rungs] or known.values():
+    for rung in wanted:
         if (out / rung.name / "model.safetensors").exists():
             report(f"{rung.name}: already trained")
             continue
         _train_rung(rung, tokenizer, rows, steps, out, work, where, compiled, report)
     write_family(out)
+
+
+def _recipe_of(name: str) -> RungRecipe:
+    """The recipe of ``lab-1m``, or of ``lab-1m-seed3``: the same with that seed."""
+    known = {rung.name: rung for rung in recipe.RUNGS}
+    base, found, seed = name.partition("-seed")
+    if base not in known or (found and not (seed.isascii() and seed.isdigit() and int(seed) > 0)):
+        said = f"{', '.join(known)}, or one with another seed, such as {recipe.RUNGS[0].name}-seed1"
+        raise UserError(f"lab train --rung: no rung named {name!r}; choose from {said}")
+    return replace(known[base], name=name, seed=int(seed)) if found else known[base]
 
 
 def _optimizers(model: Any, rung: RungRecipe) -> list[Any]:
