@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scalecurve.errors import UserError
 from scalecurve.query.answers.values import TEXT, says_unknown
 from scalecurve.query.executor.run import Run
@@ -48,8 +50,14 @@ def draw_keys(run: Run, table: KnowledgeTable, options: Options, most: int | Non
             break
     spent = run.asker.chooser.models.total().since(before)
     step.actual = spent
-    step.rows = step.distinct = len(keys)
-    step.model, step.why, step.strategy = choice.rung.name, choice.why, f"sampled, {SAMPLES} a call"
+    step.ask = replace(
+        step.ask,
+        rows=len(keys),
+        distinct=len(keys),
+        model=choice.rung.name,
+        why=choice.why,
+        strategy=f"sampled, {SAMPLES} a call",
+    )
     return list(keys)
 
 

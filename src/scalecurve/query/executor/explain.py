@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scalecurve.query.planner.plan import AiPlan, Ask
@@ -14,45 +14,31 @@ from scalecurve.query.rungs.models import Usage
 
 @dataclass(slots=True)
 class CallStep:
-    """An ask of a plan while it is counted, and after a run what happened; see ``Ask`` for its fields."""
+    """A call of a statement in one clause: what is asked, as far as it is counted, and after a run what came of it."""
 
-    call: str
-    clause: str
-    over: str = ""
-    rows: int | None = 0
-    distinct: int | None = 0
-    cached: int = 0
-    calls: int | None = 0
-    tokens: int = 0
-    exact: bool = True
-    model: str = ""
-    strategy: str = ""
-    why: str = ""
-    thresholds: str = ""
-    guarantee: str = ""
-    seconds: float | None = None
+    ask: Ask
     actual: Usage = field(default_factory=Usage)
     statuses: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
 
     def expect(self, rows: int | None, distinct: int | None, estimate: Estimate, exact: bool) -> None:
-        """Add what one place of the call needs."""
-        self.rows = None if rows is None or self.rows is None else self.rows + rows
-        if distinct is None or self.distinct is None:
-            self.distinct = self.calls = None
-        else:
-            self.distinct += distinct
-            self.calls = (self.calls or 0) + estimate.calls
-        self.cached += estimate.cached
-        self.tokens += estimate.tokens
-        if estimate.seconds is not None:
-            self.seconds = (self.seconds or 0.0) + estimate.seconds
-        self.exact = self.exact and exact and estimate.exact
+        """Add what one place of the call needs; ``rows`` and ``distinct`` are None where that depends on answers."""
+        ask = self.ask
+        known = distinct is not None and ask.distinct is not None
+        self.ask = replace(
+            ask,
+            rows=None if rows is None or ask.rows is None else ask.rows + rows,
+            distinct=(ask.distinct or 0) + (distinct or 0) if known else None,
+            calls=(ask.calls or 0) + estimate.calls if known else None,
+            cached=ask.cached + estimate.cached,
+            tokens=ask.tokens + estimate.tokens,
+            seconds=ask.seconds if estimate.seconds is None else (ask.seconds or 0.0) + estimate.seconds,
+            exact=ask.exact and exact and estimate.exact,
+        )
 
-    @property
-    def ask(self) -> Ask:
-        """The ask as counted."""
-        return Ask(**{each.name: getattr(self, each.name) for each in fields(Ask)})
+    def not_exact(self) -> None:
+        """Some of the calls may turn out not to be needed."""
+        self.ask = replace(self.ask, exact=False)
 
 
 COLUMNS = ("step", "call", "clause", "rows", "distinct", "cached", "calls", "tokens", "seconds", "model", "why")
@@ -64,29 +50,15 @@ def explained(plan: AiPlan, actuals: Sequence[CallStep] | None = None) -> Any:
     """The plan as a table (Arrow): estimates, and beside them what happened where ``actuals`` are given."""
     import pyarrow as pa
 
-    done = {(step.call, step.clause): step for step in actuals or ()}
+    done = {(step.ask.call, step.ask.clause): step for step in actuals or ()}
     rows = []
-    for number, step in enumerate(plan.asks, start=1):
-        row: dict[str, Any] = {
-            "step": number,
-            "call": step.call,
-            "clause": step.clause,
-            "rows": step.rows,
-            "distinct": step.distinct,
-            "cached": step.cached,
-            "calls": step.expected,
-            "tokens": step.tokens,
-            "seconds": step.seconds,
-            "model": step.model,
-            "why": step.why,
-            "strategy": step.strategy,
-            "thresholds": step.thresholds,
-            "guarantee": step.guarantee,
-        }
+    for number, ask in enumerate(plan.asks, start=1):
+        row: dict[str, Any] = {name: getattr(ask, name) for name in (*COLUMNS[1:], *MORE)}
+        row |= {"step": number, "calls": ask.expected}
         if actuals is not None:
-            real = done.get((step.call, step.clause), CallStep(step.call, step.clause))
-            row["thresholds"] = real.thresholds
+            real = done.get((ask.call, ask.clause), CallStep(Ask(ask.call, ask.clause)))
             row |= {
+                "thresholds": real.ask.thresholds,
                 "actual_calls": real.actual.calls,
                 "actual_tokens": real.actual.tokens,
                 "actual_seconds": round(real.actual.seconds, 3),

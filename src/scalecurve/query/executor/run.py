@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -20,6 +20,7 @@ from scalecurve.query.executor.explain import CallStep
 from scalecurve.query.executor.lookups import META
 from scalecurve.query.planner.aggregates import WRITTEN
 from scalecurve.query.planner.pairs import BECAUSE
+from scalecurve.query.planner.plan import Ask
 from scalecurve.query.rungs.choose import Options
 from scalecurve.query.sql.ast import VOLATILE, Node, function_name, has, is_call, is_lookup
 from scalecurve.query.sql.parse import options_of
@@ -197,12 +198,11 @@ class Run:
             self.asker.fill(shape, new)
             self.connection.tell(shape.name, _told(shape, new))
             spent = self.asker.chooser.models.total().since(before)
-            for name in spent.__slots__:
-                setattr(step.actual, name, getattr(step.actual, name) + getattr(spent, name))
+            step.actual = step.actual.plus(spent)
             cells = [shape.cells[row] for row in new]
             step.statuses += Counter(cell.status for cell in cells)
             step.reasons += Counter(cell.reason for cell in cells if cell.status != STATUSES[0])
-            step.rows, step.distinct = (step.rows or 0) + rows, (step.distinct or 0) + len(new)
+            step.ask = replace(step.ask, rows=(step.ask.rows or 0) + rows, distinct=(step.ask.distinct or 0) + len(new))
         self._describe(shape, step, over)
 
     def ask_unknown(self, shape: CallShape, label: str, clause: str, over: str = "") -> None:
@@ -216,16 +216,20 @@ class Run:
 
     def step(self, shape: CallShape, label: str, clause: str) -> CallStep:
         """The step of a call in a clause."""
-        return self.steps.setdefault((label, clause), CallStep(label, clause))
+        return self.steps.setdefault((label, clause), CallStep(Ask(label, clause)))
 
     def _describe(self, shape: CallShape, step: CallStep, over: str) -> None:
-        step.over = over
         choice = shape.choice
-        step.model = choice.rung.name if choice else "–"
-        step.why = choice.why if choice else "no rung passes min_accuracy: all cells abstain"
-        step.why += f"; {shape.note}" if shape.note else ""
-        step.strategy = choice.strategy if choice else ""
-        step.thresholds, step.guarantee = shape.thresholds, shape.guarantee
+        why = choice.why if choice else "no rung passes min_accuracy: all cells abstain"
+        step.ask = replace(
+            step.ask,
+            over=over,
+            model=choice.rung.name if choice else "–",
+            why=f"{why}; {shape.note}" if shape.note else why,
+            strategy=choice.strategy if choice else "",
+            thresholds=shape.thresholds,
+            guarantee=shape.guarantee,
+        )
 
 
 def _told(shape: CallShape, rows: Iterable[Tuple]) -> dict[Tuple, tuple[Any, ...]]:

@@ -177,7 +177,7 @@ class Counting(Walk):
             answer(self.run, place, self.sourced([]), self.open, truth=True, exact=len(asking) == 1,
                    over=self.plan.over(place))  # fmt: skip
             if self.plan.until is not None or self.uncertain:
-                self.run.step(place.shape, place.label, place.clause).exact = False
+                self.run.step(place.shape, place.label, place.clause).not_exact()
         self.filters = list(self.plain)
         self.uncertain = self.uncertain or bool(asking)
 

@@ -36,6 +36,10 @@ class Usage:
         """What was added after ``before``."""
         return Usage(*(getattr(self, name) - getattr(before, name) for name in self.__slots__))
 
+    def plus(self, more: Usage) -> Usage:
+        """The two added up."""
+        return Usage(*(getattr(self, name) + getattr(more, name) for name in self.__slots__))
+
     def copy(self) -> Usage:
         return Usage(self.calls, self.tokens_in, self.tokens_out, self.seconds)
 
