@@ -24,7 +24,7 @@ import scalecurve.tasks.jsonfile
 from scalecurve import cli
 from scalecurve.errors import UserError
 from scalecurve.io import import_run
-from scalecurve.io.bigbench_files import ModelData, ScoreFile, TaskScore
+from scalecurve.io.bigbench_files import ModelData, ScoreFile
 from scalecurve.io.bigbench_scores import import_score_files
 from scalecurve.io.exporters.export import FORMATS, Wanted, export
 from scalecurve.io.stream import json_members
@@ -35,6 +35,7 @@ from scalecurve.store.csv_table import for_csv
 from scalecurve.store.shards import part_bytes, part_path
 from scalecurve.study.study import parse_study
 from scalecurve.tasks import load_tasks
+from scalecurve.tasks.task_score import TaskScore
 from scalecurve.types import Answer, Cell, Example
 
 ROOT = Path(__file__).resolve().parent.parent

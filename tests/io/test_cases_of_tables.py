@@ -273,7 +273,7 @@ def test_the_user_may_say_the_chance(tmp_path: Path) -> None:
 
 def test_rescoring_a_run_of_score_files_keeps_it(tmp_path: Path, call: Call) -> None:
     from scalecurve.io.bigbench_files import ModelData, ScoreFile, write_score_file
-    from scalecurve.metrics.benchmark import TaskScore
+    from scalecurve.tasks.task_score import TaskScore
 
     for at, size in enumerate((10**6, 10**7, 10**8, 10**9)):
         model = ModelData("fam", f"m{at}", non_embedding_params=size, flop_matched_non_embedding_params=size)

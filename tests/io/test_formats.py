@@ -10,8 +10,8 @@ import pytest
 from scalecurve.errors import UserError
 from scalecurve.io import all_readers, import_files
 from scalecurve.io.bigbench_files import ModelData, ScoreFile, write_score_file
-from scalecurve.metrics.benchmark import TaskScore
 from scalecurve.store import RunDirectory, read_outputs
+from scalecurve.tasks.task_score import TaskScore
 
 
 def curves(paths: list[Path], tmp_path: Path, **more: Any) -> tuple[Any, dict[tuple[str, ...], dict[str, Any]]]:

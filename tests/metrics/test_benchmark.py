@@ -20,13 +20,13 @@ from scalecurve.io.bigbench_files import (
 )
 from scalecurve.metrics.benchmark import (
     AGGREGATE,
-    TaskScore,
     aggregate_benchmark,
     aggregate_leaves,
     aggregate_tasks,
     by_keyword,
     leaf_score,
 )
+from scalecurve.tasks.task_score import TaskScore
 from scalecurve.types import Example, Rung, Task
 
 GRADE = "multiple_choice_grade"

@@ -13,9 +13,9 @@ from scalecurve.cli._print import Json
 from scalecurve.cli.tasks import tasks
 
 if TYPE_CHECKING:
-    from scalecurve.metrics.benchmark import TaskScore
     from scalecurve.models import Model
     from scalecurve.tasks.programmatic import ProgramOutcome
+    from scalecurve.tasks.task_score import TaskScore
     from scalecurve.types import Output, Request
 
 
@@ -91,16 +91,15 @@ def _rows(found: ProgramOutcome) -> list[tuple[str, ...]]:
 
 def _write(out: Path, found: ProgramOutcome, model: str) -> None:
     from scalecurve.io.bigbench_files import ScoreFile, model_data, with_aggregates, write_score_file
-    from scalecurve.metrics.benchmark import TaskScore
     from scalecurve.models import resolve_rung
 
     rung = resolve_rung(model)
-    parts = _distinct([TaskScore(s.name, s.shots, s.scores, s.preferred, s.low, s.high) for s in found.scores])
+    parts = _distinct(found.scores)
     scores = ScoreFile(found.task, model_data(rung.backend, rung), with_aggregates(found.task, parts))
     print(write_score_file(out, scores), file=sys.stderr)
 
 
-def _distinct(parts: list[TaskScore]) -> list[TaskScore]:
+def _distinct(parts: Sequence[TaskScore]) -> list[TaskScore]:
     """Parts that share a name and a number of shots get "trial_0", "trial_1", … appended, as in the reference."""
     from dataclasses import replace
 

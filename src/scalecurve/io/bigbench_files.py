@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scalecurve.errors import UserError
-from scalecurve.metrics.benchmark import TaskScore, aggregate_leaves
+from scalecurve.metrics.benchmark import aggregate_leaves
+from scalecurve.tasks.task_score import TaskScore
 from scalecurve.types import Rung
 
 MOST_SHOTS = 10_000

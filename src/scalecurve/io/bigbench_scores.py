@@ -17,7 +17,6 @@ from scalecurve.io.bigbench_files import ModelData, ScoreFile, model_data, with_
 from scalecurve.metrics import METRICS
 from scalecurve.metrics.benchmark import (
     BenchmarkScore,
-    TaskScore,
     aggregate_benchmark,
     aggregate_tasks,
     by_keyword,
@@ -31,6 +30,7 @@ from scalecurve.store.shards import CELL_FIELDS
 from scalecurve.store.tables import read_table
 from scalecurve.tasks.bigbench import LITE
 from scalecurve.tasks.repairs import GENERATIVE
+from scalecurve.tasks.task_score import TaskScore
 from scalecurve.types import Postprocess, Rendering, Rung, Task
 
 if TYPE_CHECKING:

@@ -12,29 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scalecurve.metrics.registry import get_metric
+from scalecurve.tasks.task_score import TaskScore
 from scalecurve.types import Task
 
 AGGREGATE = "normalized_aggregate_score"
-
-
-@dataclass(frozen=True, slots=True)
-class TaskScore:
-    """The scores of a leaf or a task at one number of shots; −1 shots: the number means nothing here."""
-
-    name: str
-    shots: int
-    scores: Mapping[str, float]
-    preferred: str
-    low: float
-    high: float
-
-    @property
-    def normalised(self) -> float | None:
-        """0 at the low score, 100 at the high one; None where the preferred score is missing or not finite."""
-        value = self.scores.get(self.preferred)
-        if value is None or not math.isfinite(value) or self.high == self.low:
-            return None
-        return 100.0 * (value - self.low) / (self.high - self.low)
 
 
 def leaf_score(task: Task, shots: int, scores: Mapping[str, float | None]) -> TaskScore:

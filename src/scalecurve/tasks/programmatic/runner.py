@@ -21,6 +21,7 @@ from scalecurve.errors import UserError
 from scalecurve.tasks.bigbench import require_installed, tasks_dir
 from scalecurve.tasks.programmatic.surface import BigbenchModelData
 from scalecurve.tasks.registry import suggest
+from scalecurve.tasks.task_score import TaskScore
 from scalecurve.types import Output, Request
 
 Answering = Callable[[Sequence[Request]], Sequence[Output]]
@@ -38,23 +39,11 @@ class ProgramLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramScore:
-    """One ScoreData of a task: its scores with the range of the preferred one."""
-
-    name: str
-    shots: int
-    scores: Mapping[str, float]
-    preferred: str
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class ProgramOutcome:
     """What became of one task: its scores, or the reason there are none."""
 
     task: str
-    scores: tuple[ProgramScore, ...] = ()
+    scores: tuple[TaskScore, ...] = ()
     reason: str = ""
     seconds: float = 0.0
     requests: int = 0
@@ -108,7 +97,7 @@ def run_program(
     if not reason and final.get("op") != "done":
         reason = _died(child.returncode)
     try:
-        scores = tuple(ProgramScore(**score) for score in final.get("scores", ()))
+        scores = tuple(TaskScore(**score) for score in final.get("scores", ()))
     except TypeError:  # its own code wrote to our pipe
         scores, reason = (), reason or "reported scores that cannot be read"
     seconds = time.monotonic() - began
