@@ -10,8 +10,8 @@ from cases import PYTHIA, acc, bring, result, rows_of
 from command_line import Call
 
 from scalecurve.io.cells import amount, number, shots_in
+from scalecurve.io.conventions import higher_is_better, is_share
 from scalecurve.io.known import chance_of, known
-from scalecurve.io.shape import higher_is_better, is_share
 from scalecurve.io.sources import Said
 
 

@@ -7,7 +7,7 @@ import unicodedata
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.io.shape import finite
+from scalecurve.io.conventions import finite
 
 if TYPE_CHECKING:
     import polars as pl

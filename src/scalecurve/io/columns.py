@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.io.cells import SCALE, amount, model_name, plain_text, shots_in
+from scalecurve.io.conventions import missing_mark
 from scalecurve.io.grids import WORKBOOKS, other_tables, plain_table, record_rows, rows_of_file, text_rows
 from scalecurve.io.headings import NAMES, plain
-from scalecurve.io.shape import SourceModel, missing_mark
+from scalecurve.io.shape import SourceModel
 from scalecurve.schema import AXES
 
 if TYPE_CHECKING:

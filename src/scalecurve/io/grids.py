@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.io.cells import model_name, number
+from scalecurve.io.conventions import missing_mark
 from scalecurve.io.headings import METRICS, NAMES, heading, is_metric_name, of_error, plain
-from scalecurve.io.shape import missing_mark
 from scalecurve.io.sizes import size_in_name
 
 LARGEST = 1 << 26  # bytes; larger files are tables of items, and those begin with their columns' names

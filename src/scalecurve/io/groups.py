@@ -15,7 +15,8 @@ from functools import cache
 from importlib.resources import files
 
 from scalecurve.io import known
-from scalecurve.io.shape import Point, is_share
+from scalecurve.io.conventions import is_share
+from scalecurve.io.shape import Point
 from scalecurve.types import Cell
 
 FEWEST_PARTS = 3  # of a group without a score of its own, for its parts to be shown together

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from scalecurve.io.cells import shots_in
-from scalecurve.io.shape import higher_is_better, is_share
+from scalecurve.io.conventions import higher_is_better, is_share
 
 NAMES: dict[str, tuple[str, ...]] = {
     "model": ("model", "model_name", "model_id", "fullname", "model_name_or_path", "base_model", "checkpoint", "llm",

@@ -14,7 +14,7 @@ from fnmatch import translate
 from functools import cache
 from importlib.resources import files
 
-from scalecurve.io.shape import is_share
+from scalecurve.io.conventions import is_share
 
 _GENERATED = re.compile(r"(_chat|_generative|_gen|_cot|_zeroshot|_fewshot|_n_shot|_bigbench|_llama|_instruct)")
 _HARNESS = re.compile(r"^(leaderboard|lm_eval|lighteval|opencompass|olmes|helm|custom|original|harness|community)[:|_]")

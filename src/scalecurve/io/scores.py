@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from scalecurve.analysis.derive import score_schema
 from scalecurve.io import known
 from scalecurve.io.answers import Answers, Items, mean
+from scalecurve.io.conventions import PERPLEXITIES, higher_is_better, is_share
 from scalecurve.io.groups import group_points
-from scalecurve.io.shape import PERPLEXITIES, Evaluation, Point, Samples, higher_is_better, is_share
+from scalecurve.io.shape import Evaluation, Point, Samples
 from scalecurve.store.shards import CELL_FIELDS
 from scalecurve.types import Cell
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.errors import UserError
+from scalecurve.io.conventions import finite
 from scalecurve.io.grids import Grid, plain_table
-from scalecurve.io.shape import finite
 from scalecurve.util.guard import confined
 
 LARGEST_PART = 1 << 27  # bytes of one part, unpacked

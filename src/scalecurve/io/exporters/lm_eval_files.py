@@ -23,7 +23,7 @@ from typing import Any
 
 from scalecurve import metrics as metrics_room
 from scalecurve.errors import UserError
-from scalecurve.io.shape import safe_name
+from scalecurve.io.conventions import safe_name
 from scalecurve.store import RunDirectory, read_record, task_of
 from scalecurve.store.atomic import whole_directory
 from scalecurve.store.shards import CELL_FIELDS, cell_of

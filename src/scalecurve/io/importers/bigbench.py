@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scalecurve.io.bigbench_files import read_score_file
-from scalecurve.io.shape import Evaluation, Found, Point, Role, SourceModel, finite, higher_is_better, reader
+from scalecurve.io.conventions import finite, higher_is_better
+from scalecurve.io.shape import Evaluation, Found, Point, Role, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.metrics import METRICS
 

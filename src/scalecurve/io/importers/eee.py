@@ -11,21 +11,10 @@ from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.io.choices import choice_example, gold_options
+from scalecurve.io.conventions import finite, higher_is_better, item_score
 from scalecurve.io.eee import REQUIRED, SAMPLES, SCALE, own
 from scalecurve.io.families import unmatched_name
-from scalecurve.io.shape import (
-    Evaluation,
-    Found,
-    Point,
-    Role,
-    Sample,
-    Samples,
-    SourceModel,
-    finite,
-    higher_is_better,
-    item_score,
-    reader,
-)
+from scalecurve.io.shape import Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.types import Answer, Example
 from scalecurve.util.untrusted import parsed

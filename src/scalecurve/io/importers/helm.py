@@ -10,20 +10,8 @@ from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.io.choices import choice_example
-from scalecurve.io.shape import (
-    Evaluation,
-    Found,
-    Point,
-    Role,
-    Sample,
-    Samples,
-    SourceModel,
-    finite,
-    higher_is_better,
-    item_score,
-    reader,
-    words,
-)
+from scalecurve.io.conventions import finite, higher_is_better, item_score, words
+from scalecurve.io.shape import Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.io.stream import json_members
 from scalecurve.types import Answer, Example

@@ -7,19 +7,8 @@ from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.io.choices import choice_example, gold_options
-from scalecurve.io.shape import (
-    Evaluation,
-    Found,
-    Point,
-    Role,
-    Sample,
-    Samples,
-    SourceModel,
-    finite,
-    higher_is_better,
-    reader,
-    words,
-)
+from scalecurve.io.conventions import finite, higher_is_better, words
+from scalecurve.io.shape import Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.io.zipped import Archive
 from scalecurve.types import Answer, Example

@@ -19,8 +19,9 @@ from scalecurve.io.columns import (
     note_separator,
     scan,
 )
+from scalecurve.io.conventions import higher_is_better, is_share, missing_mark
 from scalecurve.io.headings import Heading, error_columns, heading, metric_columns, of_error
-from scalecurve.io.shape import Evaluation, Found, Point, Role, higher_is_better, is_share, missing_mark, reader
+from scalecurve.io.shape import Evaluation, Found, Point, Role, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.io.units import PERCENT, Seen, units
 

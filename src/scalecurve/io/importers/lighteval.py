@@ -9,20 +9,9 @@ from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.io.choices import choice_example, log_probability
+from scalecurve.io.conventions import finite, higher_is_better, item_score
 from scalecurve.io.families import LATEST, parse_revision
-from scalecurve.io.shape import (
-    Evaluation,
-    Found,
-    Point,
-    Role,
-    Sample,
-    Samples,
-    SourceModel,
-    finite,
-    higher_is_better,
-    item_score,
-    reader,
-)
+from scalecurve.io.shape import Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.types import Answer, Example
 

@@ -15,21 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from scalecurve.io.conventions import finite, higher_is_better, missing_mark, safe_name
 from scalecurve.io.families import LATEST, match
 from scalecurve.io.importers.lm_eval_samples import old_samples, samples
-from scalecurve.io.shape import (
-    Evaluation,
-    Found,
-    Point,
-    Role,
-    Samples,
-    SourceModel,
-    finite,
-    higher_is_better,
-    missing_mark,
-    reader,
-    safe_name,
-)
+from scalecurve.io.shape import Evaluation, Found, Point, Role, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 
 _TIME = re.compile(r"_\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\d(?:\.\d+)?$")

@@ -17,7 +17,8 @@ from scalecurve.io.choices import (
     split_joined,
     truth,
 )
-from scalecurve.io.shape import Sample, item_score, words
+from scalecurve.io.conventions import item_score, words
+from scalecurve.io.shape import Sample
 from scalecurve.io.stream import json_lines, json_members
 from scalecurve.types import Answer, Example
 

@@ -21,20 +21,8 @@ from scalecurve.io.choices import (
     question_of,
     truth,
 )
-from scalecurve.io.shape import (
-    Evaluation,
-    Found,
-    Point,
-    Role,
-    Sample,
-    Samples,
-    SourceModel,
-    finite,
-    higher_is_better,
-    item_score,
-    reader,
-    words,
-)
+from scalecurve.io.conventions import finite, higher_is_better, item_score, words
+from scalecurve.io.shape import Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.io.stream import json_lines
 from scalecurve.types import Answer, Example

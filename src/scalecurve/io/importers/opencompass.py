@@ -13,20 +13,8 @@ from typing import Any
 from scalecurve.errors import UserError
 from scalecurve.io.cells import number
 from scalecurve.io.choices import choice_example
-from scalecurve.io.shape import (
-    Evaluation,
-    Found,
-    Point,
-    Role,
-    Sample,
-    Samples,
-    SourceModel,
-    higher_is_better,
-    is_share,
-    item_score,
-    reader,
-    words,
-)
+from scalecurve.io.conventions import higher_is_better, is_share, item_score, words
+from scalecurve.io.shape import Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.io.stream import json_members, json_scalars
 from scalecurve.types import Answer, Example

@@ -24,22 +24,9 @@ from scalecurve.io.columns import (
     note_separator,
     scan,
 )
+from scalecurve.io.conventions import higher_is_better, is_share, item_score, words
 from scalecurve.io.headings import METRICS, NAMES, error_columns, heading, metric_columns
-from scalecurve.io.shape import (
-    STRATEGY,
-    Evaluation,
-    Found,
-    Point,
-    Role,
-    Sample,
-    Samples,
-    SourceModel,
-    higher_is_better,
-    is_share,
-    item_score,
-    reader,
-    words,
-)
+from scalecurve.io.shape import STRATEGY, Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.io.units import PERCENT, Seen, units
 from scalecurve.types import Answer, Example
