@@ -2,9 +2,11 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import os
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -176,6 +178,54 @@ def test_an_archive_of_a_results_folder(tmp_path: Path, call: Call) -> None:
     assert not (tmp_path / "outside.json").exists()
 
 
+@pytest.mark.parametrize(
+    "name", ["out.tar", "out.tar.gz", "out.tgz", "out.tar.bz2", "out.tbz2", "out.tar.xz", "out.txz", "out.tar.zst"]
+)
+def test_a_tar_archive_of_a_results_folder(name: str, tmp_path: Path) -> None:
+    path = result(tmp_path / "a", "me/mymodel-1.3b", {"piqa": acc(0.6)})
+    inside = io.BytesIO()
+    with tarfile.open(fileobj=inside, mode="w") as archive:
+        archive.add(path, "out/a/results_2025-01-01T00-00-00.json")
+        for evil in ("../outside.json", "/tmp/outside.json", "out/._results_1.json"):
+            info = archive.gettarinfo(path)
+            info.name = evil
+            archive.addfile(info, io.BytesIO(path.read_bytes()))
+        link = tarfile.TarInfo("out/results_2.json")
+        link.type, link.linkname = tarfile.SYMTYPE, str(path)
+        archive.addfile(link)
+    ending = "gz" if name.endswith("gz") else "bz2" if name.endswith("bz2") else name.rpartition(".")[2].lstrip("t")
+    packed = inside.getvalue() if name == "out.tar" else PACK[ending](inside.getvalue())
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(packed)
+    for given in (tmp_path / "in" / name, tmp_path / "in"):
+        done = import_run([given], tmp_path / f"run-{given.name}")
+        assert (done.scores, done.files) == (1, 1)
+    assert not (tmp_path / "outside.json").exists()
+
+
+def test_hostile_archives_are_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tarfile.TarInfo("x")
+    long.type, long.size = tarfile.GNUTYPE_LONGNAME, 1 << 24
+    (tmp_path / "long.tgz").write_bytes(gzip.compress(long.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 24)))
+    for name in ("many.tgz", "large.tgz", "cut.tgz"):
+        with tarfile.open(tmp_path / name, "w:gz") as archive:
+            for at in range(4):
+                info = tarfile.TarInfo(f"results_{at}.json")
+                info.size = 1 << 20
+                archive.addfile(info, io.BytesIO(bytes(1 << 20)))
+    (tmp_path / "cut.tgz").write_bytes((tmp_path / "cut.tgz").read_bytes()[:-600])
+    monkeypatch.setattr("scalecurve.io.packed.MOST_FILES", 3)
+    for name, said in {"long": "a name in it is very long", "many": "more than 3 files"}.items():
+        with pytest.raises(UserError, match=rf"{name}\.tgz: cannot be unpacked.*{said}"):
+            import_run([tmp_path / f"{name}.tgz"], tmp_path / "run")
+    monkeypatch.undo()
+    with pytest.raises(UserError, match=r"cut\.tgz: cannot be unpacked.*cut off"):
+        import_run([tmp_path / "cut.tgz"], tmp_path / "run")
+    monkeypatch.setattr("scalecurve.io.packed.LARGEST", 3 << 20)
+    with pytest.raises(UserError, match=r"large\.tgz: cannot be unpacked \(it is too large unpacked"):
+        import_run([tmp_path / "large.tgz"], tmp_path / "run")
+
+
 def test_messages_name_the_packed_files_as_they_were_given(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "results_1.json.gz").write_bytes(gzip.compress(b'{"results": '))
@@ -188,8 +238,8 @@ def test_messages_name_the_packed_files_as_they_were_given(tmp_path: Path) -> No
 
 def test_other_archives_are_named(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "all.tar.gz").write_bytes(b"x")
-    with pytest.raises(UserError, match=r"holds no .*; unpack all\.tar\.gz"):
+    (tmp_path / "in" / "all.7z").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"holds no .*; unpack all\.7z"):
         import_run([tmp_path / "in"], tmp_path / "run")
 
 

@@ -124,9 +124,39 @@ def test_words_for_missing_scores_are_counted(tmp_path: Path, call: Call) -> Non
     assert len(done.missing) == 2
 
 
-def test_what_follows_a_score_is_told(tmp_path: Path) -> None:
-    _, done = brought(tmp_path, table("model,task,score", *((m, "piqa", f"{v} ± 0.01") for m, v in models(UP))))
-    assert any("what follows ± or stands in parentheses is left out ('0.55 ± 0.01')" in note for note in done.notes)
+@pytest.mark.parametrize(
+    "written",
+    ["{0} ± {1}", "{0}±{1}", "{0} ({1})", "{0} +/- {1}", "{0} (SE {1})", "**{0}** ± {1}", "{0}% ± {1}%", "{0} ± {1} %"],
+)
+@pytest.mark.parametrize("wide", [True, False], ids=["wide", "long"])
+def test_an_error_behind_a_score_is_its_standard_error(wide: bool, written: str, tmp_path: Path) -> None:
+    cells = [written.format(f"{100 * value:.1f}", 1.1) for value in UP]
+    text = table("model,piqa", *models(cells))
+    if not wide:
+        text = table("model,task,score", *((m, "piqa", v) for m, v in models(cells)))
+    found, done = brought(tmp_path, text)
+    assert found["piqa score"] == pytest.approx(UP)
+    assert [row["se"] for row in rows_of(tmp_path / "run").values()] == pytest.approx([0.011] * 5)
+    assert any("is the standard error" in note for note in done.notes)
+
+
+def test_what_so_many_questions_cannot_have_is_no_standard_error(tmp_path: Path) -> None:
+    """Of 1,838 questions (piqa): an error of 1.1 points is theirs, 2.2 half of a 95 % interval, 0.2 of seeds."""
+    for name, error, se in (("interval", "2.2", 0.022 / 1.96), ("seeds", "0.2", None)):
+        cells = [f"{100 * value:.1f} ± {error}" for value in UP]
+        _, done = brought(tmp_path / name, table("model,piqa", *models(cells)))
+        read = [row["se"] for row in rows_of(tmp_path / name / "run").values()]
+        assert read == ([None] * 5 if se is None else pytest.approx([se] * 5))
+        assert any(("half of a 95 % interval" if se else "is left out") in note for note in done.notes)
+
+
+def test_ranks_counts_and_intervals_behind_scores_are_left_out(tmp_path: Path) -> None:
+    behind = ["(3)", "(n=1838)", "[0.63, 0.67]", "(+0.05)", "(std 0.01)"]
+    cells = [f'"{value} {one}"' for value, one in zip(UP, behind, strict=True)]
+    found, done = brought(tmp_path, table("model,piqa", *models(cells)))
+    assert found["piqa score"] == UP
+    assert {row["se"] for row in rows_of(tmp_path / "run").values()} == {None}
+    assert any("what stands behind the score is left out ('0.55 (3)')" in note for note in done.notes)
 
 
 def test_right_of_all_is_a_share_with_its_items(tmp_path: Path) -> None:
@@ -238,3 +268,29 @@ def test_what_is_wrong_is_said_with_what_to_do(text: str, said: str, tmp_path: P
     (tmp_path / "in" / "t.csv").write_text(text)
     with pytest.raises(UserError, match=said):
         import_run([tmp_path / "in"], tmp_path / "run")
+
+
+# ── Models and their states ──────────────────────────────────────────────────────────────────────────────────
+def test_names_that_differ_in_case_only_are_one_model(tmp_path: Path) -> None:
+    rows = [("Me/MyModel-1B", "piqa", 0.6), ("me/mymodel-1b", "arc_easy", 0.5), ("EleutherAI/Pythia-1B", "piqa", 0.7)]
+    _, done = brought(tmp_path / "a", table("model,task,acc", *rows))
+    assert {key[1] for key in rows_of(tmp_path / "a" / "run")} == {"MyModel-1B", "pythia-1b"}
+    assert "names that differ in case only are taken as one model: Me/MyModel-1B and me/mymodel-1b" in done.notes
+    with pytest.raises(UserError, match=r"me/mymodel-1b at 0 shots \(Me/MyModel-1B and me/mymodel-1b are one\)"):
+        brought(tmp_path / "b", table("model,task,acc", *rows, ("me/mymodel-1b", "piqa", 0.5)))
+
+
+@pytest.mark.parametrize("name", ["epoch", "Epochs", "step", "iteration", "训练轮数"])
+def test_epochs_and_steps_are_states_and_the_first_is_none_of_the_last(name: str, tmp_path: Path) -> None:
+    """An untrained model, state 0, was once taken for the finished one."""
+    rows = [("EleutherAI/pythia-1b", at, "piqa", 0.5 + at / 20) for at in range(4)]
+    _, done = brought(tmp_path, table(f"model,{name},task,acc", *rows))
+    curves = pl.read_parquet(tmp_path / "run" / "curves.parquet").sort("step")
+    assert (curves["step"].to_list(), curves["y"].to_list()) == ([0, 1, 2, 3], [0.5, 0.55, 0.6, 0.65])
+    assert curves["family"].unique().to_list() == ["pythia-1b-checkpoints"]
+    assert any("epochs are taken as steps" in note for note in done.notes) == name.lower().startswith("epoch")
+
+
+def test_an_epoch_that_is_no_whole_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"t.csv: epoch: 0.5 is no whole number; .*--map step=COLUMN"):
+        brought(tmp_path, table("model,epoch,piqa", ("mymodel-1b", 0.5, 0.6), ("mymodel-1b", 1, 0.7)))

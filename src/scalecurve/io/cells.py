@@ -25,6 +25,17 @@ _SHOT_WORDS = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, 
 _MINUS = str.maketrans(
     {"−": "-", "－": "-", "–": "-", "．": ".", "％": "%"} | {chr(0xFF10 + at): str(at) for at in range(10)}
 )
+_DIGITS = r"(?:\d[\d.,]*(?:e[-+]?\d+)?|[.,]\d+)"
+_SPREAD = (
+    rf"\s*(?:(?:±|\+/-|\+-)\s*(?P<plus>{_DIGITS})|\(\s*(?:±|\+/-|s\.?e\.?m?\s*[:=]?|std\.?\s*err\w*\s*[:=]?)\s*"
+    rf"(?P<said>{_DIGITS})\s*%?\s*\)|\(\s*(?P<bare>\d*[.,]\d+)\s*%?\s*\)).*$"
+)
+_BEHIND = re.compile(
+    rf"(?<=[\d%*_†‡§^])(?:{_SPREAD}|\s*[\[(]\s*(?:n\s*=|std|sd|σ|ci)?\W*\d[^\])]*[\])].*$"
+    r"|\s*[↑↓▲▼⬆⬇][\s\d.,+-]*$)",
+    re.IGNORECASE,
+)
+"""What stands behind a score in its cell: an error, an interval, a rank, a number of items."""
 _RIGHT = ("✓", "✔", "✔️", "✅", "yes", "true", "correct", "right", "pass", "passed", "对", "正确", "是", "○")
 _WRONG = ("✗", "✘", "❌", "×", "no", "false", "wrong", "incorrect", "fail", "failed", "错", "错误", "否")
 
@@ -43,7 +54,7 @@ def number(value: Any) -> float | None:
         if (share := _counted(value)) is not None:
             return share[0] / share[1]
         value = value.translate(_MINUS)
-        text = re.sub(r"\s*(±|\+/-|\(\s*±?\s*[\d.,]+\s*%?\s*\)).*$", "", value.strip("*_†‡§^ \t\xa0"))
+        text = _BEHIND.sub("", value.strip("*_†‡§^ \t\xa0")).strip("*_†‡§^ \t\xa0")
         text, percent = text.removesuffix("%").strip(), text.endswith("%") or value.rstrip().endswith("%")
         text = re.sub(r"(?<=\d)[\s\xa0\u202f](?=\d{3}(\D|$))", "", text)
         text = text.replace(",", "") if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", text) else text
@@ -53,6 +64,25 @@ def number(value: Any) -> float | None:
         except ValueError:
             return None
     return float(value) if isinstance(value, bool) else finite(value)
+
+
+def spread_in(value: Any) -> float | None:
+    """The error written behind a score, in the unit that ``number`` gives it; None where there is none.
+
+    >>> [spread_in(one) for one in ("45.2 ± 1.1", "0.452 +/- 0.011", "45.2 (1.1)", "50% ± 2%", "45.2 (3)", "45.2")]
+    [1.1, 0.011, 1.1, 0.02, None, None]
+    """
+    if not isinstance(value, str) or number(value) is None or not (found := _BEHIND.search(value.translate(_MINUS))):
+        return None
+    error = number(found["plus"] or found["said"] or found["bare"] or "")
+    percent = "%" in value or "％" in value
+    return None if error is None or error <= 0 else error / 100 if percent else error
+
+
+def unread_spread(value: Any) -> bool:
+    """Whether more stands behind a score that is no error by its looks: an interval, a rank, a number of items."""
+    behind = _BEHIND.search(value.translate(_MINUS)) if isinstance(value, str) else None
+    return behind is not None and number(value) is not None and not (behind["plus"] or behind["said"] or behind["bare"])
 
 
 def numbers(values: pl.Series) -> list[float | None]:

@@ -222,19 +222,6 @@ def find_columns(source: SourceFile, names: list[str]) -> dict[str, str]:
     return found
 
 
-def note_errors(source: SourceFile, column: str, values: pl.Series) -> None:
-    """Tell where a column's cells hold more than a number: what stands after ± or in parentheses is no score."""
-    import polars as pl
-
-    if values.dtype == pl.String():
-        more = values.drop_nulls().filter(values.drop_nulls().str.contains(r"\d\s*(±|\+/-|\()"))
-        if len(more):
-            source.note(
-                f"column {column}: what follows ± or stands in parentheses is left out ({more[0]!r}), as it may be an "
-                "error or an interval; give standard errors a column of their own (--map se=COLUMN)"
-            )
-
-
 def model_of(row: Mapping[str, Any], columns: Mapping[str, str], path: Path) -> SourceModel:
     """The model of a row, with what the table says of its scale (units in column names are heeded)."""
     name = model_name(row.get(columns["model"]))
@@ -243,12 +230,15 @@ def model_of(row: Mapping[str, Any], columns: Mapping[str, str], path: Path) -> 
     scale: dict[str, Any] = {}
     for axis in AXES:
         value = amount(row.get(columns[axis])) if axis in columns else None
-        if value is not None and value > 0:
+        if value is not None and (value > 0 or (value == 0 and axis == "step")):
             value *= _unit(columns[axis])
             if axis.startswith("params") and value < SMALLEST_MODEL:
                 value *= 1e9
             if axis == "training_tokens" and value < SMALLEST_MODEL:
                 continue  # billions or trillions: not said (see doubts_of)
+            if axis == "step" and value != int(value):
+                fix = "give the column of steps (--map step=COLUMN)"
+                raise UserError(f"{path}: {columns[axis]}: {value:g} is no whole number; {fix}")
             scale[axis] = round(value) if axis in _WHOLE else value
     revision = plain_text(row.get(columns["revision"])) if "revision" in columns else ""
     if not revision and "step" in scale:
@@ -263,12 +253,12 @@ def doubts_of(frame: pl.DataFrame, columns: Mapping[str, str]) -> list[str]:
     for ours in (*AXES, "shots"):
         if ours in columns:
             values = frame[columns[ours]].drop_nulls().unique(maintain_order=True).to_list()
-            notes += [f"column {columns[ours]}: {doubt}" for doubt in _doubts(ours, values, _unit(columns[ours]))]
+            notes += [f"column {columns[ours]}: {doubt}" for doubt in _doubts(ours, columns[ours], values)]
     return notes
 
 
-def _doubts(ours: str, values: list[Any], unit: float) -> Iterator[str]:
-    read = shots_in if ours == "shots" else amount
+def _doubts(ours: str, column: str, values: list[Any]) -> Iterator[str]:
+    unit, read = _unit(column), shots_in if ours == "shots" else amount
     odd = [str(one) for one in values if read(one) is None and not missing_mark(one)]
     if odd:
         yield f"not understood as {ours}: {', '.join(odd[:4])}; write it as a number"
@@ -278,6 +268,8 @@ def _doubts(ours: str, values: list[Any], unit: float) -> Iterator[str]:
         yield f"numbers without a unit are taken as billions ({small:g} is {small:g}B)"
     if small and ours == "training_tokens":
         yield f"{small:g} has no unit and is left out; write it as 300B or 1.4T"
+    if ours == "step" and "epoch" in column.lower():
+        yield "epochs are taken as steps; give steps a column of their own where other results have them"
     products = [str(one) for one in values if isinstance(one, str) and re.search(r"\d\s*[x×]\s*\d", one)]
     if products and ours.startswith("params"):
         size = amount(products[0])

@@ -224,7 +224,8 @@ class _Work:
             point = found if asked is found.asked else replace(found, asked=asked)
             other = self.scores.add(cell, point, path)
             if other is not None:
-                self.twice.see(path, other, f"{point.metric} of {asked.label}", self.scores.same(cell, point))
+                label = f"{point.metric} of {asked.label}{self.by_name.spellings(asked.model.name)}"
+                self.twice.see(path, other, label, self.scores.same(cell, point))
             return
         other = self.answers.source_of(cell)
         if other is not None:  # the scores of the two were set side by side above
@@ -258,7 +259,7 @@ class _Work:
         return asked, cell
 
     def _rung(self, model: SourceModel) -> tuple[str, Rung]:
-        identity = (model.name, model.revision, model.family, model.variant)
+        identity = (self.by_name.one_spelling(model.name), model.revision, model.family, model.variant)
         if identity not in self.placed:
             self.placed[identity] = self._place(model)
         return self.placed[identity]

@@ -109,7 +109,22 @@ class ByName:
     together: list[str] = field(default_factory=list)
     known: frozenset[str] = frozenset()
     """Names of families that files know: none of them is made larger by a name alone."""
+    spelled: dict[str, list[str]] = field(default_factory=dict)
+    """Names in lower case → how they are written."""
     _owner: dict[str, str] = field(default_factory=dict)
+
+    def one_spelling(self, name: str) -> str:
+        """A model's name as it was written first: names that differ in case only are one, paths are not."""
+        if name.startswith(("/", ".", "~")) or name.count("/") > 1:
+            return name
+        written = self.spelled.setdefault(name.lower(), [])
+        written += [] if name in written else [name]
+        return written[0]
+
+    def spellings(self, name: str) -> str:
+        """What to add to a model's name where it is written in several ways."""
+        written = self.spelled.get(name.lower(), [])
+        return f" ({' and '.join(written)} are one)" if len(written) > 1 else ""
 
     def place(self, model: SourceModel, rung: Rung) -> tuple[str, Rung]:
         """(family, rung); series of one name but of two organisations are two families."""
@@ -125,6 +140,9 @@ class ByName:
 
     def notes(self) -> list[str]:
         lines = []
+        if twice := [" and ".join(names) for names in self.spelled.values() if len(names) > 1]:
+            more = f"; and {len(twice) - 4} more" if len(twice) > 4 else ""
+            lines.append(f"names that differ in case only are taken as one model: {'; '.join(twice[:4])}{more}")
         if self.read:
             shown = ", ".join(f"{name} {one.params:,}" for name, one in list(self.read.items())[:4])
             shown += ", …" if len(self.read) > 4 else ""

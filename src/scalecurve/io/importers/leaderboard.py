@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from scalecurve.io import known
 from scalecurve.io.cells import items_in, number, plain_text, with_percent_sign
 from scalecurve.io.columns import (
     collect,
@@ -15,7 +16,6 @@ from scalecurve.io.columns import (
     find_columns,
     model_of,
     names_of,
-    note_errors,
     note_separator,
     scan,
 )
@@ -23,6 +23,7 @@ from scalecurve.io.conventions import higher_is_better, is_share, missing_mark
 from scalecurve.io.headings import Heading, error_columns, heading, metric_columns, of_error
 from scalecurve.io.shape import Evaluation, Found, Point, Role, reader
 from scalecurve.io.sources import SourceFile
+from scalecurve.io.spreads import written_errors
 from scalecurve.io.units import PERCENT, Seen, units
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _NO_TASK = re.compile(
     r"\b(average|avg|mean|rank|co2|hub|likes|downloads|date|license|precision|weights?|type|architecture|generation|moe|"
     r"merged|flagged|available|sha|template|maintainer|link|year|memory|cost|price|throughput|index|context|vocab|layers|"
-    r"hidden|heads|pretraining|flops|params|model|size)\b|[♥❤]|^unnamed|^t?$",
+    r"hidden|heads|epochs?|pretraining|flops|params|model|size)\b|[♥❤]|^unnamed|^t?$",
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(
@@ -81,29 +82,21 @@ def read(source: SourceFile) -> Iterable[Found]:
     for name in names:
         if name not in wanted:
             source.leave("columns that are no benchmark", name)
-    for column in tasks:
-        note_errors(source, column, frame[column])
-        cells = (row[column] for row in rows)
-        odd = list(dict.fromkeys(str(one) for one in cells if number(one) is None and one is not None))
-        if odd := [one for one in odd if not missing_mark(one)]:
-            source.note(
-                f"column {column}: {', '.join(odd[:4])} {'is no number' if len(odd) == 1 else 'are no numbers'}"
-                ", and counted as missing"
-            )
-    factors = _factors(source, rows, tasks, errors)
+    stated = {column: _errors(source, column, told, rows, errors) for column, told in tasks.items()}
+    factors = _factors(source, rows, tasks, stated)
     percent = [column for column, factor in factors.items() if factor != 1]
     if percent:
         source.notes.append(f"taken as percent: {', '.join(percent)}")
     most = {column: max((number(row[column]) or 0.0) * factors[column] for row in rows) for column in tasks}
     times = Counter(plain_text(row[columns["model"]]) for row in rows)
-    for row in rows:
+    for at, row in enumerate(rows):
         model = model_of(row, columns, source.path)
         if precision and times[model.name] > 1 and not model.revision:  # the same weights at several precisions
             row = row | {"revision": plain_text(row[precision])}
             model = model_of(row, {**columns, "revision": "revision"}, source.path)
         for column, told in tasks.items():
             value, metric = number(row[column]), told.metric
-            se = number(row[errors[column]]) if column in errors else None
+            se = stated[column][at]
             shots = source.shots_or_zero() if told.shots is None else told.shots
             yield Point(
                 Evaluation(model, f"leaderboard:{told.task}", shots),
@@ -115,6 +108,23 @@ def read(source: SourceFile) -> Iterable[Found]:
                 ceiling=1.0 if most[column] <= 1 and higher_is_better(metric) and told.up is not False else None,
                 preferred=metric != "raw",
             )
+
+
+def _errors(
+    source: SourceFile, column: str, told: Heading, rows: list[dict[str, Any]], errors: Mapping[str, str]
+) -> list[float | None]:
+    """The standard error of every row's score: of its own column, or from its cell. Words in cells are told."""
+    cells = [row[column] for row in rows]
+    odd = list(dict.fromkeys(str(one) for one in cells if number(one) is None and one is not None))
+    if odd := [one for one in odd if not missing_mark(one)]:
+        source.note(
+            f"column {column}: {', '.join(odd[:4])} {'is no number' if len(odd) == 1 else 'are no numbers'}"
+            ", and counted as missing"
+        )
+    counted = is_share(told.metric) or known.chance_of(told.task, "acc") is not None
+    count = known.known(told.task).items if counted else None
+    written = written_errors(source, column, cells, [count] * len(cells))
+    return [number(row[errors[column]]) for row in rows] if column in errors else written
 
 
 def _tasks(source: SourceFile, names: list[str], columns: dict[str, str]) -> dict[str, Heading]:
@@ -158,7 +168,10 @@ def _split(name: str) -> Heading:
 
 
 def _factors(
-    source: SourceFile, rows: list[dict[str, Any]], tasks: Mapping[str, Heading], errors: Mapping[str, str]
+    source: SourceFile,
+    rows: list[dict[str, Any]],
+    tasks: Mapping[str, Heading],
+    stated: Mapping[str, list[float | None]],
 ) -> dict[str, float]:
     """Column → 0.01 where its shares are written as percent, else 1."""
     seen = {}
@@ -166,17 +179,16 @@ def _factors(
         share = metric not in _NOT_PERCENT and (metric in ("score", "raw") or is_share(metric))
         values = [found for row in rows if (found := number(row[column])) is not None]
         if share and values and not (metric == "raw" and max(values) <= 1):
-            of = errors.get(column)
             seen[column] = [
-                Seen(value, None if of is None else number(row[of]))
-                for row in rows
+                Seen(value, se)
+                for row, se in zip(rows, stated[column], strict=True)
                 if (value := number(row[column])) is not None
             ]
-    stated = frozenset(name for name, told in tasks.items() if told.percent)
+    headed = frozenset(name for name, told in tasks.items() if told.percent)
     signed = frozenset(column for column in tasks if any(with_percent_sign(row[column]) for row in rows))
     said = replace(
         source.said,
-        percent=source.said.percent | (stated - source.said.fractions - signed),
+        percent=source.said.percent | (headed - source.said.fractions - signed),
         fractions=source.said.fractions | signed,  # a sign is heeded where a number is read
     )
     written = units(str(source.path), seen, said, metric="score")

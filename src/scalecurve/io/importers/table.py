@@ -20,7 +20,6 @@ from scalecurve.io.columns import (
     find_columns,
     model_of,
     names_of,
-    note_errors,
     note_separator,
     scan,
 )
@@ -28,6 +27,7 @@ from scalecurve.io.conventions import higher_is_better, is_share, item_score, wo
 from scalecurve.io.headings import METRICS, NAMES, error_columns, heading, metric_columns
 from scalecurve.io.shape import STRATEGY, Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
+from scalecurve.io.spreads import written_errors
 from scalecurve.io.units import PERCENT, Seen, units
 from scalecurve.types import Answer, Example
 
@@ -89,7 +89,13 @@ def _points(
     if len(scores) == 1:
         stated.setdefault(scores[0], extra["se"])
     for column in scores:
-        note_errors(source, column, frame[column])
+        if not frame[column].dtype.is_numeric():
+            counts = [
+                _questions(row, metric, n) for row, metric, n in zip(rows, metrics[column], extra["n"], strict=True)
+            ]
+            inside = written_errors(source, column, values[column], counts)
+            own = stated.get(column, [None] * len(rows))
+            stated[column] = [one if other is None else other for one, other in zip(inside, own, strict=True)]
     texts = {column: [] if frame[column].dtype.is_numeric() else values[column] for column in scores}
     factors = _factors(source, rows, found, metrics, extra, stated, texts)
     better = values.get(columns.get("higher_is_better", ""), [None] * len(rows))
@@ -108,6 +114,12 @@ def _points(
                 chance=chance * by if chance is not None and chance > 1 else chance,
                 ceiling=extra["ceiling"][at],
             )
+
+
+def _questions(asked: Evaluation, metric: str, stated: float | None) -> int | None:
+    """The number of right or wrong answers behind a score; None where it is not known, or it is no such share."""
+    counted = is_share(metric) or known.chance_of(asked.task, "acc") is not None
+    return int(stated) if counted and stated else known.known(asked.task).items if counted else None
 
 
 def _asked_of(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str]) -> Iterator[Evaluation]:
