@@ -1,6 +1,7 @@
 """What a terminal shows: tables that fit it, colours where it has them, the curve in block characters."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -96,6 +97,15 @@ def test_what_changes_stands_first_with_family_and_curve(run: Path) -> None:
     alone = ESCAPE.sub("", in_terminal(100, "verdicts", run, "--family", "other"))
     assert alone.splitlines()[0] == "other: 3 curves"
     assert "a-family" not in alone
+
+
+def test_the_flags_of_the_table_are_explained_under_it(run: Path) -> None:
+    said = ESCAPE.sub("", in_terminal(200, "verdicts", run))
+    told = subprocess.run([COMMAND, "verdicts", run, "--json"], capture_output=True, text=True, check=True).stdout
+    flags = {flag for row in json.loads(told) for flag in row["flags"]}
+    (legend,) = [line for line in said.splitlines() if line.startswith("flags: ")]
+    assert {one.partition(":")[0] for one in legend.removeprefix("flags: ").split("; ")} == flags
+    assert "unpaired: no item scores" in legend
 
 
 def test_colour_only_where_it_is_wanted(run: Path) -> None:

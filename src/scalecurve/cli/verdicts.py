@@ -119,6 +119,17 @@ def _show(rows: list[dict[str, Any]], sparks: dict[tuple[Any, ...], str], why: b
     if rows:
         print()
         print(_print.wrapped(_print.said_ways(ways) + NOTE))
+        if flags := _said_flags(rows):
+            print(_print.wrapped(f"flags: {flags}."))
+
+
+def _said_flags(rows: list[dict[str, Any]]) -> str:
+    """What the flags that stand in the table mean, in the report's words."""
+    from scalecurve.report.words import words
+
+    said = words("en")
+    flags = sorted({flag for row in rows for flag in row["flags"] or []})
+    return "; ".join(f"{flag}: {said[flag]}" for flag in flags if flag in said)
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:
