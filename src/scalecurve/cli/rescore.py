@@ -20,6 +20,10 @@ def rescore(
     ] = None,
 ) -> None:
     """Rebuild scores, curves, verdicts and report from a run's outputs, without a model."""
+    from scalecurve.analysis.valueless import valueless
     from scalecurve.pipeline import rescore
 
-    print(f"report: {rescore(run, metric or ()).report}")
+    directory = rescore(run, metric or ())
+    for one in valueless(directory, metric or ()):
+        print(one)
+    print(f"report: {directory.report}")

@@ -178,14 +178,17 @@ def execute_study(
 
 def _record(run: RunDirectory, outcome: Outcome) -> dict[str, Any]:
     """What ``--json`` prints: where the run is, whether it is whole, the counts, and what ``--until`` came to."""
+    from scalecurve.analysis.valueless import valueless
     from scalecurve.runner.adaptive.verdicts import read_until
 
     cells = [{"cell": cell, "reason": reason} for cell, reason in outcome.failed_cells]
     record = {"run": run.path, "report": run.report, "complete": outcome.complete}
-    return record | asdict(outcome) | {"failed_cells": cells, "until": read_until(run) or None}
+    without = [asdict(one) for one in valueless(run)]
+    return record | asdict(outcome) | {"failed_cells": cells, "valueless": without, "until": read_until(run) or None}
 
 
 def _show(run: RunDirectory, outcome: Outcome) -> None:
+    from scalecurve.analysis.valueless import valueless
     from scalecurve.cli._print import duration
 
     print(f"{outcome.cells} cells; {outcome.computed} answers computed in {duration(outcome.seconds)}")
@@ -199,6 +202,8 @@ def _show(run: RunDirectory, outcome: Outcome) -> None:
         print(f"no answer was found in {share}; see `scalecurve scores extraction {run.path}`")
     if outcome.cut:
         print(_cut(outcome))
+    for one in valueless(run):
+        print(one)
     if not outcome.complete:
         print(f"missing: {len(outcome.failed_cells)} cells failed, {outcome.failed_examples} examples have no answer")
         for key, reason in outcome.failed_cells[:5]:
