@@ -127,3 +127,20 @@ def test_the_way_of_a_study_is_as_the_page_tells() -> None:
     named = re.findall(r"`([a-z_]+)`", table)
     assert len(named) >= 9
     assert [name for name in named if f"def {name}(" not in source] == []
+
+
+def test_files_and_modules_that_are_named_exist() -> None:
+    """Pages name files by their path in the checkout, in the package or in tests/; docstrings name modules by dots."""
+    root = SOURCE.parents[1]
+    pages = [*root.glob("*.md"), *(root / "docs").rglob("*.md"), *(root / "benchmarks").glob("*.md")]
+    named = {(page, name) for page in pages for name in re.findall(r"`((?:[\w-]+/)+\w+\.py)`", page.read_text())}
+    places = (root, SOURCE, root / "tests")
+    assert [(page.name, name) for page, name in named if not any((place / name).exists() for place in places)] == []
+    folders = {module.split(".")[0] for module in MODULES - {""}}
+    wrong = []
+    for path in FILES:
+        for name in re.findall(r"``(?:scalecurve\.)?([a-z_]+(?:\.\w+)+)``", path.read_text()):
+            home = next((module for module in (name, name.rpartition(".")[0]) if module in MODULES), None)
+            if name.split(".")[0] in folders and home is None:
+                wrong.append((module_of(path), name))
+    assert wrong == []

@@ -86,7 +86,7 @@ class Task:
     ``chance`` is the expected score of blind guessing under the preferred metric; ``ceiling`` the best attainable.
     ``parent`` names the container of a subtask. ``worked`` are answered examples kept apart for use as shots, where
     the task has them. ``probes`` declare partial abilities graded on the same answers (``tasks.probes``).
-    ``contrast`` names the leaf that asks the same examples, id by id, without this one's trap (``curves.gaps``).
+    ``contrast`` names the leaf that asks the same examples, id by id, without its trap (``analysis.compare.gaps``).
     ``max_tokens`` bounds an answer, ``step_tokens`` written-out steps (0: the task sets no bound of its own for them).
     ``flags`` name defects and repairs (``tasks.repairs``). ``fingerprint`` is a SHA-256 over all that determines
     prompts and scores. ``harness`` is set for a task of lm-evaluation-harness. ``own`` marks a file of the user's own,

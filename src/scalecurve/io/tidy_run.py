@@ -7,7 +7,7 @@
     <folder>/curves.parquet     one row a point; verdicts.parquet: one row a curve
     <folder>/manifest.json, study.toml    as they are in the run
 
-``csv`` writes the same tables as text, see ``runs.csv_table``. Only ``parquet`` is read back.
+``csv`` writes the same tables as text, see ``store.csv_table``. Only ``parquet`` is read back.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def _surplus(policy: Policy, items: FastFeatures, rate: float) -> Floats:
 class Gate:
     """Which questions are refused before anything is answered: those whose margin is not above ``value``.
 
-    ``dismissal`` "": the verdict is asked for in a dialogue (``prompts.gate``). Else it is what this model has learnt
+    ``dismissal`` "": the verdict is asked for in a dialogue (``strategies.gating``). Else it is what the model learnt
     to say to a question without an answer, scored against everything else it might say. ``false_refusal`` and
     ``recall`` are the shares of answerable and of unanswerable questions refused among the ``n`` it was fitted on.
     """

@@ -1,4 +1,4 @@
-"""Dual: a fast answer, and a slow one where a controller expects it to be worth its tokens (``prompts.reason``)."""
+"""Dual: a fast answer, and a slow one where a controller expects it to be worth its tokens (``routing.reason``)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def dual(question: Question) -> Asking:
     """Answer fast, let the controller decide, think slowly where it says so, and keep the likelier answer.
 
     Settings: ``controller``: a file made by ``scalecurve think fit``, with the gate it holds; or ``threshold``: think
-    slowly below this confidence. Flags: see ``prompts.reason.reason``.
+    slowly below this confidence. Flags: see ``routing.reason.reason``.
     """
     steps: list[Step] = []
     return (yield from reason(question, _mind(question.settings, str(question.settings.get("rung", ""))), steps.append))

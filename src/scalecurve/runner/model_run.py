@@ -1,6 +1,6 @@
 """All that a study asks of one rung: the model is loaded once, and finished parts are kept, whole, as they come.
 
-Wherever a study runs, a part goes the same way: ``ModelRun.missing`` says that it is not on disk, ``part.compute`` asks
+Wherever a study runs, parts go the same way: ``ModelRun.missing`` says that one is not on disk, ``compute`` asks
 the model (and touches no file of the run), ``ModelRun.keep`` puts it in place. ``ModelRun.go`` is all of it for one
 rung in one process.
 """
