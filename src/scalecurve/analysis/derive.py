@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,16 +43,14 @@ class _Point:
     all_right: float | None = None
 
 
-def derive(
-    run: RunDirectory, extra_metrics: Iterable[str] = (), on_cell: Callable[[int, int], None] | None = None
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def derive(run: RunDirectory, extra_metrics: Iterable[str] = ()) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Write scores.parquet and curves.parquet from the outputs named in the manifest, and what was published.
 
     Both hold the partial abilities (probes) that tasks declare and the gaps between traps and their controls too, are
     written once, and are returned as (scores, curves).
 
     ``extra_metrics`` are scored beside those the study asked for (where the outputs hold what they need).
-    ``on_cell(done, total)`` hears of the progress. Scores that came with imported results stand as they came.
+    Scores that came with imported results stand as they came.
     """
     import polars as pl
 
@@ -62,7 +60,7 @@ def derive(
     stated = {(point.cell, point.metric) for point in points}
     scores = [_read_published(run.published_scores)] if run.published_scores.exists() else []
     bounds: dict[tuple[Any, ...], tuple[float | None, float | None]] = {}
-    for done, record in enumerate(manifest["cells"], start=1):
+    for record in manifest["cells"]:
         cell, hashes = cell_of(record), record.get("hashes")
         asked = dict.fromkeys([*records[cell.task]["metrics"], *extra_metrics])
         metrics = [name for name in asked if name in metrics_room.METRICS and (cell, name) not in stated]
@@ -81,8 +79,6 @@ def derive(
             value = None if se is None else _finite(y)  # without an error a score says too little
             point = _Point(cell, metric, value, _finite(se), n, failed, *bounds[questions], up)
             points.append(_between_bounds(point, values, measured.lost(metric)))
-        if on_cell:
-            on_cell(done, len(manifest["cells"]))
     there = {(cell.task, metric): None for cell, metric in ((point.cell, point.metric) for point in points)}
     preferred = {
         ref: _preferred(record, [name for task, name in there if task == ref]) for ref, record in records.items()

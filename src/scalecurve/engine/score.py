@@ -16,6 +16,7 @@ Scored = tuple[float, bool]
 
 MIN_SHARED = 16  # tokens a prefix must have, and prompts it must begin, to be remembered for what comes later
 MIN_PROMPTS = 4
+MOST_PREFIXES = 4  # remembered of one batch
 
 
 def score_pairs(forward: Forward, pairs: Sequence[Pair], on_score: Callable[[int, Scored], None]) -> None:
@@ -72,13 +73,13 @@ def _ask(forward: Forward, hidden: Tensor, row: Ints, token: Ints) -> tuple[np.n
     return values[0], values[1] > 0
 
 
-def shared_prefixes(trie: Trie, ends: Ints, most: int = 4) -> list[int]:
-    """Indices where prefixes end that many distinct prompts share; ``ends``: where each prompt ends."""
+def shared_prefixes(trie: Trie, ends: Ints) -> list[int]:
+    """The few indices where prefixes end that many distinct prompts share; ``ends``: where each prompt ends."""
     ends = np.unique(ends)
     count = np.searchsorted(ends, trie.end) - np.searchsorted(ends, np.arange(len(trie)))
     worth = np.where((count >= MIN_PROMPTS) & (trie.depth + 1 >= MIN_SHARED), (count - 1) * (trie.depth + 1), 0)
     found: list[int] = []
-    while len(found) < most and len(worth) and worth.max() > 0:
+    while len(found) < MOST_PREFIXES and len(worth) and worth.max() > 0:
         best = int(worth.argmax())
         found.append(best)
         worth[trie.ancestors(best)] = 0

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from scalecurve.lab.world import COUNTRIES, EMOJI, GOODS, JOBS, Person, World, build_world
 
+HELD_OUT_ONE_IN = 5
 UNKNOWN = "unknown"
 STEP_BY_STEP = "Let's think step by step."
 PEOPLE_RANKS = {"common": (0, 200), "middle": (200, 600), "rare": (600, 1200)}
@@ -40,10 +41,10 @@ class Item:
         return f"{STEP_BY_STEP} {self.steps} So the answer is {self.answer}." if self.steps else ""
 
 
-def held_out(key: str, one_in: int = 5) -> bool:
-    """Whether what ``key`` asks is kept for evaluation (one key in ``one_in``)."""
+def held_out(key: str) -> bool:
+    """Whether what ``key`` asks is kept for evaluation (one key in ``HELD_OUT_ONE_IN``)."""
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % one_in == 0
+    return int.from_bytes(digest, "big") % HELD_OUT_ONE_IN == 0
 
 
 # ── Arithmetic ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -252,8 +253,8 @@ def is_right(rng: random.Random, world: World) -> Item:
     return Item(item.key, question, "yes" if yes else "no", ("yes", "no"))
 
 
-def _with_distractors(rng: random.Random, answer: str, pool: list[str], count: int = 3) -> tuple[str, ...]:
-    wrong = rng.sample([option for option in pool if option != answer], count)
+def _with_distractors(rng: random.Random, answer: str, pool: list[str]) -> tuple[str, ...]:
+    wrong = rng.sample([option for option in pool if option != answer], 3)
     return _shuffled(rng, (answer, *wrong))
 
 

@@ -183,12 +183,12 @@ def _resume(path: Path, model: Any, optimizers: list[Any]) -> tuple[int, float, 
     return int(kept["step"]), float(kept["seconds"]), list(kept["losses"])
 
 
-def validation_loss(model: Any, tokenizer: Any, rows: int = recipe.VALIDATION_ROWS) -> float:
+def validation_loss(model: Any, tokenizer: Any) -> float:
     """Mean cross-entropy in nats per token of answers and statements of another seed, in float32."""
     import torch
 
     device = str(next(model.parameters()).device)
-    total, count = 0.0, 0.0
+    total, count, rows = 0.0, 0.0, recipe.VALIDATION_ROWS
     table = np.stack(list(islice(token_rows(tokenizer, recipe.VALIDATION_SEED, recipe.CONTEXT), rows)))
     loss_of = loss_module(model)
     with torch.inference_mode():

@@ -97,9 +97,9 @@ def emoji_of(title: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def build_world(seed: int = SEED) -> World:
-    """The world of that seed. Deterministic across Python versions and platforms."""
-    rng = random.Random(seed)
+def build_world() -> World:
+    """The world of ``SEED``. Deterministic across Python versions and platforms."""
+    rng = random.Random(SEED)
     taken: set[str] = set()
 
     def names(count: int, ends: list[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scalecurve.errors import UserError
@@ -28,15 +28,14 @@ class Checked:
 def check_bigbench(
     *,
     mode: str = "faithful",
-    shots: Sequence[int] = (0, 3),
     sample: int = 5,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Checked:
-    """Read all leaves in ``mode`` and build the requests of ``sample`` examples of each, for each number of shots."""
+    """Read all leaves in ``mode`` and build the requests of ``sample`` examples of each, with 0 and 3 shots."""
     checked, leaves = Checked(), index()
     for at, leaf in enumerate(leaves):
         try:
-            _check_leaf(checked, leaf["file"], leaf["parent"], mode, shots, sample)
+            _check_leaf(checked, leaf["file"], leaf["parent"], mode, sample)
             checked.examples += leaf["n_raw"]
         except UserError as error:
             checked.failures.append(str(error))
@@ -44,9 +43,9 @@ def check_bigbench(
     return checked
 
 
-def _check_leaf(checked: Checked, file: str, parent: str, mode: str, shots: Sequence[int], sample: int) -> None:
+def _check_leaf(checked: Checked, file: str, parent: str, mode: str, sample: int) -> None:
     task = load_leaf(tasks_dir() / file, parent, mode)
-    for k in shots:
+    for k in (0, 3):
         for query in draw(task, k, "bigbench", limit=min(sample, len(task.examples))):
             prompt = build_prompt(task, query.example, query.shots)
             request = Request(prompt, options=query.example.options or query.example.targets)

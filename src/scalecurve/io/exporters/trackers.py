@@ -102,8 +102,8 @@ def write_mlflow(run: RunDirectory, out: Path | str, axis: str = "") -> list[str
     return ids
 
 
-def write_wandb(run: RunDirectory, out: Path, axis: str = "", project: str = "scalecurve") -> list[str]:
-    """One Weights & Biases run a family; ``WANDB_MODE=offline`` keeps it in the folder ``out``."""
+def write_wandb(run: RunDirectory, out: Path, axis: str = "") -> list[str]:
+    """One Weights & Biases run a family, project ``scalecurve``; ``WANDB_MODE=offline`` keeps it in ``out``."""
     points = scalars(run, axis)
     try:
         import wandb
@@ -115,7 +115,7 @@ def write_wandb(run: RunDirectory, out: Path, axis: str = "", project: str = "sc
     for family, own in _by_family(points):
         config = {"family": family, "study": study, "axis": own[0].axis}
         made = wandb.init(
-            project=project, group=study, name=family, config=config, dir=str(out), reinit="finish_previous"
+            project="scalecurve", group=study, name=family, config=config, dir=str(out), reinit="finish_previous"
         )
         made.define_metric("*", step_metric=own[0].axis)
         rungs: dict[tuple[int, str], dict[str, float]] = {}

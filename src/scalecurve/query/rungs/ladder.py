@@ -25,9 +25,9 @@ class Ability:
     uplift_low: float | None = None
 
 
-def wilson_lower(correct: int, n: int, z: float = 1.959963984540054) -> float:
-    """Lower end of Wilson's score interval (1927) of a share, 95 % by default; 0 for no items."""
-    return wilson(correct, n, z)[0] if correct or n else 0.0
+def wilson_lower(correct: int, n: int) -> float:
+    """Lower end of Wilson's 95 % score interval (1927) of a share; 0 for no items."""
+    return wilson(correct, n)[0] if correct or n else 0.0
 
 
 def choose(abilities: Iterable[Ability], min_accuracy: float) -> Ability:

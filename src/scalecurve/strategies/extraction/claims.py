@@ -54,7 +54,6 @@ class Claim:
 
     start: int
     raw: str
-    boxed: bool = False
 
     @property
     def text(self) -> str:
@@ -75,7 +74,7 @@ def own_part(text: str) -> str:
 def claims(text: str, *, letters: bool = False) -> list[Claim]:
     """The statements of an answer in ``text``, in order; with ``letters`` those that only options have, too."""
     original, text = text, mapped(text)
-    found = {start: Claim(start, content, boxed=True) for start, _, content in boxes(text)}
+    found = {start: Claim(start, content) for start, _, content in boxes(text)}
     inside = [(start, end) for start, end, _ in boxes(text)]
     forms = [_ENGLISH, _HASHES, _CHINESE, *((_CORRECT, _CHINESE_OPTION) if letters else ())]
     heads = [match for form in forms for match in form.finditer(text)]
