@@ -21,8 +21,7 @@ PACKS = (
     "hunyuan_v1_dense internlm3 jais2 llama longcat_flash mimo_v2_flash mistral mixtral modernbert-decoder nanochat "
     "nemotron olmo olmo2 olmo3 opt persimmon phi phi3 qwen2 qwen3 qwen3_moe smollm3 stablelm starcoder2 vaultgemma"
 ).split()
-BRANCHES = "bloom codegen diffllama falcon gpt_neo gptj jamba llama4_text mpt phimoe qwen3_next rwkv".split()
-STEPS = ["mamba"]
+BRANCHES = "bloom codegen diffllama falcon gpt_neo gptj jamba llama4_text mamba mpt phimoe qwen3_next rwkv".split()
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def encoder(script: ModuleType) -> Any:
     return script.tokens()
 
 
-@pytest.mark.parametrize("name", [*PACKS, *BRANCHES, *STEPS])
+@pytest.mark.parametrize("name", [*PACKS, *BRANCHES])
 def test_the_engine_is_the_models_own_forward_pass(name: str, script: ModuleType, encoder: Any) -> None:
     found = script.measure(script.build(name), encoder, count=4)
     assert found["way"] == ("packs" if name in PACKS else "branches"), found["why"]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalecurve.engine import branches, padded
-from scalecurve.engine.branches import Node, fed, tree
 from scalecurve.engine.runner import Runner
+from scalecurve.engine.stretches import MOST_LEVELS, Node, align, fed, tree
 from scalecurve.engine.text import Encoder
 from scalecurve.types import Output, Request
 
@@ -42,7 +42,6 @@ def griffin() -> Any:
 
 MAKERS = {"bloom": lambda: tiny("bloom"), "mamba": mamba, "rwkv": rwkv, "bamba": hybrid, "llama4": chunked}
 MAKERS["recurrent_gemma"] = griffin
-WAYS = {"mamba": "step", "recurrent_gemma": "step", "rwkv": "wide"}
 
 
 def asked() -> list[Request]:
@@ -70,10 +69,20 @@ def test_shared_stretches_are_computed_once_and_change_nothing(family: str, batc
     plain = Runner(MAKERS[family](), encoder, plain=True)
     expected = answers(plain)
     runner = Runner(MAKERS[family](), encoder, batch_tokens=batch_tokens)
-    assert (runner.way, runner.branch) == ("branches", WAYS.get(family, "chunk"))
+    assert (runner.way, runner.branch) == ("branches", "chunk")
     assert_same(answers(runner), expected)
     assert runner.forwarded_tokens < plain.forwarded_tokens / 2
     assert runner.head_positions == plain.head_positions
+
+
+@pytest.mark.parametrize("family", ["mamba", "recurrent_gemma"])
+def test_layers_that_forget_their_state_are_fed_token_by_token(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Encoder(letters(), 256)
+    expected = answers(Runner(MAKERS[family](), encoder, plain=True))
+    monkeypatch.setattr("scalecurve.engine.runner.resume", lambda model: 0)
+    runner = Runner(MAKERS[family](), encoder)
+    assert (runner.way, runner.branch) == ("branches", "step")
+    assert_same(answers(runner), expected)
 
 
 def test_a_model_that_carries_no_state_shares_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -155,6 +164,42 @@ def test_every_sequence_is_whole_and_sharing_never_costs(
     check(nodes, 0)
 
 
+@given(ROWS, st.integers(1, 6), st.integers(0, 8), st.data())
+def test_stretches_are_cut_to_common_lengths_where_that_saves_passes(
+    rows: list[tuple[int, ...]], min_saved: int, worth: int, data: st.DataObject
+) -> None:
+    limits = [data.draw(st.integers(0, len(row) - 1)) for row in rows]
+
+    def cost(nodes: list[Node]) -> int:
+        """Tokens and passes: for each length of a stretch one that makes states, and one that goes on from them."""
+        inner = [node for node in nodes if node.children]
+        lengths = {len(node.tokens) for node in inner}
+        under = [
+            cost([child for node in inner if len(node.tokens) == length for child in node.children])
+            for length in lengths
+        ]
+        return 2 * worth * len(lengths) + sum(len(node.tokens) for node in nodes) + sum(under)
+
+    before = tree(rows, limits, min_saved)
+    nodes = tree(rows, limits, min_saved)
+    align(nodes, worth)
+    assert leaves(nodes) == dict(enumerate(rows))
+    assert cost(nodes) <= cost(before)
+    if not worth:
+        assert fed(nodes) == fed(before)
+
+
+def test_questions_of_many_lengths_take_few_passes() -> None:
+    shots, questions = (1,) * 100, [(2, *(n + 5 for _ in range(40 + n))) for n in range(24)]
+    rows = [shots + question + option for question in questions for option in ((7,) * 9, (8,) * 5, (9,))]
+    (whole,) = nodes = tree(rows, [len(row) - 1 for row in rows])
+    assert len({len(node.tokens) for node in whole.children}) == 24
+    before = fed(nodes)
+    align(nodes, 64)
+    assert len({len(node.tokens) for node in whole.children}) < 6
+    assert before < fed(nodes) < before + 2 * 64 * 20
+
+
 def test_a_caterpillar_holds_few_states() -> None:
     rows = [(1,) * n + (2,) * 40 for n in range(40, 240, 5)]
 
@@ -163,7 +208,7 @@ def test_a_caterpillar_holds_few_states() -> None:
 
     nodes = tree(rows, [len(row) - 1 for row in rows])
     assert leaves(nodes) == dict(enumerate(rows))
-    assert height(nodes) <= branches.MOST_LEVELS + 2
+    assert height(nodes) <= MOST_LEVELS + 2
 
 
 def test_scores_of_a_few_pairs_are_those_of_the_padded_way() -> None:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import copy
 import math
 import types
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,94 +18,16 @@ from torch import Tensor
 
 from scalecurve.engine.padded import Row, Scored, carried, distinct_rows, is_out_of_memory, read_off, takes
 from scalecurve.engine.sequence import Draft, choose
+from scalecurve.engine.stretches import MIN_SAVED, Ids, Node, align, fed, tree, worth
 from scalecurve.engine.text import Encoder
 
-Ids = tuple[int, ...]
 Past = dict[str, Any]
 Gap = Callable[[list[float]], float]
 
 STEP_ROWS = 128  # sequences that go on together by single tokens
-MIN_SAVED = 32  # tokens that a shared stretch must save: less is not worth a forward pass of its own
-WAYS = ("chunk", "wide", "step")
-"""How a model goes on from a state: by many tokens at once; by many, but never by one (RWKV's single tokens are right
-for one sequence alone); by one at a time (Mamba forgets its state when many come)."""
-STEP_ROWS_WORTH = 16
-"""A forward pass over single tokens costs about as much as this many more rows in it: weights are read, Python runs."""
-MOST_LEVELS = 6  # states held at once, one in the other
+WAYS = ("chunk", "step")
+"""How a model goes on from a state: by many tokens at once; by one at a time, where many make it forget its state."""
 STATE_BYTES = {"cpu": 1 << 28, "cuda": 1 << 31}  # of the copies that are computed together
-
-
-@dataclass(slots=True)
-class Node:
-    """``tokens`` after what is above; then its ``children``, or else the end of the sequence ``number``."""
-
-    tokens: Ids
-    number: int = -1
-    children: list[Node] = field(default_factory=list)
-
-
-def tree(
-    rows: Sequence[Ids], limits: Sequence[int], min_saved: int = MIN_SAVED, *, stepped: bool = False
-) -> list[Node]:
-    """What the sequences share, as nodes; of each, at most its first ``limits`` tokens are shared with others.
-
-    ``stepped``: what follows a state will be fed token by token. Then all that follows one goes on together, and only
-    a stretch of many has a state of its own: a few rows at a time would take as many passes as all together.
-    """
-
-    def nodes(numbers: list[int], since: int, levels: int) -> list[Node]:
-        """Nodes for the rows ``numbers``, which agree up to ``since``; the nodes above hold what comes before."""
-        under = partial(nodes, levels=levels - 1)
-        return _nodes(rows, limits, numbers, since, min_saved if levels else 1 << 62, under, stepped and since > 0)
-
-    return nodes(sorted(range(len(rows)), key=rows.__getitem__), 0, levels=MOST_LEVELS)
-
-
-def _nodes(
-    rows: Sequence[Ids],
-    limits: Sequence[int],
-    numbers: list[int],
-    since: int,
-    min_saved: int,
-    under: Callable[[list[int], int], list[Node]],
-    stepped: bool,
-) -> list[Node]:
-    found: list[Node] = []
-    todo = [(numbers, since)]
-    while todo:
-        numbers, at = todo.pop()
-        groups: dict[int, list[int]] = defaultdict(list)
-        for number in numbers:
-            if limits[number] <= at:
-                found.append(Node(rows[number][since:], number))
-            else:
-                groups[rows[number][at]].append(number)
-        for group in groups.values():
-            if len(group) == 1:
-                found.append(Node(rows[group[0]][since:], group[0]))
-                continue
-            stop = _agree(rows, limits, group, at)
-            saved = (stop - since) * (len(group) - 1)
-            longest = max(len(rows[number]) for number in group) - since if stepped else 0
-            if stop - since > 1 and saved >= max(min_saved, STEP_ROWS_WORTH * longest):
-                found.append(Node(rows[group[0]][since:stop], children=under(group, stop)))
-            else:
-                todo.append((group, stop))
-    return found
-
-
-def _agree(rows: Sequence[Ids], limits: Sequence[int], group: list[int], at: int) -> int:
-    """How far the rows of a group (sorted) agree, within the limits of all."""
-    first, last = rows[group[0]], rows[group[-1]]
-    stop = min(limits[number] for number in group)
-    while at < stop and first[at] == last[at]:
-        at += 1
-    return at
-
-
-def fed(nodes: Sequence[Node]) -> int:
-    """Tokens that go through the layers."""
-    return sum(len(node.tokens) + fed(node.children) for node in nodes)
 
 
 # ── States ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,7 +83,7 @@ class BranchWalk:
     """Computes the states that nodes share, once each, and gives ``on_leaves`` copies of them, batch by batch.
 
     ``way``: one of ``WAYS``. ``equal``: the sequences given together have one length. ``ahead``: tokens by which their
-    states will still grow. ``rows``: most sequences together. A batch that does not fit in memory is halved.
+    states will still grow. A batch that does not fit in memory is halved.
     """
 
     model: Any
@@ -172,7 +92,6 @@ class BranchWalk:
     way: str = "chunk"
     equal: bool = False
     ahead: int = 0
-    rows: int = STEP_ROWS
 
     @torch.inference_mode()
     def over(self, nodes: Sequence[Node]) -> None:
@@ -221,7 +140,7 @@ class BranchWalk:
         jobs = sorted(jobs, key=lambda job: -len(job[1].tokens))
         while jobs:
             fit = STEP_ROWS if stepped else max(1, self.batch_tokens // len(jobs[0][1].tokens))
-            size = min(most, self.rows, fit)
+            size = min(most, STEP_ROWS, fit)
             batch = [job for job in jobs[:size] if not equal or len(job[1].tokens) == len(jobs[0][1].tokens)]
             yield batch
             jobs = jobs[len(batch) :]
@@ -255,9 +174,9 @@ def feed(model: Any, fed: Fed, way: str, keep: int) -> Iterator[tuple[int, Any]]
         yield at + size, out
 
 
-def padded_rows(rows: Sequence[Ids], device: torch.device, least: int = 1) -> Tensor:
-    """The rows as one tensor, padded on the right (to ``least`` tokens), where a causal model does not see it."""
-    width = max(least, *map(len, rows))
+def padded_rows(rows: Sequence[Ids], device: torch.device) -> Tensor:
+    """The rows as one tensor, padded on the right, where a causal model does not see it."""
+    width = max(map(len, rows))
     return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=device)
 
 
@@ -284,6 +203,8 @@ def score_pairs(
     rows = distinct_rows(pairs)
     limits = [min(ask[0] - len(ask) + 1 for _, ask in asks) for _, asks in rows]
     nodes = tree([ids for ids, _ in rows], limits, min_saved, stepped=way == "step")
+    if way == "chunk":
+        align(nodes, worth(model))
     results: list[Scored] = [(0.0, False)] * len(pairs)
 
     def score(past: Past, leaves: list[Node]) -> None:
@@ -295,7 +216,7 @@ def score_pairs(
 
 
 def _score(model: Any, past: Past, leaves: list[Node], rows: list[Row], way: str) -> list[tuple[int, Scored]]:
-    ids = padded_rows([leaf.tokens for leaf in leaves], model.device, least=2 if way == "wide" and past else 1)
+    ids = padded_rows([leaf.tokens for leaf in leaves], model.device)
     begins = [len(whole) - len(leaf.tokens) for (whole, _), leaf in zip(rows, leaves, strict=True)]
     first = min(ask[0] - len(ask) + 1 - begin for begin, (_, asks) in zip(begins, rows, strict=True) for _, ask in asks)
     tables = [
@@ -312,10 +233,13 @@ def _score(model: Any, past: Past, leaves: list[Node], rows: list[Row], way: str
 
 
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────
-def forest(drafts: Sequence[Draft], way: str = "chunk") -> list[Node]:
+def forest(model: Any, drafts: Sequence[Draft], way: str) -> list[Node]:
     """What the prompts of drafts share; the last token of each is always its own."""
     rows = [draft.tokens for draft in drafts]
-    return tree(rows, [len(row) - 1 for row in rows], stepped=way == "step")
+    nodes = tree(rows, [len(row) - 1 for row in rows], stepped=way == "step")
+    if way == "chunk":
+        align(nodes, worth(model))
+    return nodes
 
 
 def write_drafts(
@@ -333,8 +257,7 @@ def write_drafts(
         _go_on(model, [drafts[leaves[row].number] for row in open_], Fed(ids, past, begin), encoder, way)
 
     ahead = max(draft.request.limit for draft in drafts)
-    rows = 1 if way == "wide" else STEP_ROWS
-    BranchWalk(model, batch_tokens, write, way, equal=True, ahead=ahead, rows=rows).over(nodes)
+    BranchWalk(model, batch_tokens, write, way, equal=True, ahead=ahead).over(nodes)
 
 
 def _go_on(model: Any, drafts: list[Draft], fed: Fed, encoder: Encoder, way: str) -> None:

@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from scalecurve.engine import branches
+from scalecurve.engine import branches, stretches
 from scalecurve.engine import padded as plain
 from scalecurve.engine.batching import WINDOW_REQUESTS, windows
 from scalecurve.engine.forward import Forward
 from scalecurve.engine.generate import Writer
 from scalecurve.engine.inner import carry_inner_state
 from scalecurve.engine.onednn import use_onednn
+from scalecurve.engine.recurrence import resume
 from scalecurve.engine.rope import border, forget
 from scalecurve.engine.score import Scored, score_pairs
 from scalecurve.engine.selftest import DIFFER, how_to_branch, why_not
@@ -43,6 +44,7 @@ class Runner:
         self.batch_tokens = batch_tokens or measured_batch(model)
         use_onednn(model)
         carry_inner_state(model)
+        resume(model)
         fused = True
         self.border = border(model, encoder.max_length)
         self.fallback = "it was told to" if plain else why_not(model, encoder.max_length)
@@ -235,8 +237,8 @@ class Runner:
             Writer(self.forward, self.encoder).write(near, on_finished)
         elif near:
             self._way = self._way or plain.way_to_write(self.model, self.encoder)
-            nodes = branches.forest(near, self.branch) if self.branch and self._way != "again" else []
-            if nodes and 2 * branches.fed(nodes) < sum(len(draft.prompt) for draft in near):
+            nodes = branches.forest(self.model, near, self.branch) if self.branch and self._way != "again" else []
+            if nodes and 2 * stretches.fed(nodes) < sum(len(draft.prompt) for draft in near):
                 self._write_branches(near, nodes, on_finished)
                 return
             self._write_padded(near, self._way, on_finished)
@@ -252,9 +254,9 @@ class Runner:
             on_finished(draft)
 
     def _write_branches(
-        self, drafts: Sequence[Draft], nodes: list[branches.Node], on_finished: Callable[[Draft], None]
+        self, drafts: Sequence[Draft], nodes: list[stretches.Node], on_finished: Callable[[Draft], None]
     ) -> None:
-        self._plain_tokens += branches.fed(nodes)
+        self._plain_tokens += stretches.fed(nodes)
         with self._padded():
             branches.write_drafts(self.model, drafts, nodes, self.encoder, self.batch_tokens, self.branch)
         for draft in drafts:
