@@ -59,6 +59,16 @@ def test_jump_of_every_companion_is_robust_and_disagreement_is_undetermined():
     assert artefact_check(curve, verdict, []).artefact == "untested"
 
 
+@pytest.mark.parametrize("metric", ["soft", "soft_log"])
+def test_probability_among_the_options_counts_where_there_are_options(metric):
+    curve = curve_of(STEP)
+    verdict = judge(curve, replicates=200)
+    climbs = [companion(np.linspace(-4, -1, 8), name) for name in (metric, "log_odds")]
+    assert artefact_check(curve, verdict, climbs).artefact == "metric-artefact"
+    fluent = artefact_check(curve, verdict, [companion(np.linspace(-4, -1, 8), "bits_per_byte"), climbs[1]])
+    assert fluent.artefact == "undetermined"
+
+
 def test_curves_without_a_jump_have_no_status():
     curve = curve_of([0.3, 0.37, 0.44, 0.51, 0.59, 0.66])
     assert artefact_check(curve, judge(curve), [companion(np.linspace(-4, -1, 6), "target_logprob")]).artefact == ""

@@ -32,8 +32,10 @@ COMPANIONS = (
 )  # fmt: skip
 OVER_OPTIONS = (
     "option_probability", "brier", "calibration_multiple_choice_brier_score", "log_odds", "classification_loss", "soft",
+    "soft_log",
 )  # fmt: skip
-"""Companions normalised over the options of an item: the others rise with fluency alone."""
+"""Companions normalised over the options of an item: the others rise with fluency alone. ``soft`` and ``soft_log`` are
+OLMo's probability of the right option among the options, and its logarithm."""
 OTHER_UNIT = {"bits_per_byte": "target_logprob"}
 """Companions that show another one in another unit: where both are there, this one is no further witness."""
 CLEAR = 3.0  # standard errors of an improvement on the floor
