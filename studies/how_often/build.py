@@ -45,6 +45,7 @@ def build(frame: pl.DataFrame, training: Mapping[str, pl.DataFrame], loss: pl.Da
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as second:  # forecasts take as long as all the rest
         foretold = second.submit(measure.forecasts, frame)
         tables = tables_of(frame, training, loss) | {"forecasts": foretold.result()}
+    tables["coverage"] = coverage.coverage(tables)
     for name, table in tables.items():
         rounded = table.with_columns(pl.col(pl.Float64).round_sig_figs(DIGITS))
         rounded.write_csv(folder / f"{name}.csv")
@@ -53,18 +54,17 @@ def build(frame: pl.DataFrame, training: Mapping[str, pl.DataFrame], loss: pl.Da
 
 
 def tables_of(frame: pl.DataFrame, training: Mapping[str, pl.DataFrame], loss: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Every table but the forecasts."""
+    """Every table but the forecasts and what is measured on them."""
     judged = measure.verdicts(frame)
     return {
         "verdicts": judged,
         "planted": measure.planted(frame, judged),
-        "coverage": coverage.coverage(judged),
         "axes": measure.on_other_axes(frame, judged),
         "loss": measure.verdicts(loss, axis="loss"),
         "training": pl.concat(
             [measure.verdicts(own, axis=axis) for axis, own in training.items()], how="vertical_relaxed"
         ),
-        "examples": measure.examples(frame, page.chosen(judged)),
+        "examples": measure.examples(frame, page.shown(judged)),
     }
 
 

@@ -19,10 +19,19 @@ BUDGETS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # tokens, in units of 20 
 SCORES = ("acc", "accuracy", "score", "exact_match")
 KEY = ["family", "task", "shots", "metric"]
 MMLU = ("hendrycksTest", "mmlu")
-SAME = {  # one benchmark under several names
+SAME = {  # one benchmark under several names, its parts, and benchmarks made from its questions
     "csqa": "commonsense_qa", "socialiqa": "siqa", "social_iqa": "siqa", "wsc": "winograd", "lambada": "lambada_openai",
-    "hellaswag_zeroshot": "hellaswag",
+    "hellaswag_zeroshot": "hellaswag", "openbook_qa": "openbookqa", "logi_qa": "logiqa",
+    "arc_easy": "arc", "arc_challenge": "arc",
+    "agi_eval_lsat_ar": "lsat", "agi_eval_lsat_lr": "lsat", "agi_eval_lsat_rc": "lsat",
+    "winogender_mc_female": "winogender", "winogender_mc_male": "winogender",
+    "simple_arithmetic_nospaces": "simple_arithmetic", "simple_arithmetic_withspaces": "simple_arithmetic",
+    "2-digit addition": "bigbench_arithmetic", "3-digit addition": "bigbench_arithmetic",
+    "3-digit subtraction": "bigbench_arithmetic", "2-digit multiplication": "bigbench_arithmetic",
+    "bigbench_elementary_math_qa": "math_qa", "leaderboard_mmlu_pro": "mmlu",
+    "bigbench_logical_deduction": "leaderboard_bbh",
 }  # fmt: skip
+CONTINUED = {"CodeLlama": "Llama"}  # trained on from models of another family
 
 
 def at_sizes(data: Path) -> pl.DataFrame:
@@ -32,8 +41,8 @@ def at_sizes(data: Path) -> pl.DataFrame:
         pythia_plain(data).with_columns(set=pl.lit("Pythia"), family=pl.lit("pythia-plain")),
         *(_gadre(data, budget) for budget in BUDGETS),
         olmo(data).with_columns(set=pl.lit("OLMo ladder")),
-        observational(data).with_columns(set=pl.lit("Public models")),
-        leaderboard(data).with_columns(set=pl.lit("Public models")),
+        _unsaid(observational(data)).with_columns(set=pl.lit("Public models")),
+        _unsaid(leaderboard(data)).with_columns(set=pl.lit("Public models")),
         gemstones(data).with_columns(set=pl.lit("Gemstones")),
     ]
     return _same_types(parts)
@@ -64,6 +73,11 @@ def _gadre(data: Path, budget: float) -> pl.DataFrame:
     return frame.with_columns(family=pl.format("{}-{}x", pl.col("corpus"), pl.lit(f"{budget:g}")))
 
 
+def _unsaid(frame: pl.DataFrame) -> pl.DataFrame:
+    """Scores of ObsScaling other than those with two shots: the source states no number of shots."""
+    return frame.with_columns(shots=pl.when(pl.col("shots") > 0).then("shots"))
+
+
 def _same_types(parts: list[pl.DataFrame]) -> pl.DataFrame:
     numbers = {"n": pl.Int64, "params_non_embedding": pl.Float64, "params_total": pl.Float64, "y": pl.Float64}
     numbers |= dict.fromkeys(("se", "chance", "ceiling", "training_tokens", "training_flops", "loss"), pl.Float64)
@@ -72,7 +86,7 @@ def _same_types(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def benchmark(task: str) -> str:
-    """The benchmark a task belongs to: subjects, splits and shots of one benchmark are not independent."""
+    """The benchmark a task belongs to: subjects, splits, parts and shots of one benchmark are not independent."""
     if task.startswith(MMLU):
         return "mmlu"
     name = task.removesuffix("_val").removesuffix("_test")
@@ -80,11 +94,11 @@ def benchmark(task: str) -> str:
 
 
 def origin(source: str, family: str) -> str:
-    """Who trained the models: series and budgets of one project are not independent."""
+    """Models of one recipe and corpus: series and budgets of one project are not independent."""
     if source == "Gadre":
         return f"Gadre {family.rsplit('-', 1)[0]}"
     if source == "Public models":
-        return "Pythia" if family == "Pythia" else family
+        return CONTINUED.get(family, family)
     return source
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from curves import KEY, SCORES, benchmark, origin, sister
 
 from scalecurve.analysis import backtest, curves_from_frame, judge, judge_all, standard_error
+from scalecurve.analysis.verdicts.reasons import read
 from scalecurve.errors import UserError
 from scalecurve.types import Curve
 
@@ -58,7 +59,14 @@ def verdicts(frame: pl.DataFrame, axis: str = "params_non_embedding") -> pl.Data
          & (pl.col("shape") != "too-few")).alias("capable"),
         "start", *KEPT,
         pl.col("flags").list.join(" ").alias("flags"),
+        pl.col("reasons").map_elements(odd_model, pl.String).alias("odd"),
     ).sort("set", "family", "task", "shots", "metric")  # fmt: skip
+
+
+def odd_model(reasons: pl.Series) -> str:
+    """The model that a verdict names as odd, or leaves out; "" where there is none."""
+    found = [read(text) for text in reasons]
+    return next((str(reason.arguments[0]) for reason in found if reason.code == "one-model"), "")
 
 
 def _named(first: str, second: str, name: Callable[[str, str], str]) -> pl.Expr:
@@ -149,17 +157,29 @@ def forecasts(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def examples(frame: pl.DataFrame, chosen: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The points of the curves that are shown, one row a point; ``kind`` and ``place`` say which example it is."""
+    """The points of the curves that are shown, one row a point; ``kind`` and ``place`` say which example it is,
+    ``odd`` which point is marked."""
     sizes = [pl.col(name) for name in ("params_total", "params_non_embedding") if name in frame.columns]
     error = pl.struct("y", "n").map_elements(lambda row: standard_error(row["y"], row["n"]), pl.Float64)
     parts = []
     for kind, rows in chosen.items():
         for place, row in enumerate(rows.iter_rows(named=True), 1):
-            own = frame.filter(*(pl.col(name) == row[name] for name in KEY)).sort("params_non_embedding")
+            own = frame.filter(*(pl.col(name).eq_missing(row[name]) for name in KEY)).sort("params_non_embedding")
+            own = own.with_columns(pl.coalesce("se", error).alias("se"))
             parts.append(
                 own.select(
                     pl.lit(kind).alias("kind"), pl.lit(place).alias("place"), "set", *KEY, "rung",
-                    pl.coalesce(sizes).alias("params"), "y", pl.coalesce("se", error).alias("se"), "n", "chance",
+                    pl.coalesce(sizes).alias("params"), "y", "se", "n", "chance",
+                    odd=pl.col("rung") == _marked(row, own),
                 )
             )  # fmt: skip
     return pl.concat(parts)
+
+
+def _marked(row: Mapping[str, object], own: pl.DataFrame) -> str:
+    """The model to mark in a figure: the one that the verdict names as odd, or, where a curve is called *one model* and
+    none is named, the one that differs most from the mean of the others."""
+    if row["odd"] or row["shape"] != "one-model":
+        return str(row["odd"])
+    apart = (own["y"] - (own["y"].sum() - own["y"]) / (own.height - 1)).abs()
+    return str(own["rung"][int(apart.arg_max() or 0)])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from math import pi, sqrt
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from shares import Share, interval, percent, share
+from forecast_numbers import coverage, forecasts
+from shares import Share, percent, share
+
+from scalecurve.analysis.stats.errors import wilson
+from scalecurve.analysis.verdicts.calibration import MOST_WITH_ODD_MODEL
+from scalecurve.analysis.verdicts.posterior import EMERGENT, PRIOR, SCATTER
 
 TABLES = ("verdicts", "planted", "coverage", "axes", "loss", "training", "examples", "forecasts")
 SHAPES = ("flat", "smooth", "late", "emergent", "inverse", "U", "inverted-U", "irregular", "one-model", "saturated")
@@ -17,7 +22,8 @@ NEAR = 0.04  # how far above chance a floor may lie
 MOST_SCATTER = 0.0495  # what rounds to the largest scatter of models that the rule allows for
 KEY = ["family", "task", "shots", "metric"]
 LOURIE = (18, 46)  # tasks called predictable by eye (arXiv 2507.00885)
-RARE = 0.05
+FINER = 2  # finer scores read beside each of the OLMo ladder's
+RATES = Path(__file__).resolve().parents[2] / "docs" / "curves.md"  # the error rates of the rule, measured elsewhere
 Numbers = dict[str, Any]
 shape = pl.col("shape")
 RISES = ("smooth", "late", "emergent", "saturated")
@@ -28,7 +34,7 @@ def read(folder: Path) -> dict[str, pl.DataFrame]:
 
 
 def numbers(tables: dict[str, pl.DataFrame]) -> Numbers:
-    every = tables["verdicts"].with_columns(pl.col("flags").fill_null(""), pl.col("sublabel").fill_null(""))
+    every = tables["verdicts"].with_columns(pl.col("flags", "sublabel", "odd").fill_null(""))
     judged = every.filter(shape != "too-few")
     able = every.filter("capable")
     found: Numbers = {
@@ -37,14 +43,16 @@ def numbers(tables: dict[str, pl.DataFrame]) -> Numbers:
         "families": judged["family"].n_unique(),
         "end_middle": f"{float(judged['largest'].median() or 0) / 1e9:.1f}",
         "end_most": f"{float(judged['largest'].max() or 0) / 1e9:.0f}",
+        "prior_emergent": percent(float(PRIOR[EMERGENT])), "most_odd": percent(MOST_WITH_ODD_MODEL),
+        "most_scatter": f"{SCATTER[-1]:g}".lstrip("0"),
     }  # fmt: skip
     for name in (*SHAPES, "inconclusive"):
         found[f"n_{name}"] = judged.filter(shape == name).height
         found[f"share_{name}"] = share(judged, shape == name)
     found |= _emergence(judged, able) | _late(judged) | _index(judged) | _power(tables["planted"], able)
     found |= _sisters(judged) | _axes(tables["axes"], tables["loss"], judged) | _training(tables["training"])
-    found |= _forecasts(tables["forecasts"]) | _lourie(tables["loss"])
-    found |= _flat(judged) | _inverse(judged) | _coverage(tables["coverage"])
+    found |= forecasts(tables["forecasts"]) | _lourie(tables["loss"])
+    found |= _flat(judged) | _inverse(judged) | coverage(tables["coverage"]) | _tested(every)
     return found
 
 
@@ -59,7 +67,12 @@ def _emergence(judged: pl.DataFrame, able: pl.DataFrame) -> Numbers:
         "emergent_tested": emergent.filter(pl.col("artefact") != "untested").height,
         "emergent_firm": emergent.filter(pl.col("confidence") >= 0.9).height,
         "emergent_sums": emergent.filter(pl.col("task").str.contains("addition|subtraction|multiplication")).height,
-        "merged_able": _merged(able),
+        "emergent_share_able": percent(emergent.filter("capable").height / max(able.height, 1)),
+        "emergent_capped": emergent.filter(pl.col("flags").str.contains("outlier-driven")).height,
+        "emergent_n_tasks": emergent["task"].n_unique(),
+        "able_largest": percent(able["benchmark"].value_counts(sort=True)["count"][0] / able.height) if able.height
+        else "–",
+        "able_pythia": percent(able.filter(pl.col("origin") == "Pythia").height / max(able.height, 1)),
         "emergent_wrong": f"{(1 - emergent['confidence']).sum():.1f}",
         "emergent_origins": ", ".join(sorted(emergent["origin"].unique())) or "–",
         "emergent_n_origins": emergent["origin"].n_unique(),
@@ -76,13 +89,14 @@ def _emergence(judged: pl.DataFrame, able: pl.DataFrame) -> Numbers:
     }
 
 
-def _merged(able: pl.DataFrame) -> Share:
-    """The share of jumps where all arithmetic tasks of one suite count as one benchmark."""
-    sums = pl.col("task").str.contains("digit ")
-    return share(
-        able.with_columns(benchmark=pl.when(sums).then(pl.lit("arithmetic")).otherwise("benchmark")),
-        shape == "emergent",
-    )
+def _tested(every: pl.DataFrame) -> Numbers:
+    """How many curves were tested together, and what was measured elsewhere of lotteries between models."""
+    found = re.search(r"called emergent in (\d+) of (\d+) cases", RATES.read_text())
+    assert found, "the rate of lotteries stands in docs/curves.md"
+    lottery = _wilson(int(found[1]), int(found[2]))
+    olmo = every.filter(pl.col("set") == "OLMo ladder").height
+    most = every.filter(pl.col("family").str.ends_with("-32x"), shape != "too-few")
+    return {"tested": every.height + FINER * olmo, "lottery": lottery, "corpora_32": most["family"].n_unique()}
 
 
 def _late(judged: pl.DataFrame) -> Numbers:
@@ -103,6 +117,9 @@ def _index(judged: pl.DataFrame) -> Numbers:
         "b_missed": judged.filter(shape == "emergent", ~(pl.col("breakthroughness") > ABOVE).fill_null(False)).height,
         "b_able": share(high.filter("capable"), shape == "emergent"),
         "b_flat_moved": high.filter(shape == "flat", pl.col("p_flat") < 0.05).height,
+        "b_flat_chance": f"{0.05 * high.filter(shape == 'flat').height:.0f}",
+        "flat_moved": judged.filter(shape == "flat", pl.col("p_flat") < 0.05).height,
+        "flat_moved_chance": f"{0.05 * judged.filter(shape == 'flat').height:.0f}",
         "b_infinite": high.filter(pl.col("breakthroughness").is_infinite()).height,
     }  # fmt: skip
     counts = high.group_by("shape").len().sort("len", "shape", descending=[True, False])
@@ -125,6 +142,7 @@ def _power(planted: pl.DataFrame, able: pl.DataFrame) -> Numbers:
     }.items():  # fmt: skip
         own = steps.filter(part)
         found[f"power_{name}"] = _wilson(own.filter(shape == "emergent").height, own.height)
+        found[f"items_{name}"] = f"{float(own['items'].median() or 0):,.0f}"  # type: ignore[arg-type]
     found["able_five"] = able.filter(pl.col("models") == 5).height
     found["able_few_items"] = able.filter(pl.col("items") <= 150).height
     scatter = able["scatter"].drop_nulls()
@@ -138,8 +156,6 @@ def _power(planted: pl.DataFrame, able: pl.DataFrame) -> Numbers:
 
 
 def _wilson(hits: int, count: int) -> Share:
-    from scalecurve.analysis.stats.errors import wilson
-
     low, high = wilson(hits, count) if count else (float("nan"), float("nan"))
     return Share(hits, count, low, high)
 
@@ -172,10 +188,17 @@ def _sisters(judged: pl.DataFrame) -> Numbers:
             continue
         same = share(rows, pl.col("shape_other") == kind)
         rise = pl.lit(kind in RISES) & pl.col("shape_other").is_in(RISES)
-        other = share(rows, (pl.col("shape_other") != kind) & (pl.col("shape_other") != "inconclusive") & ~rise)
+        differs = (pl.col("shape_other") != kind) & (pl.col("shape_other") != "inconclusive") & ~rise
+        other = "–" if kind == "inconclusive" else share(rows, differs)
         found["table_sisters"].append((kind, rows.height, same, other))
     found["emergent_sisters"] = judged.filter(shape == "emergent", pl.col("sister") != "").height
     return found
+
+
+def _named(rows: pl.DataFrame) -> str:
+    """How many curves, and which."""
+    names = "; ".join(f"{row['task']}, {row['family']}" for row in rows.iter_rows(named=True))
+    return f"{rows.height} ({names})" if names else "0"
 
 
 def _axes(axes: pl.DataFrame, loss: pl.DataFrame, judged: pl.DataFrame) -> Numbers:
@@ -192,17 +215,22 @@ def _axes(axes: pl.DataFrame, loss: pl.DataFrame, judged: pl.DataFrame) -> Numbe
             axis, known.height, share(known, shape == pl.col(axis)),
             known.filter(shape == "emergent").height,
             known.filter(shape == "emergent", pl.col(axis) == "emergent").height,
-            known.filter(shape != "emergent", pl.col(axis) == "emergent").height,
+            _named(known.filter(shape != "emergent", pl.col(axis) == "emergent")),
             off.height, share(off, pl.col(axis).is_in(["late", "emergent"])),
         ))  # fmt: skip
     for row in rows.filter(shape == "emergent").iter_rows(named=True):
         emergent.append((row["family"], row["task"], row.get("training_flops")))
     on_loss = loss.with_columns(pl.col("flags").fill_null(""))
+    long = judged.filter(pl.col("set") == "Gadre").select(*KEY, "capable", "origin", "benchmark")
+    on_both = long.join(axes.select(*KEY, pl.col("loss").cast(pl.String)), on=KEY, nulls_equal=True)
+    on_both = on_both.filter(pl.col("loss").is_not_null(), pl.col("loss") != "too-few")
     sharp, enough = on_loss.filter(shape == "emergent"), on_loss.filter("capable")
     return {
         "table_axes": table, "emergent_axes": emergent,
         "loss_curves": on_loss.height, "loss_emergent": share(enough, shape == "emergent"), "loss_able": enough.height,
         "loss_scattered": sharp.filter(pl.col("scatter") >= MOST_SCATTER).height,
+        "loss_scattered_tasks": ", ".join(sorted(sharp.filter(pl.col("scatter") >= MOST_SCATTER)["task"].unique())),
+        "gadre_on_loss": share(on_both.filter("capable"), pl.col("loss") == "emergent"),
         "loss_tasks": ", ".join(sorted(sharp["benchmark"].unique())), "loss_n_tasks": sharp["benchmark"].n_unique(),
         "loss_no_pubmed": share(enough.filter(pl.col("task") != "pubmed_qa_labeled"), shape == "emergent"),
         "loss_pubmed": sharp.filter(pl.col("task") == "pubmed_qa_labeled").height,
@@ -216,76 +244,35 @@ def _axes(axes: pl.DataFrame, loss: pl.DataFrame, judged: pl.DataFrame) -> Numbe
 
 def _training(training: pl.DataFrame) -> Numbers:
     own = training.filter(shape != "too-few").with_columns(origin=pl.col("family"))
-    found: Numbers = {"training": own.height}
+    sharp = own.filter(shape == "emergent")
+    begun = sharp.filter(pl.col("set") == "Pythia", pl.col("shots") == 0)  # from an untrained model on
+    found: Numbers = {
+        "training": own.height, "training_sharp": "; ".join(f"{r['task']}, {r['family']}" for r in sharp.to_dicts()),
+        "training_begun": begun.height, "training_models": own["family"].n_unique(),
+        "training_able": share(own.filter("capable"), shape == "emergent"),
+    }  # fmt: skip
     for name in (*SHAPES, "inconclusive"):
         found[f"training_{name}"] = share(own, shape == name)
     return found
-
-
-def _forecasts(rows: pl.DataFrame) -> Numbers:
-    own = rows.with_columns(
-        error=(pl.col("predicted") - pl.col("actual")).abs() * 100,
-        last=(pl.col("last value") - pl.col("actual")).abs() * 100,
-        straight=(pl.col("line") - pl.col("actual")).abs() * 100,
-        floor=100 * sqrt(2 / pi) * pl.col("sampling"),
-    )
-
-    def line(part: pl.DataFrame) -> tuple[Any, ...]:
-        excess = (part["error"] - part["floor"]).to_numpy()
-        low, high = interval(part, excess)
-        means = [float(part[name].mean() or 0.0) for name in ("error", "floor", "last", "straight")]
-        return (part.height, *means, float(excess.mean()), low, high,
-                percent(float(part["inside80"].mean() or 0)), percent(float(part["inside95"].mean() or 0)))  # fmt: skip
-
-    def table(by: str, least: int = 10) -> list[tuple[Any, ...]]:
-        found = []
-        for (asked, group), part in own.group_by("asked", by, maintain_order=True):
-            if part.height >= least:
-                found.append((str(asked), str(group), *line(part)))
-        return sorted(found, key=lambda row: (row[0], -row[2]))
-
-    def more(part: pl.DataFrame, rule: str) -> str:
-        by = (part[rule] - part["error"]).to_numpy()
-        low, high = interval(part, by)
-        return f"{float(by.mean()):.2f} [{low:.2f}, {high:.2f}]"
-
-    every = {str(asked): line(part) for (asked,), part in own.group_by("asked", maintain_order=True)}
-    gain = own.filter(pl.col("asked") == "next size")
-    return {
-        "targets": own.height, "fc_all": every, "table_fc_shape": table("shape"), "table_fc_set": table("set"),
-        "table_fc_distance": table("distance"),
-        "fc_in80": share(gain, pl.col("inside80")), "fc_in95": share(gain, pl.col("inside95")),
-        "fc_last_more": more(gain, "last"), "fc_line_more": more(gain, "straight"),
-        "fc_next": every.get("next size"), "fc_better": share(gain, pl.col("error") < pl.col("last")),
-    }  # fmt: skip
 
 
 def _lourie(loss: pl.DataFrame) -> Numbers:
     """Tasks that rise along the loss in every corpus, beside the share that was called predictable by eye."""
     good = loss.with_columns(good=shape.is_in(RISES))
     tasks = good.group_by("task", "shots").agg(pl.col("good").all().alias("all"), pl.col("good").any().alias("any"),
-                                               pl.col("shape").n_unique().alias("kinds"))  # fmt: skip
+                                               pl.col("shape").n_unique().alias("kinds"),
+                                               (pl.col("shape") == "inconclusive").all().alias("open"))  # fmt: skip
     rest = loss.filter(shape.is_in(["flat", "irregular", "U", "inverted-U", "one-model", "inverse"]))
     return {
         "lourie": _wilson(*LOURIE), "lourie_tasks": LOURIE[1], "lourie_hits": LOURIE[0],
         "own_tasks": tasks.height, "own_all": _wilson(tasks.filter("all").height, tasks.height),
         "own_any": _wilson(tasks.filter("any").height, tasks.height),
         "own_same": _wilson(tasks.filter(pl.col("kinds") == 1).height, tasks.height),
+        "own_same_open": tasks.filter(pl.col("kinds") == 1, "open").height,
         "own_flat": share(loss, shape == "flat"), "own_open": share(loss, shape == "inconclusive"),
         "own_rest_flat": share(rest, shape == "flat"),
         "own_rise": share(loss, shape.is_in(RISES)), "own_inverse": share(loss, shape == "inverse"),
         "own_turns": share(loss, shape.is_in(["U", "inverted-U", "irregular", "one-model"])),
-    }  # fmt: skip
-
-
-def _coverage(rows: pl.DataFrame) -> Numbers:
-    return {
-        "cover_low": percent(float(rows["held"].min())), "cover_high": percent(float(rows["held"].max())),
-        "cover_from": percent(float(rows["share"].min())), "cover_to": percent(float(rows["share"].max())),
-        "cover_rare": percent(float(rows.filter(pl.col("share") < RARE)["held"].min())),
-        "cover_rare_to": percent(float(rows.filter(pl.col("share") < RARE)["share"].max())),
-        "cover_sets": int(rows["sets"].sum()),
-        "cover_near": f"{rows['spread'].min():.0f}", "cover_far": f"{rows['spread'].max():.0f}",
     }  # fmt: skip
 
 
@@ -305,13 +292,20 @@ def _flat(judged: pl.DataFrame) -> Numbers:
 def _inverse(judged: pl.DataFrame) -> Numbers:
     falls = judged.filter(shape == "inverse")
     truth = judged.filter(pl.col("task") == "truthfulqa")
-    other = falls.filter(pl.col("task") != "truthfulqa")
+    other, last = falls.filter(pl.col("task") != "truthfulqa"), pl.col("flags").str.contains("largest-only")
     turns = judged.filter(shape.is_in(["inverted-U", "irregular"]))
     two = turns.filter(pl.col("task").is_in(["pubmed_qa_labeled", "boolq"]))
     return {
         "inverse_truthful": falls.filter(pl.col("task") == "truthfulqa").height,
         "inverse_other": other.height,
-        "inverse_other_names": "; ".join(f"{row['task']}, {row['family']}" for row in other.iter_rows(named=True)),
+        "inverse_other_names": "; ".join(
+            f"{row['task']}, {row['family']}: {percent(row['confidence'])}, {row['models']}" for row in other.to_dicts()
+        ),
+        "inverse_other_largest": other.filter(last).height,
+        "truthful_up_largest": truth.filter(shape == "smooth", last).height,
+        "truthful_down_largest": truth.filter(shape == "inverse", last).height,
+        "truthful_flat": truth.filter(shape == "flat").height,
+        "truthful_rest": truth.filter(~shape.is_in(["flat", "smooth", "inverse"])).height,
         "flat_or_smooth": share(judged, shape.is_in(["flat", "smooth"])),
         "truthful": truth.height, "truthful_items": truth["items"].max() or 0,
         "truthful_inverse": _wilson(truth.filter(shape == "inverse").height, truth.height),

@@ -19,7 +19,7 @@ PLACE = re.compile(r"\{\{(\w+)(?:\.(\w+))?\}\}")
 
 
 def chosen(judged: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The strongest examples of each kind, by a rule that leaves nothing to taste."""
+    """All examples of each kind, the strongest first, by a rule that leaves nothing to taste."""
     usual = pl.col("shape").is_in(["flat", "smooth", "saturated"])
     odd = (pl.col("shape") == "one-model") | (
         pl.col("flags").str.contains("outlier-driven") & ~pl.col("shape").is_in(["too-few", "flat"])
@@ -39,7 +39,12 @@ def chosen(judged: pl.DataFrame) -> dict[str, pl.DataFrame]:
         .sort("first", "confidence", *name, descending=[True, True, *[False] * 3])
         .drop("first"),
     }
-    return {kind: rows.head(EXAMPLES) for kind, rows in found.items()}
+    return found
+
+
+def shown(judged: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Of each kind the examples that are shown."""
+    return {kind: rows.head(EXAMPLES) for kind, rows in chosen(judged).items()}
 
 
 def write(out: Path) -> None:
@@ -74,7 +79,7 @@ def said(found: Mapping[str, Any], blocks: Mapping[str, str], name: str, part: s
 
 def blocks_of(found: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], lang: str) -> dict[str, str]:
     """The tables of the page in one language."""
-    judged = tables["verdicts"].with_columns(pl.col("flags").fill_null(""), pl.col("sublabel").fill_null(""))
+    judged = tables["verdicts"].with_columns(pl.col("flags", "sublabel", "odd").fill_null(""))
     head = HEADS[lang]
     names = SHAPES[lang]
     blocks = {
@@ -84,6 +89,10 @@ def blocks_of(found: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], lang
         ]),
         "table_sets": _sets(judged, lang),
         "table_sisters": grid(head["sisters"], [(names[k], n, s, o) for k, n, s, o in found["table_sisters"]]),
+        "table_cover": grid(head["cover"], [(head["parts"][part], *rest) for part, *rest in found["table_cover"]]),
+        "table_fc_less": grid(head["less"], [
+            (head["asked"][asked], names[kind], points + clear) for asked, kind, points, clear in found["table_fc_less"]
+        ]),
         "table_axes": grid(head["axes"], [(AXES[lang].get(a, a), *rest) for a, *rest in found["table_axes"]]),
         "table_index": grid(head["index"], [(names[k], n) for k, n in found["b_shapes"]]),
         "table_training": grid(head["training"], [
@@ -98,19 +107,20 @@ def blocks_of(found: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], lang
         blocks[f"table_fc_{by}"] = grid([head["asked_head"], head[f"by_{by}"], *head["forecast"]], rows)
     best = found["fc_next"]
     if best:
-        blocks |= {"fc_mae": f"{best[1]:.2f}", "fc_floor": f"{best[2]:.2f}", "fc_last": f"{best[3]:.2f}",
-                   "fc_line": f"{best[4]:.2f}", "fc_excess": f"{best[5]:.2f} [{best[6]:.2f}, {best[7]:.2f}]",
-                   "fc_80": best[8], "fc_95": best[9]}  # fmt: skip
+        blocks |= {"fc_mae": f"{best[2]:.2f}", "fc_floor": f"{best[3]:.2f}",
+                   "fc_excess": f"{best[6]:.2f} [{best[7]:.2f}, {best[8]:.2f}]"}  # fmt: skip
     for kind, rows in chosen(judged).items():
-        blocks[f"examples_{kind.replace('-', '_')}"] = _examples(rows, tables, judged, lang)
-        blocks[f"n_examples_{kind.replace('-', '_')}"] = str(rows.height)
+        blocks[f"examples_{kind.replace('-', '_')}"] = _examples(rows.head(EXAMPLES), tables, judged, lang)
+        blocks[f"{kind}_shown"] = str(min(rows.height, EXAMPLES))
+        blocks[f"of_{kind.replace('-', '_')}"] = str(rows.height)
     return blocks
 
 
 def _forecast(rest: list[Any]) -> list[Any]:
-    count, error, floor, last, line, excess, low, high, in80, in95 = rest
+    count, origins, error, floor, last, line, excess, low, high, in80, in95 = rest
     return [
         count,
+        origins,
         f"{error:.2f}",
         f"{floor:.2f}",
         f"{excess:.2f} [{low:.2f}, {high:.2f}]",
@@ -144,7 +154,7 @@ def _examples(rows: pl.DataFrame, tables: Mapping[str, pl.DataFrame], judged: pl
     lines, head = [], HEADS[lang]
     points, others, axes = tables["examples"], pairs(judged), tables["axes"]
     for place, row in enumerate(rows.iter_rows(named=True), 1):
-        same = [pl.col(name) == row[name] for name in KEY]
+        same = [pl.col(name).eq_missing(row[name]) for name in KEY]
         own = points.filter(*same).unique("rung", maintain_order=True)
         scores = " ".join(f"{y:.3f}".lstrip("0") if y < 1 else "1" for y in own["y"])
         sister = others.filter(*same)["shape_other"].to_list()

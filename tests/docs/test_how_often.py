@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from pathlib import Path
 from types import ModuleType
 
@@ -15,11 +16,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 STUDY = ROOT / "studies" / "how_often"
 FOLDER = ROOT / "docs" / "studies"
-MODULES = ("build", "curves", "figures", "measure", "numbers_of", "page", "shares", "words", "published")
+MODULES = ("build", "coverage", "curves", "figures", "forecast_numbers", "measure", "numbers_of", "page", "shares")
+MODULES += ("words", "published")
 # Numbers that are part of a definition, a name or a citation; all others must come from the tables.
 DEFINED = {
     *("0", "2", ".5", "95", "100", "1,000", "250", ".04", ".05", ".3", ".4", ".1", "150", ".6", "10", "90", "40", "80"),
-    *("5", "1.4", "1.5", "2,000", "2507.00885", "2023", "2024", "2025", "2026", "0.1.0", "2.0"),
+    *("60", "1.2", ".1", ".01", "5", "1.4", "1.5", "2,000", "2507.00885", "2023", "2024", "2025", "2026", "0.1.0", "2.0"),
 }
 
 
@@ -58,10 +60,39 @@ def test_the_verdicts_are_those_of_the_data(study: dict[str, ModuleType], shared
     found = study["measure"].verdicts(study["curves"].at_sizes(shared / "data"))
     kept = pl.read_csv(FOLDER / "how_often" / "verdicts.csv", infer_schema_length=None)
     assert found.height == kept.height >= 1500
-    same = ["family", "task", "shots", "metric", "shape"]
+    same = ["family", "task", "shots", "metric", "shape", "benchmark", "origin"]
     assert found.select(same).rows() == kept.select(same).rows()
     sure = (found["confidence"] - kept["confidence"]).abs().max()
     assert sure < 1e-4
+
+
+def test_no_two_benchmarks_are_one_under_two_names(study: dict[str, ModuleType]) -> None:
+    kept = pl.read_csv(FOLDER / "how_often" / "verdicts.csv", infer_schema_length=None)
+    other = {"arc", "commonsense_qa", "winogrande", "winograd", "winogender"}  # alike in letters, not in questions
+    names = sorted({study["curves"].benchmark(task) for task in kept["task"].unique()})
+    assert set(names) == set(kept["benchmark"].unique())
+    plain = {name: re.sub(r"^(bigbench|leaderboard|agi_eval|hendrycks\w*)_|[^a-z0-9]", "", name.lower()) for name in names}
+    alike = [
+        (one, two)
+        for at, one in enumerate(names)
+        for two in names[at + 1 :]
+        if SequenceMatcher(None, plain[one], plain[two]).ratio() > 0.7 and not {one, two} <= other
+    ]
+    assert not alike
+
+
+def test_intervals_hold_what_they_say_with_three_origins_too(study: dict[str, ModuleType]) -> None:
+    kept = pl.read_csv(FOLDER / "how_often" / "coverage.csv")
+    assert set(kept.filter(pl.col("origins") == 3)["part"]) == {"gadre", "loss", "forecasts_gadre"}
+    assert kept.filter(pl.col("share").is_not_null())["held"].min() >= 0.9
+    rng = np.random.default_rng(2)
+    places = [np.repeat(np.arange(3), 40), np.tile(np.arange(40), 3)]
+    rows = pl.DataFrame({"origin": [f"o{at}" for at in places[0]], "benchmark": [f"b{at}" for at in places[1]]})
+    values = rng.normal(size=(3, 1000))[places[0]] + rng.normal(size=(40, 1000))[places[1]]
+    low, high = study["shares"].interval(rows, values + rng.normal(size=values.shape))
+    assert 0.92 < ((low <= 0) & (high >= 0)).mean() < 0.98
+    none, most = study["shares"].spans(rows, np.zeros((120, 1)))
+    assert (none[0], most[0]) == (0, pytest.approx(1 - 0.05 ** (1 / 40)))
 
 
 def made_up() -> pl.DataFrame:
