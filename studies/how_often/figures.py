@@ -1,4 +1,4 @@
-"""The examples as figures: imported as a user would, drawn as ``scalecurve plot`` draws, the study's odd models marked."""
+"""The examples as figures: imported as a user would, drawn as by ``scalecurve plot``, with the odd models marked."""
 
 from __future__ import annotations
 

@@ -70,8 +70,7 @@ def _emergence(judged: pl.DataFrame, able: pl.DataFrame) -> Numbers:
         "emergent_share_able": percent(emergent.filter("capable").height / max(able.height, 1)),
         "emergent_capped": emergent.filter(pl.col("flags").str.contains("outlier-driven")).height,
         "emergent_n_tasks": emergent["task"].n_unique(),
-        "able_largest": percent(able["benchmark"].value_counts(sort=True)["count"][0] / able.height) if able.height
-        else "–",
+        "able_largest": percent(able.group_by("benchmark").len()["len"].max() / max(able.height, 1)),
         "able_pythia": percent(able.filter(pl.col("origin") == "Pythia").height / max(able.height, 1)),
         "emergent_wrong": f"{(1 - emergent['confidence']).sum():.1f}",
         "emergent_origins": ", ".join(sorted(emergent["origin"].unique())) or "–",

@@ -26,7 +26,7 @@ def chosen(judged: pl.DataFrame) -> dict[str, pl.DataFrame]:
     )
     high = (pl.col("breakthroughness") > 10) & pl.col("breakthroughness").is_finite() & (pl.col("confidence") >= 0.9)
     name = ["family", "task", "shots"]
-    found = {
+    return {
         "emergent": judged.filter(pl.col("shape") == "emergent").sort(
             "confidence", *name, descending=[True, *[False] * 3]
         ),
@@ -39,7 +39,6 @@ def chosen(judged: pl.DataFrame) -> dict[str, pl.DataFrame]:
         .sort("first", "confidence", *name, descending=[True, True, *[False] * 3])
         .drop("first"),
     }
-    return found
 
 
 def shown(judged: pl.DataFrame) -> dict[str, pl.DataFrame]:

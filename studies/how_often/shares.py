@@ -4,10 +4,11 @@ Curves of one benchmark and curves of one origin of models are not independent. 
 benchmarks plus that between origins, each from the sums of deviations of its clusters, corrected for what the mean
 takes from them. Degrees of freedom are the number of clusters less one, of shares those of origins, which are few, what
 their sizes leave (bias-reduced linearisation, Bell & McCaffrey 2002, for cluster effects of equal variance);
-Satterthwaite's for the sum. Means get an interval of Student's t; shares that of Korn & Graubard (1998): Clopper and Pearson's for as
-many independent curves as would have this variance, widened for the degrees of freedom. A few hits in one benchmark say
-little of the variance, so that no interval of a share ends nearer to 0 or 1 than that of none, or all, of as many
-independent curves as there are benchmarks. How often these intervals hold what they should is measured (``coverage``).
+Satterthwaite's for the sum. Means get an interval of Student's t; shares that of Korn & Graubard (1998): Clopper and
+Pearson's for as many independent curves as would have this variance, widened for the degrees of freedom. A few hits in
+one benchmark say little of the variance, so that no interval of a share ends nearer to 0 or 1 than that of none, or
+all, of as many independent curves as there are benchmarks. How often these intervals hold what they should is measured
+(``coverage``).
 """
 
 from __future__ import annotations
