@@ -3,8 +3,8 @@
     python benchmarks/lab_ladder.py [--limit N] [--out FOLDER]
 
 Every ability by rung, with its verdict; where some rung solves half, also the largest fall from a rung to any larger
-one, the two middle rungs averaged over their seeds (above .10 it is marked: there bigger would be worse by the recipe
-and not by the ability). Then the verdicts counted, and those of every seed's ladder side by side.
+one, rungs with several seeds averaged over them (above .10 it is marked: there bigger would be worse by the recipe and
+not by the ability). Then the verdicts counted, and those of every seed's ladder side by side.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def test_the_source_distribution_has_what_the_tests_need(built: tuple[Path, Path
     assert {"pyproject.toml", "LICENSE", "README.md", "constraints.txt", "tests/conftest.py", "studies/quick.toml",
             "docs/study.schema.json", "src/scalecurve/py.typed"} <= held  # fmt: skip
     assert not [name for name in held if name.endswith(".pyc") or name.startswith((".git/", "runs/"))]
-    assert built[0].stat().st_size < 25 * 2**20
+    assert built[0].stat().st_size < 32 * 2**20, "the laboratory may take 40 MB, unpacked"
 
 
 def test_a_bare_installation_is_well_and_has_no_torch(bare: Environment) -> None:

@@ -48,7 +48,7 @@ RUNGS = (
     RungRecipe("lab-3m", 224, 5, 14, 616, 2e-3, 4e-3),
 )
 SEEDS = (1, 2)
-REPEATED_RUNGS = ("lab-109k", "lab-332k")  # trained again with every further seed: how much is luck?
+REPEATED_RUNGS = ("lab-109k", "lab-332k", "lab-1m")  # trained again with every further seed: how much is luck?
 REPEATS = tuple(
     replace(rung, name=f"{rung.name}-seed{seed}", seed=seed)
     for rung in RUNGS
