@@ -162,7 +162,9 @@ def _examples(rows: pl.DataFrame, tables: Mapping[str, pl.DataFrame], judged: pl
         sure = percent(row["confidence"])
         verdict = SHAPES[lang][row["shape"]]
         doubts = doubt(row, sister, other, elsewhere(row, judged), lang)
-        lines.append((place, name, scores, f"{verdict}, {sure}", doubts))
+        if row["shape"] != "saturated":  # that is counted, not weighed
+            verdict = f"{verdict}, {sure}"
+        lines.append((place, name, scores, verdict, doubts))
     return grid(HEADS[lang]["examples"], lines)
 
 

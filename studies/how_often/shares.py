@@ -51,7 +51,8 @@ def percent(value: float) -> str:
         return "> 99.9 %"
     if 0 < value < 0.0005:
         return "< 0.1 %"
-    return f"{100 * value:.1f} %" if 0 < value < 0.0995 or 0.9905 < value < 1 else f"{100 * value:.0f} %"
+    digits = 1 if 0 < value < 0.0995 or 0.9905 < value < 1 else 0
+    return f"{100 * value + 1e-9:.{digits}f} %"  # halves are rounded up
 
 
 def share(rows: pl.DataFrame, hit: pl.Expr) -> Share:
