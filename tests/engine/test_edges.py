@@ -216,9 +216,9 @@ def test_what_lies_beyond_the_window_is_not_looked_at() -> None:
     model = transformers.MistralForCausalLM(config).eval().requires_grad_(False)
     pairs = id_pairs()
     expected = plain.score_pairs(model, pairs, 1)
-    for batch_tokens, bush in ((16, 4), (40, 8), (4096, 256)):
+    for batch_tokens, tree_tokens in ((16, 4), (40, 8), (4096, 256)):
         found: dict[int, Any] = {}
-        with Forward(model, batch_tokens, bush=bush) as forward:
+        with Forward(model, batch_tokens, tree_tokens=tree_tokens) as forward:
             score_pairs(forward, pairs, found.__setitem__)
         assert [found[i][0] for i in range(len(pairs))] == pytest.approx([one for one, _ in expected], abs=1e-4)
 

@@ -48,9 +48,11 @@ def encoder() -> Encoder:
     return Encoder(letters(), 256)
 
 
-def written(model: Any, encoder: Encoder, slots: int = 128, batch_tokens: int = 4096, bush: int = 256) -> list[Draft]:
+def written(
+    model: Any, encoder: Encoder, slots: int = 128, batch_tokens: int = 4096, tree_tokens: int = 256
+) -> list[Draft]:
     made, finished = drafts(), []
-    with Forward(model, batch_tokens, bush=bush) as forward:
+    with Forward(model, batch_tokens, tree_tokens=tree_tokens) as forward:
         Writer(forward, encoder, slots).write(made, finished.append)
     assert sorted(map(id, finished)) == sorted(map(id, made)), "each draft is finished once"
     return made
@@ -69,7 +71,7 @@ def test_texts_are_the_models_own(family: str, encoder: Encoder) -> None:
     plain.write_drafts(model, expected, encoder, 4096)
     assert len({tuple(draft.ids) for draft in expected}) > 10
     assert_same(written(model, encoder), expected)
-    assert_same(written(model, encoder, slots=5, batch_tokens=50, bush=8), expected)
+    assert_same(written(model, encoder, slots=5, batch_tokens=50, tree_tokens=8), expected)
 
 
 def test_log_probabilities_are_those_of_scoring(encoder: Encoder) -> None:

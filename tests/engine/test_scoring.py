@@ -51,8 +51,8 @@ def test_packs_give_the_models_own_log_probabilities(family: str) -> None:
     model, pairs = tiny(family), questions()
     expected = plain.score_pairs(model, pairs, 1)
     assert len({round(logprob, 2) for logprob, _ in expected}) > len(pairs) / 2, "the model tells options apart"
-    for batch_tokens, bush in ((4096, 256), (50, 8), (128, 32)):
-        with Forward(model, batch_tokens, bush=bush) as forward:
+    for batch_tokens, tree_tokens in ((4096, 256), (50, 8), (128, 32)):
+        with Forward(model, batch_tokens, tree_tokens=tree_tokens) as forward:
             assert_same(score(forward, pairs), expected)
             assert_same(score(forward, pairs), expected)  # with the shared prefixes remembered
 
@@ -61,10 +61,10 @@ def test_plain_products_do_what_the_fused_kernel_does(monkeypatch: pytest.Monkey
     pairs = questions()
     for family in ("llama", "gemma3"):
         model = tiny(family)
-        with Forward(model, 64, bush=16) as forward:
+        with Forward(model, 64, tree_tokens=16) as forward:
             fused = score(forward, pairs)
         monkeypatch.setattr(attention, "FUSED", set())
-        with Forward(model, 64, bush=16) as forward:
+        with Forward(model, 64, tree_tokens=16) as forward:
             assert_same(score(forward, pairs), fused)
         monkeypatch.undo()
 

@@ -35,7 +35,7 @@ def test_the_cost_of_a_document() -> None:
 @settings(deadline=None)
 @given(sequences, st.integers(1, 20), st.integers(1, 12), st.data())
 def test_a_pack_shows_each_token_its_ancestors_once(
-    lines: list[list[int]], bush: int, size: int, data: st.DataObject
+    lines: list[list[int]], tree_tokens: int, size: int, data: st.DataObject
 ) -> None:
     trie = build_trie(lines)
     low = data.draw(st.integers(0, len(trie) - 1))
@@ -44,7 +44,7 @@ def test_a_pack_shows_each_token_its_ancestors_once(
     path = trie.ancestors(low)
     seen = np.zeros((high - low, len(trie)), int)
     met = np.zeros(high - low, bool)
-    for part in plan_parts(trie.depth[low:high], end, bush):
+    for part in plan_parts(trie.depth[low:high], end, tree_tokens):
         assert (met[part.q0 : part.q1] != part.first).all(), "the first piece of a token has nothing to merge with"
         met[part.q0 : part.q1] = True
         keys = path[part.k0 : part.k1] if part.on_path else np.arange(low + part.k0, low + part.k1)

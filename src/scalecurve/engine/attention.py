@@ -20,7 +20,7 @@ from torch import Tensor
 from scalecurve.engine.trie import Ints, Part, plan_parts, tree_mask
 
 NAME = "scalecurve_pack"
-BUSH = 256  # tokens under one tree mask
+TREE_TOKENS = 256  # tokens under one tree mask
 FUSED = frozenset({"cpu", "cuda"})  # devices with a fused kernel that gives the log-sum-exp
 
 
@@ -33,12 +33,12 @@ class AttentionPlan(Protocol):
 
     fused: bool
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, how: How) -> tuple[Tensor, Tensor]:
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, spec: LayerSpec) -> tuple[Tensor, Tensor]:
         """``q`` (heads, tokens, size), ``k`` and ``v`` (key heads, tokens, size) → the same, log-sum-exps."""
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class LayerSpec:
     """The layer's constants: the factor on scores, the sliding window (0: none), the soft cap (0: none)."""
 
     scale: float
@@ -71,7 +71,7 @@ def attention(
     if odd or given.get("is_causal") is False:
         raise Unsupported(f"attention with {', '.join(odd) or 'two directions'}")
     scale = given.get("scaling")
-    how = How(
+    spec = LayerSpec(
         float(scale if scale is not None else query.shape[-1] ** -0.5),
         int(given.get("sliding_window") or 0),
         float(given.get("softcap") or 0.0),
@@ -79,11 +79,11 @@ def attention(
     )
     layer: Any = module.layer_idx
     for seen in _watchers:
-        seen.setdefault(int(layer), []).append(how.window)
+        seen.setdefault(int(layer), []).append(spec.window)
     value_size, size = value.shape[-1], query.shape[-1]
     if value_size < size:  # the kernels take one size: columns of zeros change no other column
         value = torch.nn.functional.pad(value, (0, size - value_size))
-    out, lse = _active[-1].attend(int(layer), query[0], key[0], value[0], how)
+    out, lse = _active[-1].attend(int(layer), query[0], key[0], value[0], spec)
     sinks = given.get("s_aux")
     if sinks is not None:  # a key without a value: it takes its share of the softmax and gives nothing
         out = out * torch.sigmoid(lse - sinks.float().reshape(1, -1))[..., None].to(out.dtype)
@@ -108,33 +108,33 @@ def register() -> None:
 
 
 # ── One piece ────────────────────────────────────────────────────────────────────────────────────────────────
-def piece(q: Tensor, k: Tensor, v: Tensor, how: How, mask: Tensor | None, causal: bool) -> tuple[Tensor, Tensor]:
+def piece(q: Tensor, k: Tensor, v: Tensor, spec: LayerSpec, mask: Tensor | None, causal: bool) -> tuple[Tensor, Tensor]:
     """Attention of one piece and the log-sum-exp of its scores.
 
     ``q`` (groups, heads, tokens, size); ``k`` and ``v`` (groups, 1 or heads, keys, size); ``mask`` added to the
     scores, broadcast over groups and heads. Returns (groups, heads, tokens, size) and (groups, heads, tokens).
     """
-    if how.cap or not how.fused or q.device.type not in FUSED or v.shape[-1] != q.shape[-1]:
-        return eager(q, k, v, how, mask, causal)
+    if spec.cap or not spec.fused or q.device.type not in FUSED or v.shape[-1] != q.shape[-1]:
+        return eager(q, k, v, spec, mask, causal)
     k, v = (t.expand(-1, q.shape[1], -1, -1) for t in (k, v))
     if q.device.type == "cpu":
         out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            q, k, v, 0.0, causal, attn_mask=mask, scale=how.scale
+            q, k, v, 0.0, causal, attn_mask=mask, scale=spec.scale
         )
         return out, lse
     if mask is not None:
         mask = mask.expand(q.shape[0], q.shape[1], q.shape[2], k.shape[2])
     out, lse, *_ = torch.ops.aten._scaled_dot_product_efficient_attention(
-        q, k, v, mask, True, 0.0, causal, scale=how.scale
+        q, k, v, mask, True, 0.0, causal, scale=spec.scale
     )
     return out, lse[..., : q.shape[2]]
 
 
-def eager(q: Tensor, k: Tensor, v: Tensor, how: How, mask: Tensor | None, causal: bool) -> tuple[Tensor, Tensor]:
+def eager(q: Tensor, k: Tensor, v: Tensor, spec: LayerSpec, mask: Tensor | None, causal: bool) -> tuple[Tensor, Tensor]:
     """The same by plain matrix products, for soft caps and other devices."""
-    scores = (q @ k.transpose(-1, -2)).float() * how.scale
-    if how.cap:
-        scores = torch.tanh(scores / how.cap) * how.cap
+    scores = (q @ k.transpose(-1, -2)).float() * spec.scale
+    if spec.cap:
+        scores = torch.tanh(scores / spec.cap) * spec.cap
     if causal:
         scores = scores.masked_fill(torch.ones_like(scores[0, 0], dtype=torch.bool).triu(1), -math.inf)
     if mask is not None:
@@ -144,7 +144,7 @@ def eager(q: Tensor, k: Tensor, v: Tensor, how: How, mask: Tensor | None, causal
     return weights.to(v.dtype) @ v, lse
 
 
-def fold(out: Tensor, lse: Tensor, more: Tensor, more_lse: Tensor) -> None:
+def merge_state(out: Tensor, lse: Tensor, more: Tensor, more_lse: Tensor) -> None:
     """Merge a piece into what earlier pieces gave, in place: softmax over the union of their keys."""
     # −∞ − −∞: neither piece has seen a key yet, and nothing is taken over.
     share = torch.sigmoid((more_lse - lse).nan_to_num_(nan=-math.inf))
@@ -161,7 +161,7 @@ def additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
 
 # ── A pack ───────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(slots=True)
-class Path:
+class KVPath:
     """Keys and values of the tokens before a pack, by layer: each (key heads, tokens, size)."""
 
     keys: list[Tensor]
@@ -174,18 +174,21 @@ class Path:
     def nbytes(self) -> int:
         return sum(t.numel() * t.element_size() for t in (*self.keys, *self.values))
 
-    def upto(self, length: int, low: int = 0) -> Path:
+    def upto(self, length: int, low: int = 0) -> KVPath:
         """The tokens ``low:length``, sharing memory."""
-        return Path([k[:, low:length] for k in self.keys], [v[:, low:length] for v in self.values])
+        return KVPath([k[:, low:length] for k in self.keys], [v[:, low:length] for v in self.values])
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What a part's queries see: keys from ``k0`` on, those of ``mask`` (None: all); ``dark`` queries see none."""
+class KeyMask:
+    """The keys that a part's queries see: from ``k0`` on, those of ``mask`` (None: all).
+
+    ``mask`` is additive, (tokens, keys); ``fully_masked``, (tokens,), marks queries that see none (None: all see some).
+    """
 
     k0: int
     mask: Tensor | None
-    dark: Tensor | None
+    fully_masked: Tensor | None
 
 
 class PackPlan:
@@ -200,23 +203,24 @@ class PackPlan:
         end: Ints,
         low: int,
         high: int,
-        path: Path,
+        path: KVPath,
         *,
         keep: bool,
-        bush: int = BUSH,
+        tree_tokens: int = TREE_TOKENS,
         fused: bool = True,
     ) -> None:
         self.fused = fused
         self.depth = depth[low:high]
         self.end = np.minimum(end[low:high], high) - low
         self.path = path
-        self.parts = plan_parts(self.depth, self.end, bush)
+        self.parts = plan_parts(self.depth, self.end, tree_tokens)
         self.keys: dict[int, Tensor] = {}
         self.values: dict[int, Tensor] = {}
         self.keep = keep
-        self._sights: dict[tuple[Part, int], Sight] = {}
+        self._key_masks: dict[tuple[Part, int], KeyMask] = {}
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, how: How) -> tuple[Tensor, Tensor]:
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, spec: LayerSpec) -> tuple[Tensor, Tensor]:
+        """(tokens, heads, value size) and log-sum-exps (tokens, heads): part by part, merged in place."""
         if self.keep:
             self.keys[layer], self.values[layer] = k, v
         groups = k.shape[0]
@@ -225,9 +229,9 @@ class PackPlan:
         out = room.permute(1, 2, 0, 3)
         lse = q.new_empty(groups, q.shape[1], q.shape[2], dtype=torch.float32)
         for part in self.parts:
-            sight = self._sight(part, how.window, q)
+            key_mask = self._key_mask(part, spec.window, q)
             here, here_lse = out[:, :, part.q0 : part.q1], lse[:, :, part.q0 : part.q1]
-            if sight.k0 >= part.k1:  # nothing of it is within the window
+            if key_mask.k0 >= part.k1:  # nothing of it is within the window
                 if part.first:
                     here.zero_()
                     here_lse.fill_(-math.inf)
@@ -236,30 +240,30 @@ class PackPlan:
             values = self.path.values[layer] if part.on_path else v
             got, got_lse = piece(
                 q[:, :, part.q0 : part.q1],
-                keys[:, None, sight.k0 : part.k1],
-                values[:, None, sight.k0 : part.k1],
-                how,
-                sight.mask,
-                causal=part.kind == "causal" and sight.mask is None,
+                keys[:, None, key_mask.k0 : part.k1],
+                values[:, None, key_mask.k0 : part.k1],
+                spec,
+                key_mask.mask,
+                causal=part.kind == "causal" and key_mask.mask is None,
             )
-            if sight.dark is not None:  # a kernel may give anything for a token that sees no key
-                got = got.masked_fill(sight.dark[:, None], 0.0)
-                got_lse = got_lse.masked_fill(sight.dark, -math.inf)
+            if key_mask.fully_masked is not None:  # a kernel may give anything for a token that sees no key
+                got = got.masked_fill(key_mask.fully_masked[:, None], 0.0)
+                got_lse = got_lse.masked_fill(key_mask.fully_masked, -math.inf)
             if part.first:
                 here.copy_(got)
                 here_lse.copy_(got_lse)
             else:
-                fold(here, here_lse, got, got_lse)
+                merge_state(here, here_lse, got, got_lse)
         return room.flatten(1, 2), lse.flatten(0, 1).T
 
-    def _sight(self, part: Part, window: int, q: Tensor) -> Sight:
+    def _key_mask(self, part: Part, window: int, q: Tensor) -> KeyMask:
         """What the queries of a part see of its keys; the same in every layer of one window."""
         key = (part, window)
-        if key not in self._sights:
-            self._sights[key] = self._look(part, window, q)
-        return self._sights[key]
+        if key not in self._key_masks:
+            self._key_masks[key] = self._look(part, window, q)
+        return self._key_masks[key]
 
-    def _look(self, part: Part, window: int, q: Tensor) -> Sight:
+    def _look(self, part: Part, window: int, q: Tensor) -> KeyMask:
         q_depth = self.depth[part.q0 : part.q1]
         k_depth = np.arange(part.k0, part.k1) if part.on_path else self.depth[part.k0 : part.k1]
         k0 = part.k0
@@ -274,15 +278,15 @@ class PackPlan:
                 near &= q_depth[:, None] >= k_depth[None, :]
             allowed = near if allowed is None else allowed & near
         if allowed is None or k0 >= part.k1 or allowed.all():
-            return Sight(k0, None, None)
-        dark = ~allowed.any(axis=1)
-        return Sight(
+            return KeyMask(k0, None, None)
+        fully_masked = ~allowed.any(axis=1)
+        return KeyMask(
             k0,
             additive(torch.from_numpy(allowed).to(q.device), q.dtype),
-            torch.from_numpy(dark).to(q.device) if dark.any() else None,
+            torch.from_numpy(fully_masked).to(q.device) if fully_masked.any() else None,
         )
 
-    def take(self, indices: Ints, low: int, high: int) -> Path:
+    def take(self, indices: Ints, low: int, high: int) -> KVPath:
         """The path's tokens ``low:high`` and then tokens of the pack, as a path of its own."""
         at = torch.from_numpy(indices).to(self.keys[0].device)
         layers = sorted(self.keys)
@@ -292,4 +296,4 @@ class PackPlan:
             before = self.path.upto(high, low)
             keys = [torch.cat(both, dim=1) for both in zip(before.keys, keys, strict=True)]
             values = [torch.cat(both, dim=1) for both in zip(before.values, values, strict=True)]
-        return Path(keys, values)
+        return KVPath(keys, values)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scalecurve.engine.attention import BUSH, NAME, PackPlan, Path, attending, register
+from scalecurve.engine.attention import NAME, TREE_TOKENS, KVPath, PackPlan, attending, register
 from scalecurve.engine.head import Head
 from scalecurve.engine.padded import is_out_of_memory
 from scalecurve.engine.trie import Ints, Trie, common_prefix
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 OnHidden = Callable[[Ints, Tensor, int], None]
 """(asked indices of the trie, their hidden states (n, size), end): everything before index ``end`` is done."""
 
-Keep = tuple[int, Callable[[Path], None]]
+Keep = tuple[int, Callable[[KVPath], None]]
 """(depth, who): who gets the keys and values of a sequence, from ``depth`` on."""
 
 
@@ -39,7 +39,13 @@ class Forward:
     """
 
     def __init__(
-        self, model: Any, batch_tokens: int, *, bush: int = BUSH, prefix_bytes: int = 1 << 28, fused: bool = True
+        self,
+        model: Any,
+        batch_tokens: int,
+        *,
+        tree_tokens: int = TREE_TOKENS,
+        prefix_bytes: int = 1 << 28,
+        fused: bool = True,
     ) -> None:
         register()
         self.model = model
@@ -48,7 +54,7 @@ class Forward:
         self._kv_bytes = 0
         self.fused = fused
         self.batch_tokens = batch_tokens
-        self.bush = bush
+        self.tree_tokens = tree_tokens
         self.prefixes = Prefixes(prefix_bytes)
         self.forwarded_tokens = 0
         self.head_positions = 0
@@ -73,7 +79,7 @@ class Forward:
         on_hidden: OnHidden,
         keep: Mapping[int, Keep] | None = None,
         note: Sequence[int] = (),
-        known: Sequence[tuple[Ints, Path]] = (),
+        known: Sequence[tuple[Ints, KVPath]] = (),
     ) -> None:
         """Forward every token of ``trie`` once, but for prefixes that are still known from earlier sweeps.
 
@@ -84,7 +90,7 @@ class Forward:
         keep = keep or {}
         wanted = sorted({*note, *keep})
         skip = self._known(trie, asked, wanted, known)
-        at, path = 0, Path([], [])
+        at, path = 0, KVPath([], [])
         while at < len(trie):
             if at in skip:
                 length, path = skip[at]
@@ -114,12 +120,12 @@ class Forward:
         trie: Trie,
         low: int,
         high: int,
-        path: Path,
+        path: KVPath,
         asked: Ints,
         keep: Mapping[int, Keep],
         note: Sequence[int],
         wanted: list[int],
-    ) -> tuple[Ints, Tensor, list[Callable[[], None]], Path]:
+    ) -> tuple[Ints, Tensor, list[Callable[[], None]], KVPath]:
         """Forward the tokens ``low:high`` after ``path``; nobody is told of it yet, so that it can be tried again.
 
         Returns the asked indices, their hidden states, who is to be told of keys and values, and the path of what
@@ -128,7 +134,14 @@ class Forward:
         kept = wanted[bisect_left(wanted, low) : bisect_left(wanted, high)]
         more = high < len(trie) and trie.depth[high] > 0
         plan = PackPlan(
-            trie.depth, trie.end, low, high, path, keep=bool(kept or more), bush=self.bush, fused=self.fused
+            trie.depth,
+            trie.end,
+            low,
+            high,
+            path,
+            keep=bool(kept or more),
+            tree_tokens=self.tree_tokens,
+            fused=self.fused,
         )
         hidden = self.hidden(trie.tokens[low:high], trie.depth[low:high], plan)
         told: list[Callable[[], None]] = []
@@ -142,7 +155,7 @@ class Forward:
             if index in note:
                 told.append(partial(self.prefixes.add, trie.lineage(index), got))
         rows = asked[np.searchsorted(asked, low) : np.searchsorted(asked, high)]
-        after = self._path_to(trie, high, low, plan, itself=False) if more else Path([], [])
+        after = self._path_to(trie, high, low, plan, itself=False) if more else KVPath([], [])
         return rows, hidden[torch.from_numpy(rows - low).to(self.device)], told, after
 
     def hidden(self, tokens: Ints, depth: Ints, plan: Any) -> Tensor:
@@ -156,7 +169,7 @@ class Forward:
         return hidden
 
     @staticmethod
-    def _path_to(trie: Trie, index: int, low: int, plan: PackPlan, *, itself: bool, since: int = 0) -> Path:
+    def _path_to(trie: Trie, index: int, low: int, plan: PackPlan, *, itself: bool, since: int = 0) -> KVPath:
         """Keys and values of the ancestors of a token (with ``itself``, of it too) from depth ``since`` on."""
         within = trie.ancestors(index, low)
         if itself:
@@ -167,10 +180,10 @@ class Forward:
         return plan.take(within[max(0, since - before) :] - low, since, before)
 
     def _known(
-        self, trie: Trie, asked: Ints, wanted: list[int], more: Sequence[tuple[Ints, Path]]
-    ) -> dict[int, tuple[int, Path]]:
+        self, trie: Trie, asked: Ints, wanted: list[int], more: Sequence[tuple[Ints, KVPath]]
+    ) -> dict[int, tuple[int, KVPath]]:
         """Stretches of the trie whose keys and values are known: start → (length, path to their end)."""
-        known: dict[int, tuple[int, Path]] = {}
+        known: dict[int, tuple[int, KVPath]] = {}
         for ids, path in [*self.prefixes.items(), *more]:
             line = _walk(trie, ids)
             stops = line[np.isin(line, asked) | np.isin(line, wanted)]
@@ -188,11 +201,11 @@ class Forward:
         """Bytes of the keys and values of one token."""
         if not self._kv_bytes:  # sizes may differ from layer to layer: one token tells
             one = np.zeros(1, np.int64)
-            plan = PackPlan(one, one + 1, 0, 1, Path([], []), keep=True)
+            plan = PackPlan(one, one + 1, 0, 1, KVPath([], []), keep=True)
             before = self.forwarded_tokens
             self.hidden(one, one, plan)
             self.forwarded_tokens = before
-            self._kv_bytes = Path(list(plan.keys.values()), list(plan.values.values())).nbytes
+            self._kv_bytes = KVPath(list(plan.keys.values()), list(plan.values.values())).nbytes
         return self._kv_bytes
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -240,19 +253,19 @@ class Prefixes:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self._kept: list[tuple[Ints, Path]] = []
+        self._kept: list[tuple[Ints, KVPath]] = []
 
-    def items(self) -> list[tuple[Ints, Path]]:
+    def items(self) -> list[tuple[Ints, KVPath]]:
         return list(self._kept)
 
-    def get(self, ids: Ints) -> Path | None:
+    def get(self, ids: Ints) -> KVPath | None:
         """The keys and values of exactly these tokens, when they begin a remembered prefix."""
         for old, kept in self._kept:
             if common_prefix(old, ids) == len(ids):
                 return kept.upto(len(ids))
         return None
 
-    def add(self, ids: Ints, path: Path) -> None:
+    def add(self, ids: Ints, path: KVPath) -> None:
         """Remember a prefix; it takes the place of those that begin it."""
         self._kept = [(old, kept) for old, kept in self._kept if common_prefix(old, ids) < len(old)]
         self._kept.insert(0, (ids, path))

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scalecurve.engine.attention import How, Path, additive, fold, piece
+from scalecurve.engine.attention import KVPath, LayerSpec, additive, merge_state, piece
 from scalecurve.engine.forward import Forward
 from scalecurve.engine.padded import is_out_of_memory
 from scalecurve.engine.sequence import Draft, choose
@@ -52,7 +52,7 @@ class Writer:
         self.encoder = encoder
         self.most = slots or SLOTS
         self.slots: list[Slot] = []
-        self.prefixes: dict[int, Path] = {}
+        self.prefixes: dict[int, KVPath] = {}
         self.numbers: dict[Tokens, int] = {}
         self.keys: list[Tensor] = []
         self.values: list[Tensor] = []
@@ -102,10 +102,10 @@ class Writer:
         trie = build_trie(list(rows), [len(tokens) - 1 for tokens in rows])
         at = {int(path[0]): rows[tokens] for tokens, path in zip(rows, trie.paths, strict=True)}
 
-        def keep(index: int) -> tuple[int, Callable[[Path], None]]:
+        def keep(index: int) -> tuple[int, Callable[[KVPath], None]]:
             depth = int(trie.depth[index]) + 1
 
-            def fill(path: Path) -> None:
+            def fill(path: KVPath) -> None:
                 for row in at[index]:
                     self._fill(row, path.upto(len(path), len(path) - self.slots[row].length))
 
@@ -167,7 +167,7 @@ class Writer:
                 new[: old.shape[0], :, : old.shape[2]] = old
                 side[layer] = new
 
-    def _fill(self, row: int, path: Path) -> None:
+    def _fill(self, row: int, path: KVPath) -> None:
         if not self.keys:
             rows, width = self.room
             for side, source in ((self.keys, path.keys), (self.values, path.values)):
@@ -265,7 +265,8 @@ class StepPlan:
         ]
         self._masks: dict[int, Tensor] = {}
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, how: How) -> tuple[Tensor, Tensor]:
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, spec: LayerSpec) -> tuple[Tensor, Tensor]:
+        """(slots, heads, value size) and log-sum-exps (slots, heads): its own tokens, then its group's prefix."""
         keys, values = self.writer.keys[layer], self.writer.values[layer]
         keys[self.rows, :, self.at] = k.transpose(0, 1)
         values[self.rows, :, self.at] = v.transpose(0, 1)
@@ -276,30 +277,30 @@ class StepPlan:
             own,
             keys[:count, :, : self.width],
             values[:count, :, : self.width],
-            how,
-            self._own_mask(how.window, heads, q),
+            spec,
+            self._own_mask(spec.window, heads, q),
             causal=False,
         )
         out = out.contiguous()
         by_group = q.view(groups, heads, count, -1)
         for path, rows in self.groups:
-            sight = self._prefix_mask(how.window, rows, len(path), q)
-            if sight is not None and bool(torch.isinf(sight).all()):
+            key_mask = self._prefix_mask(spec.window, rows, len(path), q)
+            if key_mask is not None and bool(torch.isinf(key_mask).all()):
                 continue
             everyone = len(rows) == count
             asked = by_group if everyone else by_group[:, :, rows]
             got, got_lse = piece(
-                asked, path.keys[layer][:, None], path.values[layer][:, None], how, sight, causal=False
+                asked, path.keys[layer][:, None], path.values[layer][:, None], spec, key_mask, causal=False
             )
-            if sight is not None:
-                dark = torch.isinf(sight).all(dim=-1)
-                got, got_lse = got.masked_fill(dark[:, None], 0.0), got_lse.masked_fill(dark, -math.inf)
+            if key_mask is not None:
+                fully_masked = torch.isinf(key_mask).all(dim=-1)
+                got, got_lse = got.masked_fill(fully_masked[:, None], 0.0), got_lse.masked_fill(fully_masked, -math.inf)
             got, got_lse = got.permute(2, 0, 1, 3), got_lse.permute(2, 0, 1)
             if everyone:
-                fold(out, lse, got, got_lse)
+                merge_state(out, lse, got, got_lse)
             else:
                 part, part_lse = out[rows], lse[rows]
-                fold(part, part_lse, got, got_lse)
+                merge_state(part, part_lse, got, got_lse)
                 out[rows], lse[rows] = part, part_lse
         return out.flatten(1, 2), lse.flatten(1, 2)
 

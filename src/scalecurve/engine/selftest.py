@@ -41,7 +41,7 @@ def _measure(model: Any, max_length: int, attempt: int, fused: bool) -> str:
     packed: dict[int, Scored] = {}
     seen: dict[int, list[int]] = {}
     try:
-        with windows_seen(seen), Forward(model, 24, bush=8, fused=fused) as forward:
+        with windows_seen(seen), Forward(model, 24, tree_tokens=8, fused=fused) as forward:
             score_pairs(forward, pairs, packed.__setitem__)
             seen.clear()  # one pass, to see each layer attend once
             score_pairs(forward, [((1, 2), (3,))], lambda *_: None)

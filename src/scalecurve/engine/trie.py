@@ -92,12 +92,12 @@ class Part:
     first: bool
 
 
-def plan_parts(depth: Ints, end: Ints, bush: int) -> list[Part]:
+def plan_parts(depth: Ints, end: Ints, tree_tokens: int) -> list[Part]:
     """How the tokens of a pack attend: a few large pieces instead of one mask over everything.
 
-    ``depth`` and ``end`` describe the pack (``end`` counted from its start). Subtrees of up to ``bush`` tokens are
-    taken together under a tree mask; a longer stretch without branches is causal in itself and wholly visible to
-    its descendants.
+    ``depth`` and ``end`` describe the pack (``end`` counted from its start). Subtrees of up to ``tree_tokens``
+    tokens are taken together under a tree mask; a longer stretch without branches is causal in itself and wholly
+    visible to its descendants.
     """
     parts: list[Part] = []
     size, at = len(depth), 0
@@ -107,19 +107,19 @@ def plan_parts(depth: Ints, end: Ints, bush: int) -> list[Part]:
             stop = int(end[stop])
         if depth[at] > 0:
             parts.append(Part(at, stop, 0, int(depth[at]), "full", on_path=True, first=True))
-        _cover(at, stop, end, bush, parts, first=depth[at] == 0)
+        _cover(at, stop, end, tree_tokens, parts, first=depth[at] == 0)
         at = stop
     return parts
 
 
-def _cover(low: int, high: int, end: Ints, bush: int, parts: list[Part], *, first: bool) -> None:
+def _cover(low: int, high: int, end: Ints, tree_tokens: int, parts: list[Part], *, first: bool) -> None:
     todo = [(low, high, first)]
     while todo:
         at, high, first = todo.pop()
         while at < high:
             stop = int(end[at])
-            if stop - at <= bush:
-                while stop < high and int(end[stop]) - at <= bush:
+            if stop - at <= tree_tokens:
+                while stop < high and int(end[stop]) - at <= tree_tokens:
                     stop = int(end[stop])
                 chain = bool((end[at:stop] == stop).all())
                 parts.append(Part(at, stop, at, stop, "causal" if chain else "tree", on_path=False, first=first))
