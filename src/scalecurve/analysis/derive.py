@@ -273,6 +273,7 @@ def _score_frame(
 
 
 def score_schema() -> dict[str, Any]:
+    """The columns of scores.parquet and their types: one row an example of a cell under a metric."""
     import polars as pl
 
     types = {"shots": pl.Int64(), "seed": pl.Int64(), "value": pl.Float64(), "censored": pl.Boolean()}
@@ -344,6 +345,7 @@ def _bound(values: Sequence[float | None]) -> float | None:
 
 
 def curve_schema() -> dict[str, Any]:
+    """The columns of curves.parquet and their types: one row a rung of a curve, seeds averaged."""
     import polars as pl
 
     whole = dict.fromkeys(

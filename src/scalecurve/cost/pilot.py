@@ -76,6 +76,7 @@ class Texts:
 
 
 def stage_of(request: Request) -> Stage:
+    """What tells the stages of a strategy apart: the limit of tokens, the stop strings, and whether texts are drawn."""
     return request.max_tokens, request.stop, request.temperature > 0
 
 

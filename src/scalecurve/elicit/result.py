@@ -189,10 +189,12 @@ def write_study(folder: Path, study: Mapping[str, Any], prompts: Mapping[str, Se
 
 
 def write_result(folder: Path, found: Elicited) -> Path:
+    """Write ``elicit.json``, whole, into ``folder``; its path."""
     path = folder / "elicit.json"
     write_bytes(path, json.dumps(found.to_json(), ensure_ascii=False, indent=1).encode())
     return path
 
 
 def file_name(text: str) -> str:
+    """``text`` as a name that every file system takes; "task" where nothing of it is left."""
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-.") or "task"

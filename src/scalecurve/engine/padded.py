@@ -244,4 +244,5 @@ def _trial(model: Any, encoder: Encoder, prompts: Sequence[Ids], way: str) -> li
 
 
 def takes(model: Any, name: str) -> bool:
+    """Whether the model's forward pass has a parameter of that ``name``."""
     return name in inspect.signature(model.forward).parameters

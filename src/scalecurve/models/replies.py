@@ -77,6 +77,7 @@ def token_logprobs(told: Any) -> tuple[float, ...]:
 
 
 def offsets(tokens: Sequence[str]) -> list[int]:
+    """Where each token begins in the text they make, in characters."""
     starts = [0]
     for token in tokens[:-1]:
         starts.append(starts[-1] + len(token))

@@ -16,7 +16,7 @@ from scalecurve.types import Rung
 
 @dataclass(frozen=True, slots=True)
 class ActorHost:
-    """Where a seat stands, and the versions that can change a number there."""
+    """Where an actor runs, and the versions that can change a number there."""
 
     host: str
     scalecurve: str
@@ -24,6 +24,7 @@ class ActorHost:
 
 
 def this_place() -> ActorHost:
+    """The machine that runs this, with what must be the same on all of a cluster."""
     return ActorHost(socket.gethostname(), __version__, environment()["libraries"])
 
 

@@ -81,6 +81,7 @@ class CellRecord:
     hashes: dict[str, str] = field(default_factory=dict)
 
     def add(self, index: int, key: str, totals: Totals) -> None:
+        """Count a part that is on disk: its number, its key, and what its examples came to."""
         self.parts[index], self.hashes[key] = key, str(totals["sha256"])
         self.prompt_tokens += int(totals["prompt_tokens"])
         self.generated_tokens += int(totals["generated_tokens"])
@@ -97,6 +98,7 @@ class CellRecord:
         self.status = "failed" if self.failed_examples == self.examples else "done"
 
     def to_json(self) -> dict[str, Any]:
+        """The record as the manifest holds it, the cell's fields beside its own."""
         own = {name: getattr(self, name) for name in self.__slots__ if name not in ("cell", "parts")}
         return {"key": self.cell.key, **asdict(self.cell), **own, "parts": self.parts}
 

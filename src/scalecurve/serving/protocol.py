@@ -81,6 +81,8 @@ class Common(BaseModel):
 
 
 class ChatRequest(Common):
+    """A call of ``/v1/chat/completions``."""
+
     messages: list[Message] = Field(min_length=1, max_length=1000)
 
     def inquiry(self, most: int) -> Inquiry:
@@ -110,6 +112,8 @@ class ChatRequest(Common):
 
 
 class CompletionRequest(Common):
+    """A call of ``/v1/completions``; what the Thinker cannot give (``echo``, ``suffix``, several texts) is refused."""
+
     prompt: str | list[str]
     echo: Literal[False] | None = None
     best_of: Literal[1] | None = None

@@ -69,6 +69,7 @@ def parquet_bytes(frame: pl.DataFrame) -> bytes:
 
 
 def write_parquet(path: Path, frame: pl.DataFrame) -> None:
+    """Write ``frame``, whole or not at all, as ``write_bytes`` does."""
     write_bytes(path, parquet_bytes(frame))
 
 

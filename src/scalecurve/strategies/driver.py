@@ -120,6 +120,10 @@ class _Talk:
 
 
 def ask(model: Model, requests: Sequence[Request], on_requests: Callable[[int, int], None] | None) -> list[Output]:
+    """The model's reply to each of ``requests``, in their order; ``on_requests(done, total)`` hears of each.
+
+    A reply that never came is an ``Output`` whose ``error`` says so.
+    """
     outputs = [Output(error="the model gave no output")] * len(requests)
     done = 0
 

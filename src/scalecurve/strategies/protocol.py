@@ -144,6 +144,7 @@ def get_strategy(name: str) -> Strategy:
 
 
 def strategy_names() -> tuple[str, ...]:
+    """All strategies that come along, in alphabetical order."""
     _load_all()
     return tuple(sorted(_STRATEGIES))
 

@@ -59,6 +59,10 @@ def cells_of(family: str, rung: Rung, task: TaskPlan) -> dict[Arm, Cell]:
 
 
 def plan_entry(study: Study, entry: TaskEntry, ways: Mapping[str, Way], allow_code: bool) -> Iterator[TaskPlan]:
+    """The plan of each leaf task that ``entry`` names; ``ways`` must hold every strategy it is asked with.
+
+    ``UserError`` naming the field of the entry that is unknown or does not fit the task.
+    """
     from scalecurve.tasks import load_tasks
     from scalecurve.tasks.worked import with_worked
 

@@ -61,6 +61,7 @@ def cache_dir() -> Path:
 
 
 def tasks_dir() -> Path:
+    """Where the installed BIG-bench keeps its tasks, a folder each; it need not exist."""
     return cache_dir() / TASKS
 
 
