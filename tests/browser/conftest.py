@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,9 @@ def page(browser: object, report: Path) -> Page:
     shown.errors()
     shown.requests()
     return shown
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core's script, as the package axe-playwright-python brings it along."""
+    return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")

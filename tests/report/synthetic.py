@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -170,3 +173,9 @@ def make_large_run(path: Path, curves: int, *, rung_count: int = 8, examples: in
         "rungs": [{"family": "syn", **asdict(rung), "fingerprint": ""} for rung in ladder], "totals": {},
     })  # fmt: skip
     return path
+
+
+def unpacked(html: str, name: str) -> dict:
+    """What a report's HTML carries under ``name``."""
+    text = re.search(rf'<script type="application/gzip" id="{name}">([^<]*)</script>', html)[1]
+    return json.loads(gzip.decompress(base64.b64decode(text)))

@@ -1,0 +1,25 @@
+"""The page of two sides compared."""
+
+import json
+from pathlib import Path
+
+from command_line import Call
+from synthetic import make_run, rungs
+
+
+def test_a_comparison_is_a_page_with_the_questions_won_and_lost(tmp_path: Path, call: Call) -> None:
+    run = make_run(tmp_path / "run", tasks=3, rung_count=5, examples=60, evil=True)
+    out = tmp_path / "pages" / "both.html"
+    small, large = (rung.name for rung in (rungs(5)[0], rungs(5)[-1]))
+    said = call("compare", f"{large}:direct", f"{small}:direct", "--run", str(run), "--html", str(out))
+    assert said.code == 0, said.err
+    assert said.out.endswith(f"page: {out}\n")
+    page = out.read_text("utf-8")
+    assert f"{large}:direct is surely better than {small}:direct on 2 of 3" in page
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page, "a hostile question is shown, not run"
+    found = json.loads(call("compare", f"{large}:direct", f"{small}:direct", "--run", str(run), "--json").out)
+    sudden = next(row for row in found["rows"] if "sudden" in row["task"])
+    assert f"{sudden['wins']}, {sudden['losses']}" in page
+    assert f"Only A got ({sudden['wins']})" in page
+    assert page.count("A said <b") >= 20

@@ -1,0 +1,75 @@
+"""The first screen: the finding, the doubt, the cards, and what is missing."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from synthetic import unpacked
+
+from scalecurve.report import write_report
+
+
+def test_the_first_screen_states_a_finding_and_a_doubt(run: Path, tmp_path: Path) -> None:
+    screen = unpacked(write_report([run], tmp_path / "report.html").read_text(), "data")["screen"]
+    assert screen["kicker"].startswith("5 models, ")
+    assert screen["headline"].endswith(".")
+    assert screen["doubt"]
+    data = unpacked((tmp_path / "report.html").read_text(), "data")
+    curves, data_tasks = data["curves"], data["tasks"]
+    hero = [curves[index] for index in screen["hero"]]
+    assert len({(curve["t"], curve["m"]) for curve in hero}) == 1
+    assert 1 <= len(screen["cards"]) <= 6
+    judged = [curve for curve in curves if curve["p"] and curve["v"]]
+    assert sum(int(card["count"].split(" ")[0]) for card in screen["cards"]) <= len(judged)
+    for card in screen["cards"]:
+        counted = [c for c in judged if c["v"]["shape"] in card["shapes"]]
+        assert len(counted) == int(card["count"].split(" ")[0])
+        assert [name for name, _ in card["names"]] == [data_tasks[task]["name"] for _, task in card["names"]]
+    assert {card["strength"] for card in screen["cards"]} <= {"firm", "likely", "open"}
+    zh = unpacked(write_report([run], tmp_path / "zh.html", lang="zh").read_text(), "data")["screen"]
+    for text in (zh["headline"], zh["doubt"], *(card["title"] for card in zh["cards"])):
+        assert re.search("[\u4e00-\u9fff]", text), text
+
+
+def test_the_doubt_names_both_models_where_either_may_be_odd(run: Path, tmp_path: Path) -> None:
+    """Told curve by curve: where one curve has a rival and another has none, each has its own."""
+    import polars as pl
+
+    one, rival = json.dumps(["one-model", "syn-81k", 0.9, 0.5, "late"]), json.dumps(["one-model-or", "syn-262k", 0.2])
+    for cases, lang, said in (
+        ([[one, rival]], "en", "syn-81k or syn-262k stands apart on sudden 0; look before believing the shape."),
+        ([[one, rival]], "zh", "syn-81k 或 syn-262k在sudden 0中与众不同；请先查看，再相信曲线的形状。"),
+        ([[one]], "en", "syn-81k stands apart on sudden 0; look before believing the shape."),
+        ([[one, rival], [one]], "en", "syn-81k or syn-262k stands apart on sudden 0, and syn-81k on steady 1; look "),
+    ):
+        odd = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(run, odd)
+        table = pl.read_parquet(odd / "verdicts.parquet")
+        tasks = ["lab:sudden_0", "lab:steady_1"][: len(cases)]
+        rows = [
+            row | {"shape": "late", "flags": ["outlier-driven"], "reasons": cases[tasks.index(row["task"])]}
+            if row["task"] in tasks and row["strategy"] == "direct"
+            else row | {"shape": "smooth", "flags": []}
+            for row in table.to_dicts()
+        ]
+        pl.DataFrame(rows, schema=table.schema).write_parquet(odd / "verdicts.parquet")
+        html = write_report([odd], tmp_path / f"{odd.name}.html", lang=lang).read_text()
+        doubt = unpacked(html, "data")["screen"]["doubt"]
+        assert doubt.startswith(said)
+
+
+def test_what_is_missing_stands_on_the_first_screen(run: Path, tmp_path: Path) -> None:
+    import polars as pl
+
+    holed = tmp_path / "holed"
+    shutil.copytree(run, holed)
+    curves = pl.read_parquet(holed / "curves.parquet")
+    first = pl.int_range(pl.len()) == 0
+    curves.with_columns(
+        failed=pl.when(first).then(7).otherwise("failed"), preferred=pl.when(first).then(True).otherwise("preferred")
+    ).write_parquet(holed / "curves.parquet")
+    html = write_report([holed], tmp_path / "report.html").read_text()
+    assert unpacked(html, "data")["screen"]["trouble"].startswith("7 without an answer")
+    assert 'class="chip amber"' in html
+    assert not unpacked(write_report([run], tmp_path / "whole.html").read_text(), "data")["screen"]["trouble"]
