@@ -25,6 +25,7 @@ def compare(
     adjust: Annotated[str, typer.Option(help="Over all rows: holm (no false claim), bh (false discoveries).")] = "holm",
     items: Annotated[bool, typer.Option("--items", help="Name the questions that only one of the two won.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page of it, with the questions won and lost.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of that page: en or zh.")] = "en",
     as_json: Json = False,
 ) -> None:
     """Compare two models, prompts, checkpoints or runs: paired differences, intervals, and what could be seen."""
@@ -43,7 +44,7 @@ def compare(
     if html is not None:
         from scalecurve.report.comparison import write_comparison
 
-        write_comparison(one, other, rows, ladder, adjust, html)
+        write_comparison(one, other, rows, ladder, adjust, html, lang)
     if as_json:
         print(_print.as_json({"a": a, "b": b, "adjust": adjust, "rows": rows, "over_scale": ladder}))
         return

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalecurve.report.safe import visible
+from scalecurve.report.safe import minus, visible
+from scalecurve.report.words import HTML_LANGUAGE, comparison_words, words
 
 if TYPE_CHECKING:
     from scalecurve.analysis.compare.sides import Side
@@ -22,10 +23,12 @@ def write_comparison(
     ladder: Sequence[Mapping[str, Any]],
     adjust: str,
     out: Path,
+    lang: str = "en",
 ) -> Path:
     """Write the comparison of ``one`` (A) and ``other`` (B) to ``out`` and return it.
 
     ``rows`` and ``ladder``: what ``compare_sides`` and ``over_scale`` found. The file needs no network and no script.
+    ``lang`` is ``en`` or ``zh``; ``UserError`` for another.
     """
     from jinja2 import Environment
     from markupsafe import Markup
@@ -39,11 +42,14 @@ def write_comparison(
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         page_text("comparison.html")
     )
+    said, names = comparison_words(lang), {"a": visible(one.name, 120), "b": visible(other.name, 120)}
+    counts = {"better": sum(row["better"] == "A" for row in rows), "worse": sum(row["better"] == "B" for row in rows)}
+    found = "none" if not any(counts.values()) else "better_worse" if counts["worse"] else "better"
     page = template.render(
-        a=visible(one.name, 120), b=visible(other.name, 120), adjust=adjust, version=__version__,
-        css=Markup(page_text("report.css")), ladder=[dict(row) | {"task": visible(row["task"], 200)} for row in ladder],
-        better=sum(row["better"] == "A" for row in rows), worse=sum(row["better"] == "B" for row in rows),
-        rows=[_shown(one, other, row, widest or 1.0) for row in ordered],
+        **names, w=said, adjust=adjust, version=__version__, html_lang=HTML_LANGUAGE[lang],
+        css=Markup(page_text("report.css")), ladder=[_of_ladder(row, lang) for row in ladder],
+        headline=said[found].format(**names, **counts, all=len(rows)),
+        rows=[_shown(one, other, row, widest or 1.0, lang) for row in ordered],
         unpaired=sum(row["method"] == "unpaired" for row in rows),
     )  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +57,7 @@ def write_comparison(
     return out
 
 
-def _shown(one: Side, other: Side, row: Mapping[str, Any], widest: float) -> dict[str, Any]:
+def _shown(one: Side, other: Side, row: Mapping[str, Any], widest: float, lang: str) -> dict[str, Any]:
     from scalecurve.analysis.compare.sides import questions
 
     found = questions(one, other, row) if row["method"] != "unpaired" else {"wins": [], "losses": []}
@@ -66,12 +72,33 @@ def _shown(one: Side, other: Side, row: Mapping[str, Any], widest: float) -> dic
             if item in mine and item in theirs
         ]
 
-    asked = " / ".join(dict.fromkeys((row["strategy"], row["strategy_b"])))
+    named = words(lang)
+    ways = dict.fromkeys(named.get(way, visible(way, 80)) for way in (row["strategy"], row["strategy_b"]))
+    asked = f"{' / '.join(ways)}{named['list']}{named['shots'].format(k=row['shots'])}"
     models = " / ".join(dict.fromkeys((row["rung"], row["rung_b"])))
     return dict(row) | {
-        "task": visible(row["task"], 200), "asked": f"{asked}, {row['shots']}-shot", "models": visible(models, 200),
+        "task": visible(row["task"], 200), "asked": asked, "models": visible(models, 200),
         "won": listed("wins"), "lost": listed("losses"), "bar": _bar(row, widest),
+        "metric": named.get(row["metric"], visible(row["metric"], 80)), **_numbers(row, lang),
         "more_won": max(0, len(found["wins"]) - LISTED), "more_lost": max(0, len(found["losses"]) - LISTED),
+    }  # fmt: skip
+
+
+def _numbers(row: Mapping[str, Any], lang: str) -> dict[str, str]:
+    """Scores, their difference and its interval as the page writes them."""
+    interval = "–"
+    if row["low"] is not None:
+        low, high = (minus(f"{row[name]:.3f}") for name in ("low", "high"))
+        interval = comparison_words(lang)["to"].format(low=low, high=high)
+    scores = {name: minus(f"{row[name]:.3f}") for name in ("a", "b") if name in row}
+    return scores | {"difference": minus(f"{row['difference']:+.3f}"), "interval": interval}
+
+
+def _of_ladder(row: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    p = row["slope_p"]
+    return dict(row) | _numbers(row, lang) | {
+        "task": visible(row["task"], 200), "metric": words(lang).get(row["metric"], visible(row["metric"], 80)),
+        "slope": minus(f"{row['slope']:+.3f}"), "p": "<.001" if p < 0.001 else f"{p:.3f}",
     }  # fmt: skip
 
 

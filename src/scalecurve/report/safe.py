@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 TEXT_LIMIT = 2_000  # characters of one answer shown in the report
@@ -28,6 +29,15 @@ def visible(text: str | None, limit: int = TEXT_LIMIT, length: int | None = None
     whole = len(text) if length is None else length
     shown = text[:limit].translate(_SHOWN)
     return shown if whole <= limit else f"{shown}… ⟨{whole:,}⟩"
+
+
+def minus(text: str) -> str:
+    """``text`` with the sign for minus before numbers, as the charts write it; hyphens in names stay.
+
+    >>> minus("lab-109k goes from -4.1 to -0.3")
+    'lab-109k goes from −4.1 to −0.3'
+    """
+    return re.sub(r"(?<![\w.)\]-])-(?=\.?\d)", "−", text)
 
 
 def rounded(value: float | None, digits: int = 5) -> float | str | None:
