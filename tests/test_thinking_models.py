@@ -20,6 +20,8 @@ from scalecurve.errors import UserError
 from scalecurve.pipeline import run_study
 from scalecurve.report import write_report
 from scalecurve.report.data import gather
+from scalecurve.report.examples import examples_of
+from scalecurve.report.safe import visible
 from scalecurve.report.summary import sentences
 from scalecurve.report.words import words
 from scalecurve.store import RunDirectory
@@ -61,6 +63,20 @@ def run_sums(server: CompletionsServer, folder: Path, *forms: str, **study: Any)
     return run_study(parse_study({**told, **study}), folder / "run")
 
 
+def answers_in(book: dict[str, Any], run: RunDirectory, rung: str) -> list[list[Any]]:
+    """The answers of a model as the report's examples hold them, in the order of the questions' names."""
+    found = gather([run.path])
+    (place,) = [
+        (family, at)
+        for family, one in enumerate(found.families)
+        for at, own in enumerate(one["rungs"])
+        if own["name"] == rung
+    ]
+    (arm,) = [arm for arm in book["arms"] if arm["f"] == place[0] and any(arm["a"][place[1]])]
+    order = sorted(range(len(book["q"])), key=lambda i: book["q"][i]["id"])
+    return [arm["a"][place[1]][i] for i in order]
+
+
 def point(run: RunDirectory, rung: str, metric: str = "exact_match") -> dict[str, Any]:
     return next(iter(pl.read_parquet(run.curves).filter(rung=rung, metric=metric).iter_rows(named=True)))
 
@@ -86,6 +102,12 @@ def test_thinking_is_kept_apart_counted_and_never_graded(
     assert sorted(counts) == [20 * n * stages for n in (1, 2, 3, 4)]  # as the server told them
     assert rows.filter(rung="plain")["thinking_tokens"].sum() == 0
     assert outcome.thinking_tokens == rows["thinking_tokens"].sum() == run.read_manifest()["totals"]["thinking_tokens"]
+    book = examples_of(gather([run.path]), str(rows["task"][0]))
+    for form in (*FORMS, "inside"):  # the report shows it beside the answer
+        assert [answer[7] for answer in answers_in(book, run, form)] == [
+            visible(text) for text in rows.filter(rung=form).sort("example_id")["thinking"]
+        ]
+    assert all(len(answer) == 7 for answer in answers_in(book, run, "plain"))
     if strategy != "direct":  # which takes what the task's own rule takes
         right = {form: point(run, form)["y"] for form in (*FORMS, "inside", "plain")}
         assert set(right.values()) == {1.0}

@@ -28,7 +28,7 @@ _OPTIONS = 26  # of a question that are shown
 _SOLVED_BY = ("exact_match", "exact_str_match", "multiple_choice_grade")
 _COLUMNS = (
     "example_id", "prompt", "options", "option_logprobs", "target_logprobs", "text", "response", "error", "input",
-    "targets", "choices", "option_scores",
+    "targets", "choices", "option_scores", "thinking",
 )  # fmt: skip
 
 
@@ -47,8 +47,8 @@ def examples_of(
     clearest jump. Keys: ``all`` (how many there are), ``x`` (how many of the last ones are there only because they
     changed), ``q`` questions (id, input, targets, options, option scores), ``p`` distinct prompts, ``arms`` (family,
     strategy, shots, seed) each with ``a``: answers[rung][question] as [prompt, score, text, response, option
-    log-probs, target log-prob, error], or null where there is none, and ``w``: for each rung a letter for every
-    question there is: 1 solved, 0 not, . unknown.
+    log-probs, target log-prob, error] and, of a thinking model, what it thought, or null where there is none, and
+    ``w``: for each rung a letter for every question there is: 1 solved, 0 not, . unknown.
     """
     pages = [cells_of(source, task) for source in contents.sources]
     if count is None:
@@ -155,6 +155,7 @@ class _Book:
     def _answer(self, row: Mapping[str, Any], score: float | None) -> list[Any]:
         prompt = visible(row["prompt"], PROMPT_LIMIT, row["prompt_length"])
         targets = [value for value in row["target_logprobs"] or [] if value is not None and math.isfinite(value)]
+        thought = [visible(row["thinking"], TEXT_LIMIT, row["thinking_length"])] if row["thinking"] else []
         return [
             self.prompts.setdefault(prompt, len(self.prompts)),
             rounded(score, 4),
@@ -163,6 +164,7 @@ class _Book:
             [rounded(value, 4) for value in (row["option_logprobs"] or [])[:_OPTIONS]],
             rounded(max(targets), 4) if targets else None,
             visible(row["error"], 300),
+            *thought,
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -228,20 +230,24 @@ def _read(paths: Sequence[Path], ids: Iterable[str]) -> pl.DataFrame | None:
     """The columns shown of some examples, one part after another; long texts are cut before they become Python's."""
     import polars as pl
 
-    cut = {"text": TEXT_LIMIT, "response": TEXT_LIMIT, "prompt": PROMPT_LIMIT, "input": PROMPT_LIMIT}
+    cut = dict.fromkeys(("text", "response", "thinking"), TEXT_LIMIT) | {"prompt": PROMPT_LIMIT, "input": PROMPT_LIMIT}
     lengths = [pl.col(name).str.len_chars().alias(f"{name}_length") for name in cut]
     kept = [pl.col(name).str.slice(0, limit + 1) if (limit := cut.get(name)) else pl.col(name) for name in _COLUMNS]
     chosen = pl.col("example_id").is_in(list(ids))
     try:
-        frames = [
-            pl.read_parquet(path, columns=list(_COLUMNS), hive_partitioning=False)
-            .filter(chosen)
-            .select(*kept, *lengths)
-            for path in paths
-        ]
+        frames = [_columns_of(path).filter(chosen).select(*kept, *lengths) for path in paths]
     except (OSError, pl.exceptions.PolarsError):  # a part that is being replaced while the run goes on
         return None
     return pl.concat(frames) if frames else None
+
+
+def _columns_of(path: Path) -> pl.DataFrame:
+    """The columns shown of one part; those of old runs know of no thinking."""
+    import polars as pl
+
+    known = pl.read_parquet_schema(path)
+    frame = pl.read_parquet(path, columns=[name for name in _COLUMNS if name in known], hive_partitioning=False)
+    return frame if "thinking" in known else frame.with_columns(thinking=pl.lit(""))
 
 
 def _solved(source: RunSource, task: str) -> dict[Any, float | None]:

@@ -122,6 +122,7 @@ function exampleCard(book, arms, i, shown, index, main) {
     return unique(got.map(([arm, r]) => (all ? armName(arm, book) : who(arm, r)))).join(", ");
   };
   const texts = told.map(([arm, r, answer]) => [who(arm, r), answer && answer[2]]).filter(([, text]) => text !== null && text !== undefined);
+  const thoughts = told.filter(([, , answer]) => answer && answer[7]).map(([arm, r, answer]) => [who(arm, r), answer[7]]);
   const choice = main.some((curve) => CHOICE(curve.m)), link = `${addressOf(index)}?q=${encodeURIComponent(question.id)}`;
   return el("article", { class: "example" }, el("h3", {}, el("a", { href: link }, `${say("question")} ${question.id}`)),
     el("p", { class: "ask", tabindex: "0", dir: "auto" }, question.q || ""),
@@ -129,6 +130,7 @@ function exampleCard(book, arms, i, shown, index, main) {
     ...arms.flatMap((arm) => [arms.length > 1 ? el("p", { class: "note arm" }, armName(arm, book)) : "",
       el("div", { class: "rungs", tabindex: "0", role: "group", "aria-label": arms.length > 1 ? armName(arm, book) : say("examples") }, ...shown.map((r) => rungCell(question, arm.a[r][i], rungs[r], choice)))]),
     ...prompts.map((p) => el("details", {}, el("summary", {}, say("prompt_shown") + (prompts.length > 1 ? ` (${whose(p)})` : "")), exact(book.p[p]))),
+    thoughts.length ? el("details", {}, el("summary", {}, say("thought")), ...thoughts.flatMap(([name, text]) => [el("p", { class: "note" }, name), exact(text)])) : "",
     texts.length ? el("details", {}, el("summary", {}, say("raw")), ...texts.flatMap(([name, text]) => [el("p", { class: "note" }, name), exact(text)])) : "");
 }
 // What is marked right or wrong stands first: the option picked where options are scored, else what was written.
@@ -149,6 +151,12 @@ function rungCell(question, answer, rung, choice) {
   if (logprobs.length) cell.append(...optionBars(question, logprobs));
   else if (typeof target === "number") cell.append(el("p", { class: "note" }, fill("logprob_of", { value: number(target, 2) })));
   return cell;
+}
+// What is marked right or wrong, in a word: the option picked where options are scored, else what was found or written.
+function saidIn(question, answer, choice) {
+  const [, , text, response, logprobs] = answer;
+  if (choice && logprobs.length) return String((question.options || [])[logprobs.reduce((top, value, o) => (real(value) > real(logprobs[top]) ? o : top), 0)] ?? "");
+  return (response ?? text ?? say("no_response")).trim() || say("no_response");
 }
 // The width is the option's share of probability among the options; the number its log-probability in nats.
 function optionBars(question, logprobs) {
