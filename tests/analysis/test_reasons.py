@@ -62,7 +62,14 @@ def test_a_flat_curve_is_told_with_its_bound():
     curve = curve_of([0.25, 0.26, 0.24, 0.25, 0.27, 0.25])
     bound = judge(curve, replicates=0).bound
     assert 0.02 < bound < 0.08
-    assert said(curve)[0].startswith(f"No change beyond ±{bound:.2g} from the smallest to the largest model (95 %)")
+    assert said(curve)[0].startswith(f"A straight line through the scores changes by no more than {bound:.2g} ")
+
+
+def test_a_flat_curve_whose_last_model_rises_says_so():
+    last = "r6 alone lies +0.04 from the mean of the smaller models, more than their errors explain;"
+    rising = said(curve_of([0, 0, 0, 0, 0, 0, 0.04], 0.0))
+    assert any(text.startswith(last) for text in rising), rising
+    assert not any("alone lies" in text for text in said(curve_of([0, 0, 0, 0, 0, 0, 0.002], 0.0)))
 
 
 def test_scores_are_named_in_the_units_of_their_metric():

@@ -5,6 +5,7 @@ from chromium import Page
 from seen import DRAWN, PAGES, faults
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -161,3 +162,51 @@ def test_no_accessibility_fault(page, axe: str, theme: str) -> None:
             page.wait("document.querySelectorAll('.example').length")
         found += [(hash, *fault) for fault in faults(page, axe)]
     assert found == []
+
+
+def test_the_first_screen_tells_a_changed_question_the_next_sizes_and_what_is_good_enough(page) -> None:
+    page.open("#/overview").wait("!document.getElementById('changed').hidden")
+    lead = "const c = state.data.curves[W_screen().lead];"
+    a, b = page.run(lead + "return c.b.map(at => rungsOf(c)[at].name)")
+    said = page.run("return document.getElementById('changed').innerText")
+    assert said.startswith(f"A question that changed between {a} and {b}")
+    assert f"{a} ✗" in said
+    assert f"{b} ✓" in said
+    points = page.run(lead + "return c.fan.points.map(p => [amount(p.x), p.y])")
+    note = page.run("return document.getElementById('hero-note').textContent")
+    assert all(f"at {size} {score:.2f} (" in note for size, score in points)
+    page.browser.find_element(By.CSS_SELECTOR, "#changed a").click()
+    page.wait("document.querySelectorAll('.example').length")
+    page.open("#/overview").wait("document.querySelectorAll('#heat .enough').length")
+    for least in ("0.5", "0.9"):
+        Select(page.browser.find_element(By.CSS_SELECTOR, "#heat-good select")).select_by_value(least)
+        rows = page.run("return [...document.querySelectorAll('#heat tbody tr')].map(r => [...r.querySelectorAll('td')]"
+                        ".map(c => [Number(c.textContent), c.classList.contains('enough')]))")  # fmt: skip
+        for row in rows:
+            marked = [at for at, (_, enough) in enumerate(row) if enough]
+            from_on = [at for at in range(len(row)) if all(score >= float(least) for score, _ in row[at:])]
+            assert marked == from_on[:1] or any(abs(score - float(least)) < 0.006 for score, _ in row)
+
+
+def test_the_head_of_the_heat_map_stays_in_sight(page) -> None:
+    page.open("#/overview").wait("document.querySelectorAll('#heat tbody tr').length")
+    page.run("document.querySelector('#heat tbody tr:last-child').scrollIntoView({ block: 'end' })")
+    top, bottom = page.run(
+        "const b = document.querySelector('#heat thead th').getBoundingClientRect(); return [b.top, b.bottom]"
+    )
+    assert 0 <= top < bottom <= page.run("return innerHeight")
+
+
+def test_no_table_is_cut_on_a_phone(page) -> None:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        for hash in ("#/overview", "#/ability/0", "#/models", "#/methods"):
+            page.open(hash)
+            wide = page.run(
+                "return [...document.querySelectorAll('table')].filter(t => t.checkVisibility())"
+                ".filter(t => t.getBoundingClientRect().right > innerWidth + 1).map(t => t.id || t.className)"
+            )
+            assert wide == [], hash
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

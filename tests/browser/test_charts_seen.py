@@ -133,16 +133,59 @@ def test_every_chart_names_its_models_and_shares_go_from_0_to_1(page) -> None:
         shown = "return [...document.querySelectorAll('#headline .role-axis-label text')].map(t => t.textContent)"
         ticks = page.run(shown)
         stem = page.run("return document.querySelector('#headline .role-axis-title text').textContent")
-        assert {*names} <= {*ticks} or ("syn-…" in stem and {name.removeprefix("syn-") for name in names} <= {*ticks})
+        assert {*names} <= {*ticks} or (
+            "without “syn-”" in stem and {name.removeprefix("syn-") for name in names} <= {*ticks}
+        )
         assert {"0.0", "1.0"} <= {*ticks}
+
+
+def test_scores_near_the_floor_have_an_axis_that_shows_their_rise(page) -> None:
+    page.open("#/overview")
+    page.run("for (const c of state.data.curves.filter(c => c.p && c.t === 0)) { c.fan = undefined;"
+             "c.y = c.y.map((_, i) => i === c.y.length - 1 ? .08 : 0); c.e = c.e.map(() => .01); c.c = 0; }"
+             "location.hash = addressOf(0)")  # fmt: skip
+    page.wait("'drawn' in document.getElementById('headline').dataset")
+    ticks = page.run("return [...document.querySelectorAll('#headline .role-axis-label text')].map(t => t.textContent)")
+    assert "0.10" in ticks
+    assert "1.0" not in ticks
+    boxes = page.run("return [...document.querySelectorAll('#headline .mark-symbol path')]"
+                     ".map(p => p.getBoundingClientRect()).map(b => (b.top + b.bottom) / 2)")  # fmt: skip
+    assert max(boxes) - min(boxes) > 100, "a rise of .08 is seen"
+
+
+def test_strip_claims_table_and_parts_name_the_same_two_models(page) -> None:
+    page.open("#/overview")
+    rows = page.run("return thresholdSpec(900).usermeta.rows.map((r, i) => [r.begins_after, r.begins_by,"
+                    "thresholdCurves()[i].v.claim, appears(thresholdCurves()[i], []), r.verdict])")  # fmt: skip
+    assert rows
+    table = page.run("return [...document.querySelectorAll('#curves .of-threshold')].map(c => c.textContent)")
+    for a, b, claim, part, verdict in rows:
+        assert f"{a} – {b}" in table
+        assert part == f"begins between {a} and {b}"
+        if verdict == "late":
+            assert f"up to {a}, then" in claim
+
+
+def test_a_rise_made_by_the_metric_is_a_ring_with_a_word_in_the_legend(page) -> None:
+    page.open("#/methods")
+    page.run("thresholdCurves()[0].v.artefact = 'metric-artefact'; location.hash = '#/overview'")
+    page.run("document.getElementById('thresholds').scrollIntoView()")
+    page.wait("'drawn' in document.getElementById('thresholds').dataset")
+    legend = page.run("return [...document.querySelectorAll('#thresholds .role-legend text')].map(t => t.textContent)")
+    assert "metric artefact" in legend
+    holed = page.run("return [...document.querySelectorAll('#thresholds .mark-symbol.role-mark path')]"
+                     ".filter(p => (p.getAttribute('d').match(/M/g) || []).length === 2).length")  # fmt: skip
+    assert holed == 1
 
 
 def test_ticks_of_where_abilities_appear_are_round_and_apart(page) -> None:
     """1 and 3 of each power of ten; over a range that holds one of these only, 1, 2 and 5."""
     for low, high, wanted in ((3.4e4, 4.1e5, ["100k", "300k"]), (6.1e4, 2.2e5, ["100k", "200k"])):
         page.open("#/methods")
-        page.run(f"for (const c of thresholdCurves()) {{ c.v.threshold_lo = {low}; c.v.threshold_hi = {high}; }};"
-                 "location.hash = '#/overview'")  # fmt: skip
+        page.run(
+            f"for (const c of thresholdCurves()) {{ c.v.threshold = c.v.threshold_lo = {low};"
+            f"c.v.threshold_hi = {high}; delete c.st; }}; location.hash = '#/overview'"
+        )
         page.run("document.getElementById('thresholds').scrollIntoView()")
         page.wait("document.querySelector('#thresholds .role-axis-label text')")
         page.run("document.getElementById('thresholds').scrollIntoView()")
@@ -161,12 +204,12 @@ def test_the_ring_is_explained_and_never_around_a_model_left_out(page) -> None:
                     "c.unlock = rungsOf(c)[3].name; location.hash = addressOf(0); return c.unlock")  # fmt: skip
     page.wait("'drawn' in document.getElementById('headline').dataset")
     note = "return document.querySelector('.pair + .note').textContent"
-    assert f"Ring: {rung}, the first model surely better than when asked directly" in page.run(note)
+    assert f"Ring: {rung}, the first model significantly better than when asked directly" in page.run(note)
     page.open("#/overview")
     page.run("const c = state.data.curves.find(c => c.p && c.t === 0 && c.s !== 'direct');"
              "c.o = [2]; c.unlock = rungsOf(c)[3].name; location.hash = addressOf(0)")  # fmt: skip
     page.wait("document.querySelector('#headline svg')?.textContent.includes('left out')")
-    assert f"Ring: {rung}, of the models the verdict keeps the first surely better" in page.run(note)
+    assert f"Ring: {rung}, of the models the verdict keeps the first significantly better" in page.run(note)
 
 
 def test_the_words_at_a_point_stay_on_the_screen(page) -> None:

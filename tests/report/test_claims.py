@@ -42,14 +42,14 @@ def test_what_would_refute_a_verdict_has_not_been_seen_yet(run: Path, tmp_path: 
 
 def test_claim_evidence_and_parts_count_the_same_models(run: Path, tmp_path: Path) -> None:
     data = unpacked(write_report([run], tmp_path / "report.html").read_text(), "data")
-    rises = [c for c in data["curves"] if c["p"] and "g" in c]
+    rises = [c for c in data["curves"] if c["p"] and "off" in c]
     assert rises
     for curve in rises:
         names = [data["families"][curve["f"]]["rungs"][rung]["name"] for rung in curve["r"]]
         counted = next(text for text in curve["v"]["evidence"] if text.startswith("The first "))
-        assert int(counted.split()[2]) == curve["g"], "no model is left out here"
+        assert int(counted.split()[2]) == curve["off"], "no model is left out here"
         if curve["v"]["shape"] == "late":
-            assert names[curve["g"] - 1] in curve["v"]["claim"]
+            assert names[curve["off"] - 1] in curve["v"]["claim"]
             assert curve["v"]["claim"].startswith("At chance") == ("are at chance" in counted)
 
 
@@ -96,10 +96,10 @@ def test_a_floor_off_chance_is_not_called_chance(run: Path, tmp_path: Path) -> N
 def test_two_models_that_may_be_odd_are_both_in_the_page(run: Path, tmp_path: Path) -> None:
     odd = ["one-model", "syn-81k", 0.9, 0.5, "late"], ["one-model-or", "syn-262k", 0.2], ["floor", 2, 4]
     html = write_report([with_reasons(run, tmp_path / "odd", "floor", list(odd))], tmp_path / "r.html").read_text()
-    told = [c for c in unpacked(html, "data")["curves"] if c["p"] and c["o"] and "g" in c]
+    told = [c for c in unpacked(html, "data")["curves"] if c["p"] and c["o"] and "off" in c]
     assert told
     for curve in told:
-        assert (curve["o"], curve["ov"], curve["g"], curve["b"]) == ([2], [3], 3, [1, 3])
+        assert (curve["o"], curve["ov"], curve["off"], curve["b"]) == ([2], [3], 3, [1, 3])
         assert any(text.startswith("Leaving out syn-262k") for text in curve["v"]["caveats"])
 
 
@@ -151,3 +151,130 @@ def test_the_glossary_states_the_rule_of_the_metric_check() -> None:
     assert "had not improved before by as much as half" in said["en"]["metric-robust"]
     assert CompanionFinding("brier", 2.9, 0.9, bends=True, near=True).says == "undetermined"
     assert "three standard errors" in said["en"]["metric-artefact"]
+
+
+def with_verdicts(run: Path, out: Path, *changes: tuple[dict[str, str], dict[str, object]]) -> Path:
+    """``run`` with verdicts changed: of every row that has the first values of a change, to its second."""
+    import polars as pl
+
+    shutil.copytree(run, out)
+    table = pl.read_parquet(out / "verdicts.parquet")
+    rows = table.to_dicts()
+    for which, new in changes:
+        for row in rows:
+            if all(row[name] == value for name, value in which.items()):
+                row.update(new)
+    pl.DataFrame(rows, schema=table.schema).write_parquet(out / "verdicts.parquet")
+    return out
+
+
+def claims_of(report: Path) -> dict[str, dict]:
+    """Task → verdict of its direct headline curve."""
+    data = unpacked(report.read_text(), "data")
+    return {data["tasks"][c["t"]]["ref"]: c["v"] for c in data["curves"] if c["p"] and c["s"] == "direct"}
+
+
+CLIMBS = ["companion-climbs", "target_logprob", 5.0, 0.3], ["companion-bends", "target_logprob"]
+STILL = ["companion-still", "edit_similarity"], ["companion-bends", "edit_similarity"]
+STEADY = ["companion-climbs", "bleu", 9.0, 0.9], ["companion-straight", "bleu"]
+FLUENT = (["companion-fluency", "target_logprob"],)
+
+
+@pytest.mark.parametrize(
+    ("status", "reasons", "said"),
+    [
+        (
+            "metric-robust",
+            (*CLIMBS, *STILL),
+            "robust, although some finer scores improve before (log-probability of the target)",
+        ),
+        ("metric-robust", (*STILL,), "robust. A turn where the score rises is seen in edit similarity too"),
+        ("metric-artefact", (*STEADY,), "the overall pace or more, in BLEU; no finer score starts only with"),
+        ("undetermined", (*STEADY, *STILL), "speak 1 of 2 finer scores, for a jump of the ability 1 of 2;"),
+        ("undetermined", FLUENT, "The finer scores here (log-probability of the target) rise with fluency"),
+    ],
+)
+def test_the_metric_check_says_what_it_rests_on(
+    run: Path, tmp_path: Path, status: str, reasons: tuple, said: str
+) -> None:
+    """Also why a rise is robust although finer scores improve before it, where that is said."""
+    kept = [json.dumps(one) for one in (["floor", 2, 5], *reasons)]
+    sudden = {"task": "lab:sudden_0", "strategy": "direct", "metric": "exact_match"}
+    new = {"shape": "emergent", "sublabel": "", "artefact": status, "reasons": kept, "threshold": 3e4}
+    changed = with_verdicts(run, tmp_path / "changed", (sudden, new))
+    evidence = claims_of(write_report([changed], tmp_path / "r.html"))["lab:sudden_0"]["evidence"]
+    (check,) = [text for text in evidence if text.startswith("Metric check: ")]
+    assert said.lower() in check.lower()
+    zh = claims_of(write_report([changed], tmp_path / "zh.html", lang="zh"))["lab:sudden_0"]["evidence"]
+    assert any(text.startswith("指标检验：") for text in zh)
+
+
+def test_a_check_not_made_tells_whether_finer_scores_were_recorded(run: Path, tmp_path: Path) -> None:
+    import polars as pl
+
+    sudden = {"task": "lab:sudden_0", "strategy": "direct", "metric": "exact_match"}
+    new = {"shape": "emergent", "artefact": "untested", "reasons": ['["floor", 2, 5]'], "threshold": 3e4}
+    changed = with_verdicts(run, tmp_path / "changed", (sudden, new))
+    said = claims_of(write_report([changed], tmp_path / "r.html"))["lab:sudden_0"]["evidence"]
+    assert any("cannot be compared here" in text for text in said)
+    bare = pl.col("metric") == "exact_match"
+    pl.read_parquet(changed / "curves.parquet").filter(bare).write_parquet(changed / "curves.parquet")
+    said = claims_of(write_report([changed], tmp_path / "bare.html"))["lab:sudden_0"]["evidence"]
+    assert "Metric check: not made, as no finer score of these answers was recorded." in said
+
+
+def test_a_finer_score_that_goes_another_way_is_spoken_of(run: Path, tmp_path: Path) -> None:
+    task = {"task": "lab:steady_1", "strategy": "direct"}
+    changes = [
+        ({**task, "metric": "exact_match"}, {"shape": "smooth", "sublabel": "", "artefact": "", "threshold": None}),
+        ({**task, "metric": "target_logprob"}, {"shape": "inverse", "flags": []}),
+    ]
+    falling = claims_of(write_report([with_verdicts(run, tmp_path / "a", *changes)], tmp_path / "a.html"))
+    (said,) = [text for text in falling["lab:steady_1"]["caveats"] if "goes the other way" in text]
+    assert re.fullmatch(
+        r"Log-probability of the target goes the other way: it gets worse, from −\d\.\d\d to −\d\.\d\d\.", said
+    ), said
+    changes[0][1]["shape"], changes[1][1]["shape"] = "flat", "smooth"
+    still = claims_of(write_report([with_verdicts(run, tmp_path / "b", *changes)], tmp_path / "b.html"))
+    assert any("improves all the same" in text for text in still["lab:steady_1"]["caveats"])
+    changes[0][1]["shape"] = "smooth"
+    agreeing = claims_of(write_report([with_verdicts(run, tmp_path / "c", *changes)], tmp_path / "c.html"))
+    assert not any("target" in text for text in agreeing["lab:steady_1"].get("caveats", []))
+
+
+def test_a_rise_begins_between_the_same_two_models_everywhere(run: Path, tmp_path: Path) -> None:
+    """The claim, the words of the overview, and what strip, table and parts draw from (``st``)."""
+    report = write_report([run], tmp_path / "r.html")
+    html, data = report.read_text(), unpacked(report.read_text(), "data")
+    late = [c for c in data["curves"] if c["p"] and c["v"]["shape"] == "late" and "st" in c]
+    assert late
+    for curve in late:
+        a, b = (data["families"][curve["f"]]["rungs"][curve["r"][at]]["name"] for at in curve["st"])
+        assert curve["st"] == curve["b"]
+        assert f"up to {a}, then" in curve["v"]["claim"]
+        assert f"begins between {a} and {b}" in html
+    assert all("st" in c for c in data["curves"] if c["p"] and c["v"].get("threshold") is not None)
+
+
+def test_numbers_are_written_with_one_sign_for_minus(run: Path, tmp_path: Path) -> None:
+    fallen = with_reasons(run, tmp_path / "odd", "floor", [["one-model", "syn-81k", -0.9, -0.5, "late"]])
+    data = unpacked(write_report([fallen], tmp_path / "r.html").read_text(), "data")
+    said = [text for c in data["curves"] if c["p"] for text in c["v"].get("evidence", [])]
+    assert any("−0.9, −0.5 from where" in text for text in said)
+    assert not any(re.search(r"(^|\s)-\d", text) for text in said)
+
+
+def test_scores_with_cut_answers_taken_as_right_stay_beside_the_floor(run: Path, tmp_path: Path) -> None:
+    import polars as pl
+
+    cut = tmp_path / "cut"
+    shutil.copytree(run, cut)
+    curves = pl.read_parquet(cut / "curves.parquet")
+    bounds = {"all_wrong": pl.col("y"), "all_right": pl.col("y") + 0.02}
+    counts = pl.lit(1).cast(curves.schema["censored"])
+    curves.with_columns(censored=counts, **bounds).write_parquet(cut / "curves.parquet")
+    found = unpacked(write_report([cut], tmp_path / "r.html").read_text(), "data")["curves"]
+    floors = [curve for curve in found if curve["p"] and "off" in curve]
+    assert floors
+    for curve in floors:
+        assert curve["g"] == pytest.approx([y + 0.02 for y in curve["y"]], abs=1e-4)

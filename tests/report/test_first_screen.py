@@ -73,3 +73,45 @@ def test_what_is_missing_stands_on_the_first_screen(run: Path, tmp_path: Path) -
     assert unpacked(html, "data")["screen"]["trouble"].startswith("7 without an answer")
     assert 'class="chip amber"' in html
     assert not unpacked(write_report([run], tmp_path / "whole.html").read_text(), "data")["screen"]["trouble"]
+
+
+def test_the_headline_is_a_jump_that_finer_scores_confirm_or_says_that_they_do_not(run: Path, tmp_path: Path) -> None:
+    import polars as pl
+
+    def screen(checks: dict[str, str], lang: str = "en") -> dict:
+        out = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(run, out)
+        table = pl.read_parquet(out / "verdicts.parquet")
+        rows = [
+            row | {"shape": "emergent", "artefact": checks[row["task"]], "flags": [], "confidence": 0.95}
+            if row["task"] in checks and row["strategy"] == "direct" and row["metric"] == "exact_match"
+            else row | {"shape": "flat", "artefact": "", "flags": []}
+            for row in table.to_dicts()
+        ]
+        pl.DataFrame(rows, schema=table.schema).write_parquet(out / "verdicts.parquet")
+        html = write_report([out], tmp_path / f"{out.name}.html", lang=lang).read_text()
+        return unpacked(html, "data")["screen"]
+
+    both = screen({"lab:sudden_0": "undetermined", "lab:steady_1": "metric-robust"})
+    assert both["headline"].startswith("Steady 1 (direct) appears suddenly")
+    (card,) = [card for card in both["cards"] if card["kind"] == "emergent"]
+    assert card["count"] == "2 abilities"
+    assert card["aside"] == "finer scores leave open: sudden 0"
+    one = screen({"lab:sudden_0": "undetermined"})
+    assert one["headline"].startswith("The score on sudden 0 (direct) jumps")
+    assert one["headline"].endswith("whether the ability does is open.")
+    untested = screen({"lab:sudden_0": "untested"})
+    assert untested["doubt"].startswith("The finer scores of sudden 0 cannot be compared")
+    assert "尚无定论" in screen({"lab:sudden_0": "undetermined"}, "zh")["headline"]
+
+
+def test_every_count_says_of_what(run: Path, tmp_path: Path) -> None:
+    html = write_report([run], tmp_path / "r.html").read_text()
+    data = unpacked(html, "data")
+    judged = [c for c in data["curves"] if c["p"] and c["v"]]
+    for card in data["screen"]["cards"]:
+        own = [c for c in judged if c["v"]["shape"] in card["shapes"]]
+        curves, abilities = len(own), len({c["t"] for c in own})
+        names = {(1, 1): "1 ability", (2, 1): "2 curves of one ability"}
+        assert card["count"] == names.get((curves, abilities), f"{curves} curves of {abilities} abilities")
+        assert card["count"] in html

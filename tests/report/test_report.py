@@ -108,7 +108,7 @@ def test_chinese_throughout(run: Path, tmp_path: Path) -> None:
 def test_a_chinese_page_has_no_latin_word_but_names_and_units(run: Path, tmp_path: Path) -> None:
     """Every word the page can say, and every sentence made of a verdict; examples and tasks' own texts aside."""
     from scalecurve.analysis.verdicts.reasons import sentences
-    from scalecurve.report.claims import CLAIMS, REFUTE
+    from scalecurve.report.claim_sentences import CLAIMS, REFUTE
     from scalecurve.report.glossary import caveats, glossary
     from scalecurve.report.words import words
 

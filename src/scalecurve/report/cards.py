@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scalecurve.report.summary import counted
 from scalecurve.report.telling import Telling, strength
 
 KINDS = ("emergent", "artefact", "one-model", "late", "inverse", "U", "smooth", "saturated", "flat", "open")
@@ -15,7 +16,8 @@ KINDS = ("emergent", "artefact", "one-model", "late", "inverse", "U", "smooth", 
 class Card:
     """One kind of curve on the first screen: what it is, of which abilities, and how strongly it holds.
 
-    ``count``: how many curves, in words; ``aside``: what is open about them; ``names``: the first abilities, each with
+    ``count``: how many curves of how many abilities, in words; ``aside``: what is open about them, or
+    why they fall; ``where``: of jumps, between which models; ``names``: the first abilities, each with
     its task's index, ``more``: how many others, in words. ``curve``: index of the clearest one, drawn as a spark.
     ``strength``: firm, likely or open, of the least sure of them, and ``sure`` in words for all. ``kind``: how the page
     groups it; ``shapes``: what the table of curves is filtered by.
@@ -25,12 +27,35 @@ class Card:
     title: str
     count: str
     aside: str
+    where: str
     names: tuple[tuple[str, int], ...]
     more: str
     shapes: tuple[str, ...]
     curve: int
     strength: str
     sure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """A way of asking that lifts an ability: indices of its curve and task, the task's name, and from which model."""
+
+    curve: int
+    task: int
+    name: str
+    by: str
+
+
+def unlocks(telling: Telling) -> tuple[Unlock, ...]:
+    """The ways of asking that are better than direct ones from some model on, the largest final score first."""
+    lifted = [index for index, curve in enumerate(telling.curves) if curve["p"] and curve.get("unlock")]
+    lifted.sort(key=lambda index: -(next((y for y in reversed(telling.curves[index]["y"]) if y is not None), 0.0)))
+    made = []
+    for index in lifted:
+        curve = telling.curves[index]
+        by = telling.say("{arm}, from {rung} on", "{arm}，自 {rung} 起", arm=telling.arm(index), rung=curve["unlock"])
+        made.append(Unlock(index, curve["t"], telling.task(index), by))
+    return tuple(made)
 
 
 def cards(telling: Telling) -> tuple[Card, ...]:
@@ -45,11 +70,12 @@ def cards(telling: Telling) -> tuple[Card, ...]:
         title = telling.words["card_" + kind]
         if kind == "one-model" and (who := telling.odd(members)):
             title += telling.words["colon"] + who
-        count = telling.words["one_curve" if len(members) == 1 else "n_curves"].format(n=len(members))
+        tasks = len({telling.curves[index]["t"] for index in members})
+        count = counted(len(members), tasks, telling.words)
         names, more = telling.some(members)
         shapes = tuple(dict.fromkeys(shape_of(telling.curves[index]["v"]) for index in members))
         aside, sure = _unsettled(telling, members), _sure(telling, members)
-        made.append(Card(kind, title, count, aside, names, more, shapes, shown, *sure))
+        made.append(Card(kind, title, count, aside, _where(telling, members), names, more, shapes, shown, *sure))
     return tuple(made[:6])
 
 
@@ -69,11 +95,39 @@ def _sure(telling: Telling, members: Sequence[int]) -> tuple[str, str]:
 
 
 def _unsettled(telling: Telling, members: Sequence[int]) -> str:
-    """Of jumps: for how many of them finer scores leave open whether the ability jumps too."""
-    verdicts = [telling.curves[index]["v"] for index in members]
-    n = sum(v["shape"] == "emergent" and v.get("artefact") == "undetermined" for v in verdicts)
-    en, zh = "finer scores leave {n} of them open", "其中 {n} 条更细的指标无法定论"
-    return telling.say(en, zh, n=n) if n else ""
+    """Of jumps: those that may be the metric's alone. Of falls: why, where it is known."""
+    for index in members:
+        if why := telling.curves[index].get("why"):
+            return str(why) if len(members) == 1 else f"{telling.task(index)}{telling.words['colon']}{why}"
+    check = {
+        index: telling.curves[index]["v"].get("artefact", "untested")
+        for index in members
+        if telling.curves[index]["v"]["shape"] == "emergent"
+    }
+    said = []
+    for status, en, zh in (
+        ("undetermined", "finer scores leave open: {names}", "更细的指标无法定论：{names}"),
+        ("untested", "metric check not made: {names}", "未做指标检验：{names}"),
+    ):
+        own = [index for index in check if check[index] == status]
+        said += [telling.say(en, zh, names=telling.names(own))] if own else []
+    return telling.words["semicolon"].join(said)
+
+
+def _where(telling: Telling, members: Sequence[int]) -> str:
+    """Of jumps, between which two models they are, the commonest first."""
+    pairs = [
+        tuple(telling.rung(index, at) for at in telling.curves[index]["b"])
+        for index in members
+        if telling.curves[index]["v"]["shape"] == "emergent" and len(telling.curves[index].get("b", ())) == 2
+    ]
+    said = []
+    for pair in sorted(dict.fromkeys(pairs), key=lambda pair: -pairs.count(pair))[:2]:
+        en, zh = "{n} between {a} and {b}", "{n} 条在 {a} 与 {b} 之间"
+        if len(set(pairs)) == 1:
+            en, zh = "between {a} and {b}", "在 {a} 与 {b} 之间"
+        said.append(telling.say(en, zh, n=pairs.count(pair), a=pair[0], b=pair[1]))
+    return telling.words["comma"].join(said)
 
 
 def _kind(telling: Telling, index: int) -> str:

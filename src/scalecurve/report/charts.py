@@ -227,10 +227,11 @@ def map_chart(words: Mapping[str, str] | None = None) -> Any:
 
 
 def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
-    """Abilities sorted by the scale at which they appear, with intervals. Data set ``points`` (name, x, lo, hi)."""
+    """Rises sorted by the scale at which they begin. Data set ``points`` (name, x, low, high: the two models between
+    which each begins, between: their names, lo, hi: its 95% interval)."""
     import altair as alt
 
-    said = {"x": "Parameters (non-embedding)", "name": "Ability", "shape": "Verdict"}
+    said = {"x": "Parameters (non-embedding)", "name": "Ability", "shape": "Verdict", "begins": "Begins between"}
     said |= dict(words or {})
     base = alt.Chart(alt.NamedData(name="points"))
     x_scale = alt.Scale(type="log", nice=False, padding=12)
@@ -238,8 +239,11 @@ def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
     colour = alt.Color("label:N", sort=None, legend=alt.Legend(title=None))
     shape = alt.Shape("label:N", sort=None, legend=alt.Legend(title=None))
     return alt.layer(
-        base.mark_rule(strokeWidth=2, opacity=0.5).encode(
+        base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(
             x=alt.X("lo:Q", title=said["x"], scale=x_scale).axis(format="~s", tickCount=6), x2="hi:Q", y=y, color=colour
+        ),
+        base.mark_rule(strokeWidth=5, opacity=0.55).encode(
+            x=alt.X("low:Q", title=said["x"], scale=x_scale), x2="high:Q", y=y, color=colour
         ),
         base.transform_calculate(interval=RANGE.format(".3~s"))
         .mark_point(filled=True, size=64, opacity=1)
@@ -252,7 +256,7 @@ def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
             tooltip=[
                 alt.Tooltip("name:N", title=said["name"]),
                 alt.Tooltip("label:N", title=said["shape"]),
-                alt.Tooltip("x:Q", title=said["x"], format=".3~s"),
+                alt.Tooltip("between:N", title=said["begins"]),
                 alt.Tooltip("interval:N", title="95%"),
             ],
         ),

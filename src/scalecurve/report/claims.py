@@ -5,14 +5,16 @@ Everything is made from the verdict and its reason codes, in the language of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from scalecurve.analysis.verdicts.reasons import SHAPES, Reason, read, say
+from scalecurve.report.checks import answers_of, beside, metric_check
+from scalecurve.report.claim_sentences import CLAIMS, ERRORS, PARTS, REFUTE, REPEATED, SEEN
 from scalecurve.report.data import Contents
 from scalecurve.report.named import named_in_question
-from scalecurve.report.safe import visible
+from scalecurve.report.safe import minus, visible
 from scalecurve.report.telling import strength
 
 Curve = dict[str, Any]
@@ -22,118 +24,11 @@ NUMBERS = frozenset({"width", "scatter", "stable", "one-model-elsewhere", "short
 DOUBTS = frozenset({
     "largest-only", "edge", "not-surely-abrupt", "not-significant", "doubt", "few-items", "no-direction", "steep",
     "one-companion", "stopped-early", "undecided", "companion-fluency", "no-errors", "few-scales", "one-model-or",
+    "last-apart",
 })  # fmt: skip
 """Codes of reasons that speak against the verdict, or say how far it carries."""
 
 SURELY = 3.0  # standard errors of a difference
-
-# (English, Chinese). {where}: between which two models; {a}, {b}: their names; {low}, {high}: first and last score;
-# {floor}: where the first models are ({left}: what they leave), at chance or on a floor of their own.
-CLAIMS: dict[str, tuple[str, str]] = {
-    "artefact-emergent": (
-        "The score jumps{where}; the ability does not.",
-        "得分突增{where}，能力本身并未突增。",
-    ),
-    "artefact-late": (
-        "The score leaves {left} late{where}; the ability had been growing before.",
-        "得分较晚离开{left}{where}，能力此前一直在增长。",
-    ),
-    "robust-emergent": ("Appears suddenly{where}, and finer scores agree.", "突然出现{where}，更细的指标也如此。"),
-    "emergent": (
-        "The score jumps{where}; whether the ability does is not settled.",
-        "得分突增{where}，能力本身是否突增尚无定论。",
-    ),
-    "late": ("{floor} up to {a}, then rises, to {high}.", "{a} 及更小的模型{floor}，此后升至 {high}。"),
-    "gradual": (
-        "{floor} up to {a}, then rises gradually, to {high}.",
-        "{a} 及更小的模型{floor}，此后逐渐升至 {high}。",
-    ),
-    "steep": ("{floor} up to {a}, then rises steeply, to {high}.", "{a} 及更小的模型{floor}，此后陡升至 {high}。"),
-    "late-onset": ("At chance at first, then rises, to {high}.", "起初处于随机水平，此后升至 {high}。"),
-    "smooth": ("Rises steadily with scale, from {low} to {high}.", "随规模稳步上升，从 {low} 到 {high}。"),
-    "concave": (
-        "Rises with scale, ever more slowly, from {low} to {high}.",
-        "随规模上升，先快后慢，从 {low} 到 {high}。",
-    ),
-    "at-chance": ("No model does better than chance.", "没有模型优于随机水平。"),
-    "flat": ("Does not change with scale: {low} at first, {high} at last.", "不随规模变化：起初 {low}，最后 {high}。"),
-    "inverse": ("Gets worse with scale, from {low} to {high}.", "随规模变差，从 {low} 到 {high}。"),
-    "inverse-upturn": (
-        "Gets worse with scale, from {low} to {worst} at {lowest}; at the end a little better again, {high}.",
-        "随规模变差，从 {low} 到 {lowest} 的 {worst}；最后略有回升，为 {high}。",
-    ),
-    "inverted-U": ("Rises, then falls again to {high}.", "先升后降，最后为 {high}。"),
-    "U": ("Falls, then comes back to {high}.", "先降后升，最后回到 {high}。"),
-    "saturated": (
-        "Solved by most models: this exam no longer tells them apart.",
-        "多数模型已达上限：本测验无法再区分它们。",
-    ),
-    "one-model": (
-        "One model stands apart: {rung}. The others do not follow.",
-        "只有 {rung} 与众不同，其余模型并不跟随。",
-    ),
-    "irregular": (
-        "The models differ by more than any course over scale explains.",
-        "各模型间的差异超出任何随规模变化的走势所能解释。",
-    ),
-    "inconclusive": ("Open: {likeliest} fits best, but not surely.", "尚无定论：最可能为“{likeliest}”，但不确定。"),
-    "open": ("Too little is known to judge this curve.", "所知太少，无法判断这条曲线。"),
-}
-
-# what would refute: (English, Chinese)
-REFUTE: dict[str, tuple[str, str]] = {
-    "artefact": (
-        "A finer score of the same answers that stays flat up to {b} and then jumps too.",
-        "同一批答案的某个更细指标在 {b} 之前保持平坦、随后也突增。",
-    ),
-    "emergent": (
-        "A model between {a} and {b} that scores halfway.",
-        "在 {a} 与 {b} 之间有一个得分居中的模型。",
-    ),
-    "late": (
-        "More models between {a} and {last} that show the rise in a single step.",
-        "在 {a} 与 {last} 之间有更多模型显示上升只在一步之内完成。",
-    ),
-    "smooth": (
-        "A further model that is worse than a smaller one by more than {noise}: {because}.",
-        "另有一个模型比更小的模型差 {noise} 以上：{because}。",
-    ),
-    "flat": (
-        "A larger model that differs from {last} by more than {bound}.",
-        "更大的模型与 {last} 相差 {bound} 以上。",
-    ),
-    "inverse": (
-        "A larger model that is better than {last} by more than {noise}: {because}.",
-        "更大的模型比 {last} 好 {noise} 以上：{because}。",
-    ),
-    "inverted-U": (
-        "A larger model that is better than {last} by more than {noise}: {because}.",
-        "更大的模型比 {last} 好 {noise} 以上：{because}。",
-    ),
-    "U": (
-        "A larger model that is worse than {last} by more than {noise}: {because}.",
-        "更大的模型比 {last} 差 {noise} 以上：{because}。",
-    ),
-    "saturated": ("Harder questions on which the models differ.", "能区分各模型的更难的题目。"),
-    "one-model": (
-        "A second model near {rung} that scores as it does.",
-        "{rung} 附近有第二个得分相近的模型。",
-    ),
-    "open": (
-        "More questions, or more models between these, would settle it.",
-        "更多题目，或这些规模之间的更多模型，可得定论。",
-    ),
-}
-
-# of a fall: what the wrong answers are: (English, Chinese)
-REPEATED = (
-    "Of {n} wrong answers of {rung}, {k} are the option that the question itself names.",
-    "{rung} 的 {n} 个错误回答中，有 {k} 个正是题目本身提到的选项。",
-)
-
-# why a difference has to be so large: (English, Chinese)
-ERRORS = ("three standard errors of a difference", "差值标准误的三倍")
-SEEN = ("the largest such change already seen, which the errors explain", "已见过的最大同类变化，误差足以解释")
 
 
 def told(contents: Contents, words: Mapping[str, str], lang: str) -> Contents:
@@ -142,10 +37,14 @@ def told(contents: Contents, words: Mapping[str, str], lang: str) -> Contents:
     A headline curve's verdict gets ``claim`` (one sentence), ``strength`` (firm, likely, open), ``evidence``,
     ``refute``, ``caveats`` and ``numbers`` (sentences each);
     its curve ``o`` (positions of the points the verdict left out), ``ov`` (those that leaving out instead would explain
-    as much), ``b`` (positions of the two models around where it begins, or where it jumps or changes most), ``g``
-    (position of the first point off the floor, of a rise) and ``by`` (the finer score that decides about its jump).
+    as much), ``st`` (positions of the two models between which a rise begins), ``b`` (these; of a jump, and else, the
+    two that differ most), ``off`` (position of the first point off the floor, of a rise), ``by`` (the finer score that
+    decides about its jump) and ``why`` (of a fall, what the wrong answers are).
     Reasons of other curves are dropped: no page shows them.
     """
+    same: dict[tuple[Any, ...], list[Curve]] = {}
+    for curve in contents.curves:
+        same.setdefault(answers_of(curve), []).append(curve)
     for curve in contents.curves:
         verdict = curve["v"]
         reasons = [read(text) for text in (verdict or {}).pop("reasons", [])]
@@ -155,9 +54,15 @@ def told(contents: Contents, words: Mapping[str, str], lang: str) -> Contents:
         if rivals := left_out(contents, curve, reasons, "one-model-or"):
             curve["ov"] = rivals
         curve |= _off_floor(curve, reasons) | _decider(verdict, reasons)
+        if start := _start(contents, curve):
+            curve["st"] = start
+            verdict |= _holding(contents, curve)
         curve["b"] = _around(contents, curve)
         if verdict:
-            verdict |= _Claim(contents, curve, reasons, words, lang).rows() | {"strength": strength(verdict)}
+            companions = [one for one in same[answers_of(curve)] if one is not curve]
+            verdict |= _Claim(contents, curve, reasons, companions, words, lang).rows() | {
+                "strength": strength(verdict)
+            }
     return contents
 
 
@@ -169,22 +74,41 @@ def left_out(contents: Contents, curve: Curve, reasons: list[Reason], code: str 
 
 
 def _around(contents: Contents, curve: Curve) -> list[int]:
-    """The two neighbours between which a rise leaves its floor; the odd model and the one before it; of a jump, and
-    else, those that differ most."""
+    """The two neighbours between which a rise begins; the odd model and the one before it; of a jump, and else, those
+    that differ most."""
     verdict = curve["v"] or {}
-    rungs = contents.families[curve["f"]]["rungs"]
     pairs = list(pairwise(_kept(curve)))
     before = [at for at in _kept(curve) if curve["o"] and at < curve["o"][0]]
     if verdict.get("shape") == "one-model" and before:
         return [before[-1], curve["o"][0]]
-    place, axis = verdict.get("threshold"), verdict.get("axis")
-    if isinstance(place, (int, float)) and verdict.get("shape") != "emergent":
-        for low, high in pairs:
-            one, other = (rungs[curve["r"][at]].get(axis) for at in (low, high))
-            known = isinstance(one, (int, float)) and isinstance(other, (int, float))
-            if curve.get("g") == high or ("g" not in curve and known and one <= place < other):
-                return [low, high]
+    if "st" in curve and verdict.get("shape") != "emergent":
+        return list(curve["st"])
     return list(max(pairs, key=lambda pair: abs(curve["y"][pair[1]] - curve["y"][pair[0]]), default=()))
+
+
+def _start(contents: Contents, curve: Curve) -> list[int]:
+    """The last model on the floor and the first off it; where no floor is counted, those around the threshold."""
+    verdict, rungs = curve["v"] or {}, contents.families[curve["f"]]["rungs"]
+    place, axis = verdict.get("threshold"), verdict.get("axis")
+    if not isinstance(place, (int, float)):
+        return []
+    for low, high in pairwise(_kept(curve)):
+        one, other = (rungs[curve["r"][at]].get(axis) for at in (low, high))
+        known = isinstance(one, (int, float)) and isinstance(other, (int, float))
+        if curve.get("off") == high or ("off" not in curve and known and one <= place < other):
+            return [low, high]
+    return []
+
+
+def _holding(contents: Contents, curve: Curve) -> dict[str, float]:
+    """The 95 % interval of where a rise begins, widened to hold the two models that the page names."""
+    verdict, rungs = curve["v"], contents.families[curve["f"]]["rungs"]
+    sizes = [rungs[curve["r"][at]].get(verdict.get("axis")) for at in curve["st"]]
+    known = [
+        x for x in (*sizes, verdict.get("threshold_lo"), verdict.get("threshold_hi")) if isinstance(x, (int, float))
+    ]
+    whole = len(known) == 4 and verdict["axis"] != "loss"
+    return {"threshold_lo": min(known), "threshold_hi": max(known)} if whole else {}
 
 
 def _kept(curve: Curve) -> list[int]:
@@ -193,10 +117,10 @@ def _kept(curve: Curve) -> list[int]:
 
 
 def _off_floor(curve: Curve, reasons: list[Reason]) -> dict[str, int]:
-    """``g``: the first point off the floor, by the verdict's own count of the models on it."""
+    """``off``: the first point off the floor, by the verdict's own count of the models on it."""
     lengths = [int(reason.arguments[0]) for reason in reasons if reason.code in ("floor", "floor-near")]
     kept = _kept(curve)
-    return {"g": kept[lengths[0]]} if lengths and 0 < lengths[0] < len(kept) else {}
+    return {"off": kept[lengths[0]]} if lengths and 0 < lengths[0] < len(kept) else {}
 
 
 def _decider(verdict: Mapping[str, Any] | None, reasons: list[Reason]) -> dict[str, str]:
@@ -208,24 +132,53 @@ def _decider(verdict: Mapping[str, Any] | None, reasons: list[Reason]) -> dict[s
     return {"by": visible([*others, *climbs][0], 80)} if others or climbs else {}
 
 
+def jumps_where(rung: Callable[[int], str], curve: Curve, lang: str) -> str:
+    """Between which two models a score jumps, and after which it begins, if elsewhere; ``rung`` names a point."""
+    a, b = (rung(at) for at in curve["b"])
+    begins: Sequence[int] = curve.get("st") or curve["b"]
+    if list(begins) == list(curve["b"]):
+        return f"（{a} 与 {b} 之间）" if lang == "zh" else f" between {a} and {b}"
+    before = rung(begins[0])
+    return (
+        f"（{a} 与 {b} 之间，始于 {before} 之后）"
+        if lang == "zh"
+        else f" between {a} and {b}, beginning after {before}"
+    )
+
+
 class _Claim:
     """The sentences of one curve."""
 
     def __init__(
-        self, contents: Contents, curve: Curve, reasons: list[Reason], words: Mapping[str, str], lang: str
+        self,
+        contents: Contents,
+        curve: Curve,
+        reasons: list[Reason],
+        companions: Sequence[Curve],
+        words: Mapping[str, str],
+        lang: str,
     ) -> None:
         self.contents, self.curve, self.reasons, self.words, self.lang = contents, curve, reasons, words, lang
+        self.companions = companions
         self.verdict = curve["v"]
         self.rungs = contents.families[curve["f"]]["rungs"]
 
     def rows(self) -> dict[str, Any]:
-        refute = self._pick(REFUTE, self._refuted())
+        repeated = self._repeated()
+        refute = self._pick(REFUTE, "inverse-repeated" if repeated else self._refuted())
         parted: dict[str, list[str]] = {"evidence": [], "refute": [refute], "caveats": [], "numbers": []}
         for reason in self.reasons:
             kind = "numbers" if reason.code in NUMBERS else "caveats" if reason.code in DOUBTS else "evidence"
             parted[kind].append(self._sentence(reason))
-        if said := self._repeated():
-            parted["evidence"].append(said)
+        if repeated:
+            self.curve["why"] = repeated
+            parted["evidence"].append(repeated)
+        if parts := self._other_parts():
+            parted["evidence"].append(parts)
+        if check := metric_check(self.curve, self.reasons, self.companions, self._metric, self.lang):
+            parted["evidence"].append(check)
+        if other := beside(self.curve, self.companions, self._metric, self.lang):
+            parted["caveats"].append(minus(other))
         return {"claim": self._pick(CLAIMS, self._claimed())} | {name: rows for name, rows in parted.items() if rows}
 
     def _repeated(self) -> str:
@@ -237,13 +190,32 @@ class _Claim:
             return ""
         return REPEATED[self.lang == "zh"].format(n=found[0], k=found[1], rung=self._rung(kept[-1]))
 
+    def _other_parts(self) -> str:
+        """Of a fall, the other parts of the same ability that rise, asked in the same way; "" where there are none."""
+        own, tasks = self.curve, self.contents.tasks
+        parent = tasks[own["t"]]["parent"]
+        if self.verdict["shape"] not in ("inverse", "inverted-U") or not parent:
+            return ""
+        rises = []
+        for curve in self.contents.curves:
+            part = curve["p"] and tasks[curve["t"]]["parent"] == parent and all(curve[k] == own[k] for k in "fskm")
+            kept = [y for y in curve["y"] if isinstance(y, (int, float))]
+            if part and curve["v"] and curve["v"]["shape"] in ("smooth", "late", "emergent", "saturated") and kept:
+                rises.append(f"{tasks[curve['t']]['name']} {kept[0]:.2f} → {kept[-1]:.2f}")
+        names = ("、" if self.lang == "zh" else ", ").join(rises[:4])
+        return minus(PARTS[self.lang == "zh"].format(parent=parent, names=names)) if rises else ""
+
     def _sentence(self, reason: Reason) -> str:
         """A reason with metrics called as the charts call them."""
         named = tuple(
             self.words.get(word, visible(word, 120)) if isinstance(word, str) and word not in SHAPES else word
             for word in reason.arguments
         )
-        return visible(say(Reason(reason.code, named), self.lang), 400)
+        said = minus(visible(say(Reason(reason.code, named), self.lang), 400))
+        return said[:1].upper() + said[1:] if reason.code.startswith("companion-") else said
+
+    def _metric(self, metric: str) -> str:
+        return self.words.get(metric, visible(metric, 80))
 
     def _claimed(self) -> str:
         shape, sub, artefact = (self.verdict.get(name, "") for name in ("shape", "sublabel", "artefact"))
@@ -259,6 +231,8 @@ class _Claim:
             return "late-onset"
         if shape == "late" and sub in ("gradual", "steep"):
             return str(sub)
+        if shape == "flat" and any(reason.code == "last-apart" for reason in self.reasons):
+            return "flat-last"
         if shape == "one-model" and not self.curve["o"]:
             return "open"
         if shape == "inverse" and self._worst() not in (None, _kept(self.curve)[-1]):
@@ -281,7 +255,7 @@ class _Claim:
         a, b = [self._rung(at) for at in self.curve["b"]] if len(self.curve["b"]) == 2 else ("", "")
         where = ""
         if a and self.verdict.get("threshold") is not None:
-            where = f"（{a} 与 {b} 之间）" if self.lang == "zh" else f" between {a} and {b}"
+            where = jumps_where(self._rung, self.curve, self.lang)
         likeliest, kept, worst = self.verdict.get("sublabel", ""), _kept(self.curve), self._worst()
         odd = [self._rung(at) for at in (*self.curve["o"], *self.curve.get("ov", ()))]
         noise, because = self._noise(len(kept) > 1 and self.verdict["shape"] == "smooth")
@@ -295,7 +269,7 @@ class _Claim:
             "lowest": self._rung(worst) if worst is not None else "",
             "likeliest": self.words.get(likeliest, likeliest or self.words["irregular"]),
         }  # fmt: skip
-        return table[key][self.lang == "zh"].format(**values)
+        return minus(table[key][self.lang == "zh"].format(**values))
 
     def _rung(self, at: int) -> str:
         return str(self.rungs[self.curve["r"][at]]["name"])

@@ -1,7 +1,8 @@
 """What the first screen says: the strongest finding, one doubt, and a card for each kind of curve.
 
 The headline is the largest contrast that the verdicts support, in this order: a way of asking that unlocks an ability,
-a jump that no finer metric takes apart, a fall with scale, the steepest rise. Every sentence is made of verdicts and
+a jump that finer metrics confirm, one of which they leave open whether it is the ability's (and that is said with it),
+a fall with scale, the steepest rise. Every sentence is made of verdicts and
 scores that stand on the page; nothing is said that the verdicts do not say.
 """
 
@@ -11,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scalecurve.report.cards import Card, cards
+from scalecurve.report.cards import Card, Unlock, cards, unlocks
+from scalecurve.report.checks import answers_of
+from scalecurve.report.claims import jumps_where
 from scalecurve.report.data import Contents
 from scalecurve.report.summary import amount, families_of_models
 from scalecurve.report.telling import Telling, strength
@@ -23,21 +26,25 @@ RISES = ("smooth", "late", "saturated", "emergent")
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The first screen. ``hero``: indices of the curves of its chart; empty where nothing was judged."""
+    """The first screen. ``hero``: indices of the curves of its chart, empty where nothing was judged; ``lead``: that of
+    the one that the headline speaks of (−1: none); ``unlocks``: ways of asking that lift an ability, largest first."""
 
     kicker: str
     trouble: str
     headline: str
     doubt: str
     hero: tuple[int, ...]
+    lead: int
     cards: tuple[Card, ...]
+    unlocks: tuple[Unlock, ...]
 
 
 def findings(contents: Contents, words: Mapping[str, str], lang: str) -> dict[str, Any]:
     """The first screen as plain values for the page."""
     told = _Screen(contents, words, lang)
-    text, hero = told.headline()
-    screen = Findings(told.kicker(), told.trouble(), text, told.doubt(), hero, cards(told))
+    text, lead = told.headline()
+    hero = () if lead < 0 else told.arms(lead)
+    screen = Findings(told.kicker(), told.trouble(), text, told.doubt(), hero, lead, cards(told), unlocks(told))
     return asdict(screen)
 
 
@@ -81,7 +88,8 @@ class _Screen(Telling):
         return " · ".join(said)
 
     # ── The finding ───────────────────────────────────────────────────────────────────────────────────────────
-    def headline(self) -> tuple[str, tuple[int, ...]]:
+    def headline(self) -> tuple[str, int]:
+        """The finding, and the index of the curve it speaks of (−1: there is none)."""
         if not self.judged:
             return self.words["no_verdicts"], self._first()
         if all(self.curves[index]["v"]["shape"] == "too-few" for index in self.judged):
@@ -89,26 +97,25 @@ class _Screen(Telling):
         for find in (self._unlock, self._jump, self._fall, self._rise):
             text, index = find()
             if text:
-                return text, self._arms(index)
-        return self.say("Nothing here surely changes with scale.", "没有任何能力可确定随规模变化。"), self._first()
+                return text, index
+        return self.say("No verdict here is a change with scale.", "没有任何判定为随规模变化。"), self._first()
 
-    def _too_few(self) -> tuple[str, tuple[int, ...]]:
+    def _too_few(self) -> tuple[str, int]:
         """What was seen with fewer models than a verdict needs: the largest change, called no more than that."""
         index = self.clearest(self.judged) or self.judged[0]
         low, high = self.ends(index)
         if low == high:
-            return self.say("Too few models to judge anything.", "模型太少，无法作出任何判定。"), self._arms(index)
+            return self.say("Too few models to judge anything.", "模型太少，无法作出任何判定。"), index
         text = self.say(
             "{task} goes from {low} to {high}; too few models to judge how.",
             "“{task}”从 {low} 变为 {high}；模型太少，无法判定变化方式。", task=self.named(index), low=low, high=high,
         )  # fmt: skip
-        return text[:1].upper() + text[1:], self._arms(index)
+        return text[:1].upper() + text[1:], index
 
-    def _first(self) -> tuple[int, ...]:
-        shown = next((index for index, curve in enumerate(self.curves) if curve["p"]), None)
-        return () if shown is None else self._arms(shown)
+    def _first(self) -> int:
+        return next((index for index, curve in enumerate(self.curves) if curve["p"]), -1)
 
-    def _arms(self, index: int) -> tuple[int, ...]:
+    def arms(self, index: int) -> tuple[int, ...]:
         """The curves that belong in one chart with this one: same ability and metric, all families and prompts."""
         own = self.curves[index]
         same = [i for i, curve in enumerate(self.curves) if curve["t"] == own["t"] and curve["m"] == own["m"]]
@@ -119,16 +126,19 @@ class _Screen(Telling):
         return tuple(same[:8])
 
     def _unlock(self) -> tuple[str, int]:
-        """The way of asking that lifts an ability most over direct answers, at some model and surely."""
-        best, chosen = LEAST_GAIN, None
+        """The way of asking that lifts an ability most over direct answers, at some model and surely.
+
+        Those whose rise finer scores leave open come last, and are told with that doubt.
+        """
+        best, chosen = (False, LEAST_GAIN), None
         for index in self.judged:
             curve = self.curves[index]
             base = self._direct(index) if curve["s"] != "direct" and curve["up"] else None
             if base is None or curve["v"]["shape"] not in RISES or "outlier-driven" in curve["v"].get("flags", ()):
                 continue
             for gain, point in self._gains(index, base):
-                if gain > best:
-                    best, chosen = gain, (index, base, point)
+                if gain > LEAST_GAIN and (not self._is_open(index), gain) > best:
+                    best, chosen = (not self._is_open(index), gain), (index, base, point)
         if chosen is None:
             return "", 0
         index, base, point = chosen
@@ -145,7 +155,16 @@ class _Screen(Telling):
             en = "{arm} unlocks {task}: {rung} with it beats {largest} without, {with_} against {without}."
             zh = "{arm}解锁“{task}”：{rung} 用它胜过 {largest} 不用它，{with_} 对 {without}。"
         text = self.say(en, zh, **values)
+        if self._is_open(index):
+            text += self.say(
+                " Whether the ability jumps or its score alone is open.", "突增的是能力还是仅得分，尚无定论。"
+            )
         return text[:1].upper() + text[1:], index
+
+    def _is_open(self, index: int) -> bool:
+        """Whether the curve jumps and finer scores do not confirm that the ability does."""
+        verdict = self.curves[index]["v"]
+        return bool(verdict["shape"] == "emergent") and verdict.get("artefact", "untested") != "metric-robust"
 
     def _gains(self, index: int, base: int) -> list[tuple[float, int]]:
         """What the way of asking surely gains, at every model that both verdicts keep."""
@@ -186,14 +205,18 @@ class _Screen(Telling):
         return min(same, key=lambda i: abs(self.curves[i]["k"] - own["k"]), default=None)
 
     def _jump(self) -> tuple[str, int]:
-        robust = [i for i in self.of("emergent") if self.curves[i]["v"].get("artefact") != "metric-artefact"]
-        index = self.clearest(robust)
+        """The clearest jump among those that finer scores confirm, else among those that they do not take apart."""
+        check = {i: self.curves[i]["v"].get("artefact", "untested") for i in self.of("emergent")}
+        index = self.clearest([i for i in check if check[i] == "metric-robust"])
+        if index is None:
+            index = self.clearest([i for i in check if check[i] != "metric-artefact"])
         if index is None:
             return "", 0
-        where = self._where(index)
-        text = self.say(
-            "{task} appears suddenly{where}.", "“{task}”突然出现{where}。", task=self.named(index), where=where
-        )
+        en, zh = "{task} appears suddenly{where}.", "“{task}”突然出现{where}。"
+        if check[index] != "metric-robust":
+            en = "The score on {task} jumps{where}; whether the ability does is open."
+            zh = "“{task}”的得分突增{where}；能力本身是否突增尚无定论。"
+        text = self.say(en, zh, task=self.named(index), where=self._where(index))
         return text[:1].upper() + text[1:], index
 
     def _fall(self) -> tuple[str, int]:
@@ -227,11 +250,9 @@ class _Screen(Telling):
     def _where(self, index: int) -> str:
         """Between which two models it begins; "" where the verdict has no threshold."""
         curve = self.curves[index]
-        around = curve.get("b", ())
-        if curve["v"].get("threshold") is None or len(around) != 2:
+        if curve["v"].get("threshold") is None or len(curve.get("b", ())) != 2:
             return ""
-        a, b = (self.rung(index, at) for at in around)
-        return self.say(" between {a} and {b}", "（{a} 与 {b} 之间）", a=a, b=b)
+        return jumps_where(lambda at: self.rung(index, at), curve, "zh" if self.zh else "en")
 
     # ── The doubt ─────────────────────────────────────────────────────────────────────────────────────────────
     def doubt(self) -> str:
@@ -248,8 +269,12 @@ class _Screen(Telling):
                 zh = "没有跃升经得起更细的指标：{names}的同一批答案此前已在上升。"
             return self.say(en, zh, names=names)
         if untested:
-            en = "No finer metric was recorded for {names}, so whether the jump is real is untested."
-            return self.say(en, "{names}没有更细的指标，跃升是否真实尚未检验。", names=self.names(untested))
+            en = "The finer scores of {names} cannot be compared, so whether the jump is real is untested."
+            zh = "{names}的更细指标无法比较，跃升是否真实尚未检验。"
+            if not any(self._has_finer(index) for index in untested):
+                en = "No finer score was recorded for {names}, so whether the jump is real is untested."
+                zh = "{names}没有更细的指标，跃升是否真实尚未检验。"
+            return self.say(en, zh, names=self.names(untested))
         odd = [i for i in self.judged if {"outlier-driven", "one-model"} & set(self.curves[i]["v"].get("flags", ()))]
         if odd:
             return self._apart(odd)
@@ -266,6 +291,13 @@ class _Screen(Telling):
             en = "Every verdict is firm for these models and questions; a larger model may undo it."
             zh = "就这些模型和题目而言，每个判定都可靠；更大的模型仍可能推翻它。"
         return self.say(en, zh, firm=firm, all=len(self.judged))
+
+    def _has_finer(self, index: int) -> bool:
+        """Whether a finer score of the same answers is in the run."""
+        from scalecurve.analysis.verdicts.artefact import COMPANIONS
+
+        own = answers_of(self.curves[index])
+        return any(answers_of(curve) == own and curve["m"] in COMPANIONS for curve in self.curves if not curve["p"])
 
     def _apart(self, odd: list[int]) -> str:
         """Which model stands apart on which curves; where they are more than two cases, that one does."""

@@ -18,13 +18,14 @@ TERMS: dict[str, tuple[str, str]] = {
     "emergent": (
         "At chance in at least three models, then an abrupt rise that no gradual course explains. The shape of the "
         "score alone: whether the ability jumps is what the metric check says.",
-        "至少三个模型处于随机水平，随后突然上升，任何渐进走势都无法解释。这只是得分的形状；能力本身是否突增，见指标检验。",
+        "至少三个模型处于随机水平，随后突然上升，任何渐进走势都无法解释。这只是得分的形状；能力本身是否突增，"
+        "见指标检验。",
     ),
     "late": (
-        "At chance at first, then a rise that is not shown to be a jump: gradual (wider than 1.2 decades of scale for "
-        "sure), steep (narrower for sure, but with too few models to call it a jump), or neither for sure.",
-        "起初处于随机水平，随后上升，但未证明是突增：渐进（确定宽于 1.2 个数量级）、陡峭（确定更窄，"
-        "但模型太少，不能称为突增），或两者均不确定。",
+        "At chance at first, then a rise that is not shown to be a jump: gradual (wider than 1.2 decades of scale by "
+        "its whole 95% interval), steep (narrower, but with too few models to call it a jump), or neither.",
+        "起初处于随机水平，随后上升，但未证明是突增：渐进（整个 95% 区间宽于 1.2 个数量级）、陡峭（更窄，"
+        "但模型太少，不能称为突增），或两者皆非。",
     ),
     "smooth": ("Any other rise; concave where it slows down.", "其他上升；逐渐放缓的称为先快后慢。"),
     "flat": (
@@ -63,14 +64,16 @@ TERMS: dict[str, tuple[str, str]] = {
         "At least two finer scores had surely improved before the score did, by three standard errors, and in a "
         "straight line or at half of their overall pace or more; none speaks for a robust rise. The jump is made by a "
         "strict metric, not by the ability.",
-        "至少两个更细的指标在得分上升之前已可靠改善（三倍标准误），且走势为直线，或速度不低于其总体速度的一半；没有指标支持稳健的上升。"
+        "至少两个更细的指标在得分上升之前已确实改善（三倍标准误），且走势为直线，或速度不低于其总体速度的一半；"
+        "没有指标支持稳健的上升。"
         "突增来自严格的指标，而非能力。",
     ),
     "metric-robust": (
         "At least two finer scores turn where the score rises, within one interval between models, and had not "
         "improved before by as much as half of their overall pace; none speaks for an artefact. They may improve "
         "before, more slowly.",
-        "至少两个更细的指标在得分上升处转折（相差不超过一个模型间隔），此前的改善速度不到其总体速度的一半；没有指标支持假象。"
+        "至少两个更细的指标在得分上升处转折（相差不超过一个模型间隔），此前的改善速度不到其总体速度的一半；"
+        "没有指标支持假象。"
         "它们此前可以有较慢的改善。",
     ),
     "undetermined": (
@@ -83,12 +86,18 @@ TERMS: dict[str, tuple[str, str]] = {
         "没有记录更细的指标，或没有可在此比较的：须有相同的模型和误差，且上升之前至少有两个模型。",
     ),
     "threshold": (
-        "The scale at which a rise begins, with its 95% interval.",
-        "上升开始处的规模，附 95% 区间。",
+        "A rise begins between the last model on the floor and the first off it, by the verdict's count of the "
+        "models on "
+        "the floor. The 95% interval of that place is at least as wide.",
+        "上升始于底部最后一个模型与离开底部的首个模型之间，底部的模型数依判定。该位置的 95% 区间至少同样宽。",
     ),
     "surely": (
-        "By more than three standard errors of the difference.",
-        "差值超过其标准误的三倍。",
+        "By more than three standard errors.",
+        "超过标准误的三倍。",
+    ),
+    "significant": (
+        "Of differences of two models or prompts: at 95% over all that are shown together.",
+        "用于两个模型或两种提问方式的差异：在一并显示的全部差异上为 95%。",
     ),
     "hollow": (
         "A hollow point: a single model that fits no course of the others; the verdict is made without it.",

@@ -17,6 +17,7 @@ from typing import Any
 
 from scalecurve._version import __version__
 from scalecurve.report import charts
+from scalecurve.report.checks import CHOICE, FINER, FINER_OF_CHOICE
 from scalecurve.report.data import Contents, RunSource, study_of
 from scalecurve.report.findings import findings
 from scalecurve.report.glossary import caveats, glossary
@@ -114,7 +115,9 @@ def _words_of_page(said: Mapping[str, str], version: str) -> dict[str, Any]:
     specs = {
         "score": charts.score_chart(said_of(said)),
         "map": charts.map_chart({"name": said["series"], "shape": said["verdict"]}),
-        "threshold": charts.threshold_chart({"name": said["task"], "shape": said["verdict"]}),
+        "threshold": charts.threshold_chart(
+            {"name": said["task"], "shape": said["verdict"], "begins": said["threshold"]}
+        ),
     }
     return {
         "words": said,
@@ -122,6 +125,9 @@ def _words_of_page(said: Mapping[str, str], version: str) -> dict[str, Any]:
         "shapes": charts.SHAPES,
         "shapeColours": charts.SHAPE_COLOURS,
         "axes": CURVE_AXES,
+        "finer": FINER,
+        "finerOfChoice": FINER_OF_CHOICE,
+        "choice": CHOICE,
         "light": {colour: name for name, colour in charts.LIGHT.items()},
         "config": charts.config(),
         "charts": {name: _template(chart) for name, chart in specs.items()},

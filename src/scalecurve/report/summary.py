@@ -38,7 +38,8 @@ def sentences(contents: Contents, words: Mapping[str, str], lang: str) -> list[d
         chosen = [curve for curve in headline if curve["v"] and test(curve["v"])]
         if chosen:
             chosen.sort(key=lambda curve: curve["v"].get("threshold") or float("inf"))
-            lead = (zh if lang == "zh" else en).format(n=_count(len({curve["t"] for curve in chosen}), lang))
+            count = counted(len(chosen), len({curve["t"] for curve in chosen}), words)
+            lead = (zh if lang == "zh" else en).format(n=count)
             told.append({"kind": kind, "parts": [lead, *_listed(chosen, contents, words, lang)]})
     jumps = [curve for curve in headline if curve["v"] and _jumps(curve["v"])]
     if jumps:
@@ -105,10 +106,11 @@ _TELLS: dict[str, tuple[Callable[[Mapping[str, Any]], bool], str, str]] = {
 }
 
 
-def _count(n: int, lang: str) -> str:
-    if lang == "zh":
-        return f"{n} 项能力"
-    return "One ability" if n == 1 else f"{n} abilities"
+def counted(curves: int, abilities: int, words: Mapping[str, str]) -> str:
+    """How many curves of how many abilities, as the page counts them everywhere."""
+    if abilities == curves:
+        return words["one_ability" if curves == 1 else "n_abilities"].format(n=curves)
+    return words["curves_of_one" if abilities == 1 else "curves_of"].format(n=curves, abilities=abilities)
 
 
 def families_of_models(contents: Contents) -> list[dict[str, Any]]:
@@ -218,19 +220,28 @@ def _aside(
             (curve for curve in members if curve["v"].get("threshold") is not None),
             key=lambda curve: float(curve["v"]["threshold"]),
         )
-        begins = _begins(first, contents)
-        said.append(f"自 {begins} 起" if lang == "zh" else f"from {begins} on")
+        said.append(_begins(first, contents, lang))
     if any("outlier-driven" in curve["v"].get("flags", ()) for curve in members):
         said.append(words["outlier-driven"])
     return comma.join(said)
 
 
-def _begins(curve: Mapping[str, Any], contents: Contents) -> str:
-    """The model from which on a curve rises, or the size where no model is known for it."""
-    around = curve.get("b", ())
-    if len(around) != 2:
-        return amount(curve["v"]["threshold"])
-    return str(contents.families[curve["f"]]["rungs"][curve["r"][around[1]]]["name"])
+def _begins(curve: Mapping[str, Any], contents: Contents, lang: str) -> str:
+    """The two models between which a curve begins to rise, or the size where no models are known for it."""
+    rungs = contents.families[curve["f"]]["rungs"]
+    names = [str(rungs[curve["r"][at]]["name"]) for at in curve.get("st", ())]
+    jump = (
+        [str(rungs[curve["r"][at]]["name"]) for at in curve.get("b", ())] if curve["v"]["shape"] == "emergent" else []
+    )
+    if len(names) == len(jump) == 2 and names != jump:
+        a, b, c, d = *names, *jump
+        if lang == "zh":
+            return f"始于 {a} 与 {b} 之间，在 {c} 与 {d} 之间突增"
+        return f"begins between {a} and {b}, jumps between {c} and {d}"
+    if len(names) != 2:
+        size = amount(curve["v"]["threshold"])
+        return f"始于约 {size}" if lang == "zh" else f"begins near {size}"
+    return f"始于 {names[0]} 与 {names[1]} 之间" if lang == "zh" else f"begins between {names[0]} and {names[1]}"
 
 
 def _artefacts(jumps: Sequence[Mapping[str, Any]], lang: str) -> str:
@@ -239,10 +250,11 @@ def _artefacts(jumps: Sequence[Mapping[str, Any]], lang: str) -> str:
     robust, artefacts, undetermined, untested = counts.values()
     if lang == "zh":
         return (
-            f"在 {len(jumps)} 处跃升或晚期起步中，{robust} 处对指标稳健，{artefacts} 处是指标假象，"
-            f"{undetermined} 处未定，{untested} 处未检验。"
+            f"在 {len(jumps)} 条跃升或晚期起步的曲线中，{robust} 条对指标稳健，{artefacts} 条是指标假象，"
+            f"{undetermined} 条未定，{untested} 条未检验。"
         )
     return (
-        f"Of {_plural(len(jumps), 'jump or late start', 'jumps or late starts')}: {robust} seen by every metric, "
+        f"Of {_plural(len(jumps), 'curve that jumps or starts', 'curves that jump or start')} late: "
+        f"{robust} confirmed by finer scores, "
         f"{artefacts} made by the metric alone, {undetermined} undetermined, {untested} untested."
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scalecurve.report.data import Contents
-from scalecurve.report.safe import shorter
+from scalecurve.report.safe import minus, shorter
 from scalecurve.report.summary import families_of_models
 
 _OPEN = ("inconclusive", "irregular", "too-few", "undefined")
@@ -61,7 +61,7 @@ class Telling:
 
     def ends(self, index: int) -> tuple[str, str]:
         known = [y for y in self.curves[index]["y"] if y is not None]
-        return (f"{known[0]:.2f}", f"{known[-1]:.2f}") if known else ("–", "–")
+        return (minus(f"{known[0]:.2f}"), minus(f"{known[-1]:.2f}")) if known else ("–", "–")
 
     def of(self, shape: str) -> list[int]:
         return [index for index in self.judged if self.curves[index]["v"]["shape"] == shape]

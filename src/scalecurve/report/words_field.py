@@ -53,11 +53,11 @@ FIELD: dict[str, tuple[str, str]] = {
     "belief_irrelevant": ("irrelevant remark", "无关陈述"),
     "belief_own": ("own statement", "模型自述"),
     "smallest_largest": ("Smallest → largest", "最小 → 最大"),
-    "threshold": ("Appears at", "出现规模"),
+    "threshold": ("Begins between", "始于"),
     "linearity": ("L/(m−1)", "L/(m−1)"),
     "breakthroughness": ("B", "B"),
     "artefact": ("Metric check", "指标检验"),
-    "confidence": ("Sure", "置信度"),
+    "confidence": ("Probability", "概率"),
     "failed": ("without an answer", "无答案"),
     "not_computed": ("not computed", "未计算"),
     # shapes

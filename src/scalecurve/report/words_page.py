@@ -53,23 +53,38 @@ PAGE: dict[str, tuple[str, str]] = {
     "card_saturated": ("Solved by all", "均已达上限"),
     "card_flat": ("No change", "没有变化"),
     "card_open": ("Cannot be judged", "无法判断"),
-    "one_curve": ("1 curve", "1 条曲线"),
-    "n_curves": ("{n} curves", "{n} 条曲线"),
+    "one_ability": ("1 ability", "1 项能力"),
+    "n_abilities": ("{n} abilities", "{n} 项能力"),
+    "curves_of": ("{n} curves of {abilities} abilities", "{abilities} 项能力的 {n} 条曲线"),
+    "curves_of_one": ("{n} curves of one ability", "一项能力的 {n} 条曲线"),
     "counts_note": (
         "Counted are curves: one ability asked in one way. Click a bar to see its curves in the table.",
         "按曲线计数：一项能力的一种提问方式为一条。点击条形可在表中查看其曲线。",
     ),
+    "card_unlock": ("Lifted by the prompt", "由提问方式提升"),
+    "next_sizes": ("Next sizes (80%)", "后续规模（80%）"),
+    "question_changed": ("A question that changed between {a} and {b}", "{a} 与 {b} 之间变化的一题"),
+    "won_lost": ("{won} gained, {lost} lost", "新答对 {won} 题，退步 {lost} 题"),
+    "all_questions": ("All questions and answers", "全部题目与回答"),
+    "enough": ("Good enough from", "够用的最低得分"),
+    "enough_here": (
+        "{rung}: the smallest model from which on the score is {y} or more",
+        "{rung}：自此得分均不低于 {y} 的最小模型",
+    ),
+    "enough_rows": ("Rows of {all} at {y} or more", "{all} 行中得分不低于 {y} 的行数"),
     "firm": ("firm", "可靠"),
     "likely": ("likely", "较可能"),
     "open": ("open", "未定"),
     "heat": ("Models and abilities", "模型与能力"),
     "heat_note": (
-        "The score of every model, the stronger the colour the better. Each row is one ability asked in one way.",
-        "每个模型的得分，颜色越浓越好。每行是一项能力的一种提问方式。",
+        "The score of every model, the stronger the colour the better. Each row is one ability asked in one way. "
+        "Outlined: the smallest model that is good enough, as are all larger ones.",
+        "每个模型的得分，颜色越浓越好。每行是一项能力的一种提问方式。带框：够用的最小模型，更大的模型也都够用。",
     ),
     "in_words": ("All findings in words", "全部发现（文字）"),
     "copy_link": ("link", "链接"),
     "copied": ("copied", "已复制"),
+    "without": ("names without {parts}", "名称省去 {parts}"),
     "no_place": (
         "{n} models have no value on this axis and are not drawn: {names}",
         "{n} 个模型没有此横轴的数值，未绘出：{names}",
@@ -77,11 +92,13 @@ PAGE: dict[str, tuple[str, str]] = {
     # overview
     "table": ("All curves", "全部曲线"),
     "counts": ("What the curves look like", "曲线的形状"),
-    "thresholds": ("Where abilities appear", "能力在何处出现"),
+    "thresholds": ("Where rises begin", "上升从何处开始"),
     "thresholds_note": (
-        "Abilities with a rise, sorted by the scale where it begins. The line is the 95% interval, never "
-        "narrower than the gap between two models.",
-        "按上升起点的规模排序。横线为 95% 区间，不会窄于相邻两个模型的间隔。",
+        "Broad: between the last model on the floor and the first off it, as every sentence and table says. Thin: the "
+        "95% interval, never narrower than the gap between two models. A ring is made by the metric.",
+        "粗线：底部最后一个模型与离开底部的首个模型之间，与各处文字和表格一致。细线：95% 区间，"
+        "不会窄于相邻两个模型的间隔。"
+        "圆环：由指标造成的上升。",
     ),
     "no_thresholds": ("No curve has a threshold.", "没有曲线出现阈值。"),
     "map_note": (
@@ -102,14 +119,14 @@ PAGE: dict[str, tuple[str, str]] = {
     "wrong_logprob": ("wrong answers", "错误答案"),
     "subabilities": ("Its parts", "组成部分"),
     "ladder_note": (
-        "In the order in which they begin: off the floor by their verdict, else surely above chance, by three standard "
-        "errors, from the named model on.",
-        "按开始的先后排列：依判定离开底部，否则自所示模型起各规模得分均高于随机水平三个标准误。",
+        "In the order in which they begin: between the two models of their verdict, else surely above chance, by three "
+        "standard errors, from the named model on.",
+        "按开始的先后排列：依判定的起点，否则自所示模型起各规模得分均确实高于随机水平（三倍标准误）。",
     ),
-    "begins": ("off the floor from {rung} on", "自 {rung} 起离开底部"),
-    "appears": ("surely above chance from {rung} on", "自 {rung} 起可靠高于随机水平"),
+    "begins": ("begins between {a} and {b}", "始于 {a} 与 {b} 之间"),
+    "appears": ("surely above chance from {rung} on", "自 {rung} 起确实高于随机水平"),
     "from_the_first": ("there from the smallest model on", "最小的模型即已具备"),
-    "not_yet": ("not surely above chance at the largest", "最大的模型仍未明显高于随机水平"),
+    "not_yet": ("not surely above chance at the largest", "最大的模型仍未确实高于随机水平"),
     "probe_of": ("noticed in the answers to {task}", "取自“{task}”的回答"),
     "why": ("Why we say so", "判定依据"),
     "evidence": ("Evidence", "证据"),
@@ -156,12 +173,12 @@ PAGE: dict[str, tuple[str, str]] = {
         "预测与上升起点仅在横轴为“{axis}”时可知。",
     ),
     "unlock_note": (
-        "Ring: {rung}, the first model surely better than when asked directly.",
-        "圆圈：{rung}，首个确实优于直接作答的模型。",
+        "Ring: {rung}, the first model significantly better than when asked directly.",
+        "圆圈：{rung}，首个显著优于直接作答的模型。",
     ),
     "unlock_kept_note": (
-        "Ring: {rung}, of the models the verdict keeps the first surely better than when asked directly.",
-        "圆圈：{rung}，判定所保留的模型中首个确实优于直接作答的模型。",
+        "Ring: {rung}, of the models the verdict keeps the first significantly better than when asked directly.",
+        "圆圈：{rung}，判定所保留的模型中首个显著优于直接作答的模型。",
     ),
     "either_out": ("{rung} left out; it may be {other} instead", "已剔除 {rung}；也可能应是 {other}"),
     "shape_is": ("shape: {strength}", "形状：{strength}"),
@@ -217,6 +234,7 @@ PAGE: dict[str, tuple[str, str]] = {
     "wanted": ("Expected", "参考答案"),
     "prompt_shown": ("Prompt, exactly as sent", "实际发送的提示词"),
     "raw": ("All that was written", "完整输出"),
+    "thought": ("What was thought before the answer, not graded", "作答前的思考（不计分）"),
     "cut_off": (
         "{n} answers were cut off by a limit; all wrong – all right: {bounds}",
         "{n} 个回答因长度上限被截断；全错–全对：{bounds}",
@@ -237,8 +255,8 @@ PAGE: dict[str, tuple[str, str]] = {
     "interval": ("95% interval", "95% 区间"),
     "to_questions": ("questions", "题目"),
     "models_say": (
-        "{b} is surely better than {a} on {better} of {all}, worse on {worse}.",
-        "{all} 项中，{b} 在 {better} 项上确实优于 {a}，{worse} 项上更差。",
+        "{b} is significantly better than {a} on {better} of {all}, worse on {worse}.",
+        "{all} 项中，{b} 在 {better} 项上显著优于 {a}，{worse} 项上更差。",
     ),
     "models_note": (
         "Each row is one ability asked in one way, on the same questions. The arrows hold for all rows together "
@@ -263,6 +281,7 @@ PAGE: dict[str, tuple[str, str]] = {
     "no_failures": ("Every question got a reply.", "每个问题都得到了回复。"),
     "glossary": ("What the words mean", "术语说明"),
     "surely": ("surely", "确实"),
+    "significant": ("significantly", "显著"),
     "hollow": ("left out", "已剔除"),
     "caveats": ("Read with care", "注意事项"),
     "reproduce": ("Reproduce", "复现"),

@@ -43,8 +43,9 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "saturated": ("More than half of the scales are within 0.05 of the ceiling.", "超过一半的规模距上限不到 0.05。"),
     "flat": (
-        "No change beyond ±{0:.2g} from the smallest to the largest model (95 %); the scores span {1:.3g}.",
-        "从最小到最大的模型，变化不超过 ±{0:.2g}（95%）；得分跨度 {1:.3g}。",
+        "A straight line through the scores changes by no more than {0:.2g} from the smallest to the largest model "
+        "(95 %); the scores span {1:.3g}.",
+        "穿过各得分的直线从最小到最大的模型变化不超过 {0:.2g}（95%）；得分跨度 {1:.3g}。",
     ),
     "goes": ("Goes from {0:.3g} to {1:.3g}.", "从 {0:.3g} 到 {1:.3g}。"),
     "goes-between": (
@@ -100,7 +101,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "companion-still": (
         "{0} does not surely move before the score rises.",
-        "得分上升之前，{0} 没有可靠的变化。",
+        "得分上升之前，{0} 没有确实的变化。",
     ),
     "companion-worsens": (
         "{0} worsens from {1:.3g} to {2:.3g} before the score rises.",

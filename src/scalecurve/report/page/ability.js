@@ -1,9 +1,7 @@
 "use strict";
 // The page of one ability. Its argument is a pair of charts: the strict score beside a finer one of the same answers.
 // Then why we say so, what the next size will do, the questions that changed, and the parts.
-const FINER = ["target_logprob", "edit_similarity", "bleu", "brier"];
-const FINER_OF_CHOICE = ["option_probability", "log_odds", "target_logprob", "correct_logprob", "brier"];
-const CHOICE = (metric) => /multiple_choice|option_|brier|calibration|log_odds|classification/.test(metric);
+const CHOICE = (metric) => new RegExp(W.choice).test(metric);
 
 function drawAbility(index, given = new URLSearchParams()) {
   const task = state.data.tasks[index], page = $("page-ability");
@@ -12,7 +10,7 @@ function drawAbility(index, given = new URLSearchParams()) {
   const metrics = unique(curves.map((curve) => curve.m));
   const headline = curves.find((curve) => curve.p)?.m ?? metrics[0];
   const main = onAxis(curves.filter((curve) => curve.m === headline));
-  const usual = CHOICE(headline) ? FINER_OF_CHOICE : FINER, jump = jumpOf(main); // what a verdict rests on stands beside it
+  const usual = CHOICE(headline) ? W.finerOfChoice : W.finer, jump = jumpOf(main); // what a verdict rests on stands beside it
   const finer = [...(jump ? [jump.by] : []), ...usual].find((metric) => metric && metric !== headline && metrics.includes(metric));
   page.replaceChildren(
     el("p", { class: "kicker" }, el("a", { href: "#/abilities" }, say("back")), task.parent ? ` · ${task.parent}` : ""),
@@ -106,7 +104,7 @@ function whyOf(main) {
   const list = (rows) => el("ul", {}, ...rows.map((row) => el("li", {}, row)));
   for (const curve of judged) {
     const v = curve.v, facts = [];
-    if (typeof v.threshold === "number") facts.push(`${say("threshold")} ${amount(v.threshold)}` + (typeof v.threshold_lo === "number" ? ` (${amount(v.threshold_lo)}–${amount(v.threshold_hi)})` : "") + say("space") + say(v.axis));
+    if (typeof v.threshold_lo === "number") facts.push((curve.st ? fill("begins", startOf(curve)) : say("threshold") + say("colon") + amount(v.threshold)) + say("semicolon") + `95%${say("colon")}${amount(v.threshold_lo)}–${amount(v.threshold_hi)} ${say(v.axis)}`);
     if (typeof v.confidence === "number") facts.push(fill("probability", { p: Math.round(100 * v.confidence) }));
     if (v.linearity_share !== undefined) facts.push(`${say("linearity")} ${number(v.linearity_share, 2)}`);
     if (v.breakthroughness !== undefined) facts.push(`${say("breakthroughness")} ${number(v.breakthroughness, 1)}`);
@@ -126,11 +124,11 @@ function aheadOf(main) {
   const fans = known.filter((curve) => curve.fan), places = unique(fans.flatMap((curve) => curve.fan.points.map((p) => p.x))), cost = known.some((curve) => curve.cost);
   const head = [el("th", { scope: "col" }, say("series")), ...places.map((x) => el("th", { scope: "col", class: "num" }, fill("at_size", { size: amount(x) }))),
     ...(cost ? [el("th", { scope: "col", class: "num" }, say("prompt_tokens_each")), el("th", { scope: "col", class: "num" }, say("generated_tokens_each"))] : [])];
-  const cell = (curve, x) => { const p = curve.fan && curve.fan.points.find((one) => one.x === x); return el("td", { class: "num" }, p ? `${number(p.y, 2)} (${number(p.lo80, 2)}–${number(p.hi80, 2)})` : "–"); };
+  const cell = (curve, x) => { const p = curve.fan && curve.fan.points.find((one) => one.x === x); return el("td", { class: "num", "data-label": fill("at_size", { size: amount(x) }) }, p ? `${number(p.y, 2)} (${number(p.lo80, 2)}–${number(p.hi80, 2)})` : "–"); };
   return el("section", {}, el("h2", { id: "h-ahead" }, say(fans.length ? "ahead" : "cost_each")),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "h-ahead" }, el("table", { class: "fit" }, el("thead", {}, el("tr", {}, ...head)),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "h-ahead" }, el("table", { class: "fit stack" }, el("thead", {}, el("tr", {}, ...head)),
       el("tbody", {}, ...known.map((curve) => el("tr", {}, el("th", { scope: "row" }, known.length > 1 ? keyOf(curve) : "", nameAmong(curve, main)), ...places.map((x) => cell(curve, x)),
-        ...(cost ? (curve.cost || [null, null]).map((tokens) => el("td", { class: "num" }, tokens === null ? "–" : String(tokens))) : [])))))),
+        ...(cost ? (curve.cost || [null, null]).map((tokens, i) => el("td", { class: "num", "data-label": say(i ? "generated_tokens_each" : "prompt_tokens_each") }, tokens === null ? "–" : String(tokens))) : [])))))),
     fans.length ? el("p", { class: "note" }, fill("ahead_note", { axis: say(fans[0].fan.axis) })) : "");
 }
 
@@ -168,9 +166,9 @@ function addParts(page, task, index) {
   page.append(el("section", {}, el("h2", { id: "h-ladder" }, say("subabilities")), el("p", { class: "note" }, say("ladder_note")),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "h-ladder" }, el("ol", { class: "ladder" }, ...ordered.slice(0, STRIP).map((curves) => step(curves, index))))));
 }
-// The first model off the floor by the verdict; without one, that from which on it is surely above chance, no odd one.
+// The first model off the floor by the verdict, as everywhere on the page; without one, that from which on it is surely above chance, no odd one.
 function beginsAt(curve) {
-  if (typeof curve.g === "number") return curve.g;
+  if (curve.st) return curve.st[1];
   let at = curve.a;
   while (at !== null && [...(curve.o || []), ...(curve.ov || [])].includes(at)) at = at + 1 < curve.r.length ? at + 1 : null;
   return at;
@@ -187,13 +185,13 @@ function appears(curve, among) {
   const arm = among.length > 1 ? `${nameAmong(curve, among)}${say("colon")}` : "";
   if (curve.c === null) return arm + shapeWord(shapeOf(curve));
   const at = beginsAt(curve), rung = at === null ? "" : rungsOf(curve)[at].name;
-  return arm + (typeof curve.g === "number" ? fill("begins", { rung }) : at === null ? say("not_yet") : at === 0 ? say("from_the_first") : fill("appears", { rung }));
+  return arm + (curve.st ? fill("begins", startOf(curve)) : at === null ? say("not_yet") : at === 0 ? say("from_the_first") : fill("appears", { rung }));
 }
 function numbersOf(curves, metric) {
   const rungs = unique(curves.flatMap((curve) => rungsOf(curve).map((rung) => rung.name)));
   return el("details", {}, el("summary", {}, `${say("numbers")} (${say(metric)})`), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": say("numbers") },
-    el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, say("series")), ...rungs.map((rung) => el("th", { scope: "col", class: "num" }, rung)))),
-      el("tbody", {}, ...curves.map((curve) => el("tr", {}, el("th", { scope: "row" }, seriesOf(curve) || armOf(curve)), ...rungs.map((name) => {
+    el("table", { class: "fit" }, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, say("model")), ...curves.map((curve) => el("th", { scope: "col", class: "num" }, seriesOf(curve) || armOf(curve))))),
+      el("tbody", {}, ...rungs.map((name) => el("tr", {}, el("th", { scope: "row" }, name), ...curves.map((curve) => {
         const i = rungsOf(curve).findIndex((rung) => rung.name === name);
         return el("td", { class: "num" }, i < 0 || curve.y[i] === null ? "–" : `${number(curve.y[i])} ± ${number(curve.e[i])}`);
       })))))));

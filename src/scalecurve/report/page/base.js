@@ -116,6 +116,8 @@ function freeScale(axis = state.axis) {
   return Math.max(...xs) <= SPAN * Math.min(...xs);
 }
 const logarithmic = (axis = state.axis) => axis !== "loss" && (state.log || !freeScale(axis));
+// The last model on the floor and the first off it: where a rise begins, by one rule wherever the page says it.
+const startOf = (curve) => (curve.st ? { a: rungsOf(curve)[curve.st[0]].name, b: rungsOf(curve)[curve.st[1]].name } : null);
 const rungsOf = (curve) => curve.r.map((index) => state.data.families[curve.f].rungs[index]);
 
 // Points of a curve on the chosen axis, ascending; those without a score or a place on it are left out.

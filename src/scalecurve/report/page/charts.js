@@ -95,10 +95,12 @@ function scoreSpec(curves, width, options = {}) {
     data.rules.push({ y: first.u, label: say(first.up ? "ceiling" : "best_possible"), right: !first.up });
   if (options.human) for (const [key, value] of Object.entries(options.human)) data.rules.push({ y: value, label: say("human_" + key), right: false });
   const reach = options.domain ? reachOf(options.domain) : null;
-  // Shares are drawn from 0 to 1, so that charts can be compared; other scores over what they reach.
+  // Shares are drawn from 0 to 1, so that charts can be compared, but where all are near the floor, whose rise would
+  // be a line on the axis; other scores over what they reach. A little room below shows points on the floor whole.
   const ys = [...data.points.flatMap((p) => [p.lo, p.hi]), ...data.fan.flatMap((p) => [p.lo95, p.hi95]), ...data.bounds.flatMap((p) => [p.lo, p.hi]), ...data.rules.map((rule) => rule.y)];
   const unit = curves.every((curve) => curve.u === 1 && curve.c !== null && curve.up) && ys.every((y) => y >= 0 && y <= 1);
-  const low = unit ? 0 : Math.min(...ys), high = unit ? 1 : Math.max(...ys), room = unit ? 0 : .04 * (high - low || 1), range = [low - room, high + room];
+  const top = unit ? topOf(Math.max(...ys), curves) : 0;
+  const low = unit ? 0 : Math.min(...ys), high = unit ? top : Math.max(...ys), room = .04 * (high - low || 1), range = [low - room, high + (unit ? 0 : room)];
   const placed = placeOn(data, width, height, reach, range);
   const beyond = options.named ? labelEnds(data, curves, name, width, placed) : 0;
   if (!options.small) placeLabels(data, placed);
@@ -130,6 +132,9 @@ function scoreSpec(curves, width, options = {}) {
   for (const part of ["color", "shape", "strokeDash"]) channels(spec, part, (c) => { c.legend = legend; });
   return spec;
 }
+// Where an axis of shares ends: at 1, or for scores that hardly leave a floor near 0 at the next tenth that holds them.
+const LOW = .4;
+const topOf = (most, curves) => (most <= LOW && curves.every((curve) => curve.c <= .05) ? Math.max(.1, Math.ceil(most * 10 - 1e-9) / 10) : 1);
 // What is drawn, as a table to take away: every score with its 95% interval, and what is foretold with its 80% and 95%.
 function numbersIn(curves, data, name) {
   const round = (value) => (typeof value === "number" ? Number(value.toPrecision(6)) : "");
@@ -164,10 +169,11 @@ function addExtras(data, curve, series) {
 }
 
 const SYMBOLS = ["triangle-up", "circle", "M-1,-.3H1V.3H-1Z", "triangle-down", "diamond", "square", "cross", "triangle-right", "M-1,-.7L-.7,-1L0,-.3L.7,-1L1,-.7L.3,0L1,.7L.7,1L0,.3L-.7,1L-1,.7L-.3,0Z", "triangle-left"];
+const RING = "M-1,0A1,1,0,1,1,1,0A1,1,0,1,1,-1,0ZM-.55,0A.55,.55,0,1,0,.55,0A.55,.55,0,1,0,-.55,0Z"; // made by the metric: hollow
 function shapeScales(spec, shapes, legendColumns) {
   const domain = shapes.map(shapeWord);
   channels(spec, "color", (c) => { c.scale = { domain, range: shapes.map(shapeColour) }; c.legend = { title: null, columns: legendColumns }; });
-  channels(spec, "shape", (c) => { c.scale = { domain, range: shapes.map((s) => SYMBOLS[W.shapes.indexOf(s)] || "circle") };
+  channels(spec, "shape", (c) => { c.scale = { domain, range: shapes.map((s) => (s === "metric-artefact" ? RING : SYMBOLS[W.shapes.indexOf(s)] || "circle")) };
     c.legend = { title: null, columns: legendColumns }; });
 }
 const nameOf = (curve) => `${state.data.tasks[curve.t].name} (${seriesOf(curve)})`;
@@ -185,19 +191,25 @@ function mapSpec(width) {
 }
 
 function thresholdCurves() {
-  const rank = (c) => c.v.threshold;
+  const first = (c) => (c.st && rungsOf(c)[c.st[0]][c.v.axis]) || c.v.threshold, rank = (c) => [first(c), c.v.threshold];
   return state.data.curves.filter((c) => c.p && c.v && typeof c.v.threshold === "number" && ["emergent", "late", "smooth", "inconclusive"].includes(c.v.shape)
-    && c.v.shape !== "inconclusive").sort((a, b) => rank(a) - rank(b)).slice(0, 60);
+    && c.v.shape !== "inconclusive").sort((a, b) => rank(a)[0] - rank(b)[0] || rank(a)[1] - rank(b)[1]).slice(0, 60);
 }
+const PART = " · "; // between an ability and the way it is asked; on a phone they stand under each other
+// What a rise is marked as: its shape, or as made by the metric.
+const RISES = () => [...W.shapes, "metric-artefact"];
 function thresholdSpec(width) {
-  const curves = thresholdCurves();
-  const points = curves.map((c) => ({ name: width < 520 ? state.data.tasks[c.t].name + " · " + armOf(c) : nameOf(c), x: c.v.threshold,
-    lo: c.v.threshold_lo ?? c.v.threshold, hi: c.v.threshold_hi ?? c.v.threshold, label: shapeWord(c.v.shape), link: addressOf(c.t) }));
-  const spec = based("threshold", width, 24 * points.length + 70, { points }, say("thresholds_note")), axis = curves[0] ? curves[0].v.axis : state.axis;
-  const reached = points.flatMap((p) => [p.lo, p.hi]), ticks = logarithmic(axis) ? [[1, 3], [1, 2, 5]].map((digits) => roundTicks(reached, digits)).find((own) => own && own.length > 1) : undefined;
+  const narrow = width < 520, curves = thresholdCurves(), between = (c) => (c.st ? startOf(c) : { a: amount(c.v.threshold), b: "" });
+  const sizes = (c) => { const own = (c.st || []).map((at) => rungsOf(c)[at][c.v.axis]); return own.length === 2 && own.every((x) => typeof x === "number") ? own : [c.v.threshold, c.v.threshold]; };
+  const points = curves.map((c) => { const [low, high] = sizes(c), log = logarithmic(c.v.axis);
+    const among = state.data.curves.filter((one) => one.p && one.t === c.t), own = among.length > 1 ? `${PART}${nameAmong(c, among)}` : "";
+    return { name: state.data.tasks[c.t].name + own, x: log ? Math.sqrt(low * high) : (low + high) / 2, low, high,
+      lo: c.v.threshold_lo ?? c.v.threshold, hi: c.v.threshold_hi ?? c.v.threshold, between: [between(c).a, between(c).b].filter(Boolean).join(" – "), label: shapeWord(kindOf(c)), link: addressOf(c.t) }; });
+  const spec = based("threshold", width, (narrow ? 36 : 24) * points.length + 70, { points }, say("thresholds_note")), axis = curves[0] ? curves[0].v.axis : state.axis;
+  const reached = points.flatMap((p) => [p.lo, p.hi, p.low, p.high]), ticks = logarithmic(axis) ? [[1, 3], [1, 2, 5]].map((digits) => roundTicks(reached, digits)).find((own) => own && own.length > 1) : undefined;
   channels(spec, "x", (x) => { x.title = say(axis); if (x.scale) x.scale = { ...x.scale, type: logarithmic(axis) ? "log" : "linear", ...(logarithmic(axis) ? {} : { zero: false }) }; if (x.axis) x.axis = { tickCount: 6, ...(ticks ? { values: ticks } : {}), labelOverlap: "greedy", labelExpr: amountExpr(axis) }; });
-  spec.usermeta = { rows: curves.map((c) => ({ ability: state.data.tasks[c.t].ref, family: state.data.families[c.f].name, prompt: c.s, shots: c.k, metric: c.m, verdict: c.v.shape, [`begins_${axis}`]: c.v.threshold, low_95: c.v.threshold_lo ?? "", high_95: c.v.threshold_hi ?? "" })) };
-  channels(spec, "y", (y) => { y.axis = { ...y.axis, labelLimit: Math.min(280, width * .45) }; });
-  shapeScales(spec, W.shapes.filter((s) => curves.some((c) => c.v.shape === s)), width < 520 ? 2 : 5);
+  spec.usermeta = { rows: curves.map((c) => ({ ability: state.data.tasks[c.t].ref, family: state.data.families[c.f].name, prompt: c.s, shots: c.k, metric: c.m, verdict: kindOf(c), begins_after: c.st ? between(c).a : "", begins_by: c.st ? between(c).b : "", [`begins_${axis}`]: c.v.threshold, low_95: c.v.threshold_lo ?? "", high_95: c.v.threshold_hi ?? "" })) };
+  channels(spec, "y", (y) => { y.axis = { ...y.axis, labelLimit: Math.min(280, width * .45), ...(narrow ? { labelExpr: `split(datum.label, "${PART}")` } : {}) }; });
+  shapeScales(spec, RISES().filter((s) => curves.some((c) => kindOf(c) === s)), width < 520 ? 2 : 5);
   return spec;
 }

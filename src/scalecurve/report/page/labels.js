@@ -22,7 +22,7 @@ function takeLines(data, { X, Y, taken }) {
   for (const p of data.points) for (const y of [p.lo, (p.lo + p.y) / 2, (p.hi + p.y) / 2, p.hi]) taken.push([X(p.x), Y(y), 0]); // their error bars
 }
 // How much a word from `left` to `right` at height y is crossed: other words weigh more than lines, the edge most.
-const crossing = ({ taken, height }, left, right, y) => taken.reduce((sum, [x, at, w, weight = 30]) => sum + (x + w > left && x < right && Math.abs(at - y) < (w && weight > 9 ? 15 : 8) ? (w ? weight : 1) : 0), 0) + (y > height + 14 || y < -4 ? 80 : 0);
+const crossing = ({ taken, height }, left, right, y) => taken.reduce((sum, [x, at, w, weight = 30]) => sum + (x + w > left && x < right && Math.abs(at - y) < (w && weight > 9 ? 15 : 8) ? (w ? weight : 1) : 0), 0) + (y > height + 14 || y < 4 ? 80 : 0);
 
 // Line ends carry their names, each at the height beside its own end that crosses least; a legend is not needed then.
 // Gives the room that names need to the right of what the chart itself keeps for them.
@@ -65,6 +65,14 @@ function placeLabels(data, placed) {
     Object.assign(rule, { dx: rule.right ? -3 : best.dx, dy: best.dy });
   }
 }
+// Models' names without what all of them begin and end with; null where nothing would be left of one.
+function bareNames(names) {
+  const shared = (texts) => { let n = 0; while (n < texts[0].length && texts.every((text) => text[n] === texts[0][n])) n++; return texts[0].slice(0, n); };
+  const back = (text) => [...text].reverse().join("");
+  const head = (shared(names).match(/^.*[-_/ ]/) || [""])[0], tail = back((shared(names.map((name) => back(name.slice(head.length)))).match(/^.*[-_/ ]/) || [""])[0]);
+  const bare = names.map((name) => name.slice(head.length, name.length - tail.length)), parts = [head, tail].filter(Boolean).map((part) => `“${part}”`);
+  return bare.every(Boolean) && parts.length ? { bare, without: fill("without", { parts: parts.join(say("comma")) }) } : { bare: null, without: "" };
+}
 // The models' own names as ticks (as many as there are: of more values than its count Vega keeps every other) where one family is drawn and they have room, without what all of them share where they
 // have room only so ("stem"); else round numbers.
 function modelTicks(points, { X }) {
@@ -74,15 +82,12 @@ function modelTicks(points, { X }) {
   for (const p of points) if (!at.has(p.x)) at.set(p.x, p.rung);
   const models = [...at].sort((a, b) => X(a[0]) - X(b[0])), names = models.map(([, rung]) => rung);
   if (state.axis === "loss" || names.length > 12 || names.length < 2 || new Set(names).size < names.length || ofModels().length > 1) return numbers;
-  const shared = (texts) => { let n = 0; while (n < texts[0].length && texts.every((text) => text[n] === texts[0][n])) n++; return texts[0].slice(0, n); };
-  const back = (text) => [...text].reverse().join("");
-  const head = (shared(names).match(/^.*[-_/ ]/) || [""])[0], tail = back((shared(names.map((name) => back(name.slice(head.length)))).match(/^.*[-_/ ]/) || [""])[0]);
-  const bare = names.map((name) => name.slice(head.length, name.length - tail.length));
+  const { bare, without } = bareNames(names);
   const fit = (texts) => texts.every((text, i) => !i || X(models[i][0]) - X(models[i - 1][0]) > (longOf(text) + longOf(texts[i - 1])) / 2 + 5);
-  const shown = fit(names) ? names : bare.every(Boolean) && fit(bare) ? bare : null;
+  const shown = fit(names) ? names : bare && fit(bare) ? bare : null;
   if (!shown) return numbers;
   const labels = models.map(([x], i) => `datum.value == ${x} ? ${JSON.stringify(shown[i])} : `).join("");
-  return { axis: { values: models.map(([x]) => x), tickCount: models.length, labelExpr: labels + '""', labelOverlap: false }, stem: shown === bare ? `${head}…${tail}` : "" };
+  return { axis: { values: models.map(([x]) => x), tickCount: models.length, labelExpr: labels + '""', labelOverlap: false }, stem: shown === bare ? without : "" };
 }
 // 1, 3, 10, 30, … (or other digits) within the range, every power of ten where that would be many.
 function roundTicks(xs, digits = [1, 3]) {

@@ -76,7 +76,7 @@ function drawTable() {
     const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, undefined, { numeric: true }) : a === b ? 0 : a - b);
     rows.sort((a, b) => sign * compare(value(a), value(b)));
   }
-  const numeric = new Set(["confidence", "threshold", "linearity", "breakthroughness"]);
+  const numeric = new Set(["confidence", "linearity", "breakthroughness"]);
   const head = columns.map(([key, value]) => el("th", { scope: "col", class: numeric.has(key) ? "num" : null,
     "aria-sort": wish.sort === key ? (wish.down ? "descending" : "ascending") : null },
   value ? el("button", { type: "button", onclick: () => { wish.down = wish.sort === key && !wish.down; wish.sort = key; drawTable(); document.querySelector(`#curves button[data-key="${key}"]`).focus(); }, "data-key": key }, say(key)) : say(key)));
@@ -97,7 +97,7 @@ function row(curve, columns) {
     smallest_largest: () => el("td", { class: "tight" }, ends.length ? `${number(ends[0].y)} → ${number(ends.at(-1).y)}` : "–"),
     verdict: () => el("td", {}, badge(curve)),
     confidence: () => el("td", { class: "num" }, typeof v.confidence === "number" ? Math.round(100 * v.confidence) + "%" : "–"),
-    threshold: () => el("td", { class: "num" }, amount(v.threshold)),
+    threshold: () => el("td", { class: "tight" }, curve.st ? `${startOf(curve).a} – ${startOf(curve).b}` : amount(v.threshold)),
     linearity: () => el("td", { class: "num" }, number(v.linearity_share, 2)),
     breakthroughness: () => el("td", { class: "num" }, number(v.breakthroughness, 1)),
   };
@@ -128,15 +128,45 @@ function drawFirst() {
     chart($("hero"), (width) => scoreSpec(hero, width, { extras: true, band: hero, named: hero.length > 1 && hero.length < 7, name: (c) => nameAmong(c, hero), human: state.data.tasks[first.t].human,
       description: `${state.data.tasks[first.t].name}: ${hero.map((c) => `${seriesOf(c)}: ${shapeWord(shapeOf(c))}`).join("; ")}` }));
     $("hero-title").textContent = `${state.data.tasks[first.t].name}${say("colon")}${say(first.m)}`;
-    $("hero-note").textContent = `${notesOf(hero)} ${unplaced(hero)}`;
+    $("hero-note").textContent = [nextOf(state.data.curves[W_screen().lead]), notesOf(hero), unplaced(hero)].filter(Boolean).join(say("space"));
+    drawChanged(state.data.curves[W_screen().lead]);
   }
   $("findings").replaceChildren(...W_screen().cards.map((one) => {
     const curve = state.data.curves[one.curve];
     const names = one.names.flatMap(([name, task], i) => [i ? say("list") : "", el("a", { href: addressOf(task) }, name)]);
     return el("li", {}, spark(curve, 96, 40),
-      el("span", {}, el("b", {}, el("a", { href: `#/abilities?shape=${encodeURIComponent(one.shapes.join(","))}` }, one.title), ` · ${one.count}`), el("span", { class: "sub" }, ...names, one.more), one.aside ? el("span", { class: "sub" }, one.aside) : ""),
+      el("span", {}, el("b", {}, el("a", { href: `#/abilities?shape=${encodeURIComponent(one.shapes.join(","))}` }, one.title), ` · ${one.count}`), el("span", { class: "sub" }, ...names, one.more), one.where ? el("span", { class: "sub" }, one.where) : "", one.aside ? el("span", { class: "sub long" }, one.aside) : ""),
       el("span", { class: `chip ${one.strength}`, title: meaning(one.strength) }, one.sure));
   }));
+  const lifted = W_screen().unlocks, first_of = lifted[0];
+  if (first_of) $("findings").append(el("li", {}, spark(state.data.curves[first_of.curve], 96, 40), el("span", {}, el("b", {}, say("card_unlock")),
+    ...lifted.slice(0, UNLOCKS).map((one) => el("span", { class: "sub" }, el("a", { href: addressOf(one.task) }, one.name), say("colon"), one.by)),
+    lifted.length > UNLOCKS ? el("span", { class: "sub" }, `+ ${lifted.length - UNLOCKS}`) : "")));
+}
+const UNLOCKS = 3;
+// What the headline's curve will score at the next sizes.
+function nextOf(curve) {
+  const points = curve ? fanOf(curve) : [];
+  return points.length ? say("next_sizes") + say("colon") + points.map((p) => `${fill("at_size", { size: amount(p.x) })} ${number(p.y, 2)} (${number(p.lo80, 2)}–${number(p.hi80, 2)})`).join(say("semicolon")) + say("stop") : "";
+}
+// One question that the headline's curve gained (or lost) between its two models, with what both said.
+async function drawChanged(curve) {
+  const box = $("changed"), asked = location.hash;
+  box.hidden = true;
+  if (!curve || (curve.b || []).length !== 2) return;
+  const book = await loadExamples(curve.t), arm = book && book.arms.find((one) => one.f === curve.f && one.s === curve.s && one.k === curve.k);
+  if (!arm || location.hash !== asked) return;
+  const [from, to] = curve.b.map((at) => curve.r[at]), look = { from, to }, rungs = state.data.families[curve.f].rungs, choice = CHOICE(curve.m);
+  const fell = curve.up === (curve.y[curve.b[0]] > curve.y[curve.b[1]]), places = book.q.map((_, i) => i), told = (i) => wantedOf(book.q[i]).length > 0 && book.q[i].q;
+  const found = [fell ? "lost" : "won", "changed"].map((show) => places.filter((i) => told(i) && matches(book, arm, i, look, show))).find((own) => own.length);
+  if (!found) return;
+  const i = found.reduce((best, one) => (book.q[one].q.length < book.q[best].q.length ? one : best)), question = book.q[i], cut = (text, most) => (text.length > most ? text.slice(0, most) + "…" : text);
+  const two = { a: rungs[from].name, b: rungs[to].name }, counts = changesOf(arm, look);
+  const said = (at) => { const answer = arm.a[at][i], right = solved(answer); return el("span", { class: right ? "better" : "worse" }, `${rungs[at].name} ${right ? "✓" : "✗"} `, el("bdi", {}, cut(saidIn(question, answer, choice), 60))); };
+  box.replaceChildren(el("p", { class: "axis-title" }, fill("question_changed", two), counts ? ` (${fill("won_lost", counts)})` : ""),
+    el("p", {}, el("q", { dir: "auto" }, cut(question.q.trim(), 160)), " → ", el("b", {}, el("bdi", {}, cut(wantedOf(question)[0].trim(), 60)))),
+    el("p", {}, said(from), say("semicolon"), said(to), say("stop"), el("a", { href: `${addressOf(curve.t)}?${new URLSearchParams({ from: two.a, to: two.b, arm: curve.s })}` }, say("all_questions"))));
+  box.hidden = false;
 }
 const W_screen = () => state.data.screen;
 // Models that the axis leaves out are named: none vanishes without a word. (Budgets are no models, and have an axis of their own.)
@@ -144,28 +174,42 @@ function unplaced(curves) {
   const names = unique(curves.flatMap((curve) => rungsOf(curve).filter((rung) => typeof rung[state.axis] !== "number" && state.axis !== "answer_tokens" && typeof rung.answer_tokens !== "number").map((rung) => rung.name)));
   return names.length ? fill("no_place", { n: names.length, names: names.slice(0, 6).join(", ") + (names.length > 6 ? ", …" : "") }) : "";
 }
-// Models × abilities: one row an ability and way of asking, one column a model, one table a family.
-const HEAT_ROWS = 120;
+// Models × abilities: one row an ability and way of asking, one column a model, one table a family. Outlined is the
+// smallest model that is good enough, and so are all larger ones.
+const HEAT_ROWS = 120, ENOUGH = [.5, .6, .7, .8, .9, .95, 1];
+function enoughAt(curve) {
+  if (!curve || curve.u !== 1 || !curve.up) return -1;
+  let at = -1;
+  for (let i = curve.y.length - 1; i >= 0 && (curve.y[i] ?? -1) >= state.enough; i--) at = i;
+  return at;
+}
 function drawHeat() {
   wholes();
+  state.enough ??= .8;
   const curves = state.data.curves.filter((curve) => curve.p && curve.c !== null && curve.u !== null && !state.partOf.has(curve.t));
-  $("heat-box").hidden = !curves.length;
   const rungs = state.data.families.flatMap((family, f) => family.rungs.map((rung, r) => ({ f, r, rung, family })));
-  if (!curves.length || rungs.length > 60) { $("heat-box").hidden = true; return; }
+  $("heat-box").hidden = !curves.length || rungs.length > 60;
+  if ($("heat-box").hidden) return;
   const rows = new Map();
   for (const curve of curves) { const key = `${curve.t} ${armKey(curve)}`; if (!rows.has(key)) rows.set(key, []); rows.get(key).push(curve); }
-  const head = el("tr", {}, el("th", { scope: "col" }, say("task")), ...rungs.map(({ rung }) => el("th", { scope: "col", class: "num" }, rung.name)));
-  $("heat").replaceChildren(el("thead", {}, head), el("tbody", {}, ...[...rows.values()].slice(0, HEAT_ROWS).map((own) => {
-    const cells = rungs.map(({ f, r }) => {
-      const curve = own.find((one) => one.f === f), at = curve ? curve.r.indexOf(r) : -1, y = at < 0 ? null : curve.y[at];
+  const shown = [...rows.values()].slice(0, HEAT_ROWS), counts = rungs.map(() => 0);
+  const { bare, without } = ofModels().length === 1 ? bareNames(rungs.map(({ rung }) => rung.name)) : { bare: null, without: "" };
+  const head = el("tr", {}, el("th", { scope: "col" }, say("task")), ...rungs.map(({ rung }, i) => el("th", { scope: "col", class: "num", title: rung.name }, bare ? bare[i] : rung.name)));
+  const body = shown.map((own) => el("tr", {}, el("th", { scope: "row" }, el("a", { href: addressOf(own[0].t) }, state.data.tasks[own[0].t].name), el("span", { class: "sub" }, " " + armOf(own[0]))),
+    ...rungs.map(({ f, r, rung }, i) => {
+      const curve = own.find((one) => one.f === f), at = curve ? curve.r.indexOf(r) : -1, y = at < 0 ? null : curve.y[at], from = enoughAt(curve);
       if (y === null) return el("td", { class: "num" }, "–");
       const share = Math.max(0, Math.min(1, curve.up ? (y - curve.c) / (curve.u - curve.c || 1) : (curve.c - y) / (curve.c - curve.u || 1)));
-      const cell = el("td", { class: "num" }, number(y, 2));
+      if (from >= 0 && at >= from) counts[i] += 1;
+      const cell = el("td", { class: at === from ? "num enough" : "num", title: at === from ? fill("enough_here", { rung: rung.name, y: state.enough }) : null }, number(y, 2));
       cell.style.background = `color-mix(in srgb, ${colours().palette[0]} ${Math.round(42 * share)}%, transparent)`;
       return cell;
-    });
-    return el("tr", {}, el("th", { scope: "row" }, el("a", { href: addressOf(own[0].t) }, state.data.tasks[own[0].t].name), el("span", { class: "sub" }, " " + armOf(own[0]))), ...cells);
-  })));
+    })));
+  const foot = el("tr", {}, el("th", { scope: "row" }, fill("enough_rows", { y: state.enough, all: shown.length })), ...counts.map((n) => el("td", { class: "num" }, String(n))));
+  $("heat-names").textContent = without ? `${say("model")}${say("colon")}${without}${say("stop")}` : "";
+  $("heat-good").replaceChildren(select(say("enough"), ENOUGH.map((y) => [String(y), String(y)]), String(state.enough), (y) => { state.enough = Number(y); drawHeat(); $("heat-good").querySelector("select").focus(); }));
+  $("heat").replaceChildren(el("thead", {}, head), el("tbody", {}, ...body), el("tfoot", {}, foot));
+  $("heat").parentElement.classList.toggle("fits", $("heat").scrollWidth <= $("heat").parentElement.clientWidth); // its head then stays under the page's
 }
 
 // Small multiples, one an ability with all its families and ways of asking, grouped by the ability they are part of;

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from scalecurve.analysis.verdicts.reasons import Arguments, remark
 from scalecurve.types import Curve, Shape, Verdict
 
 FEW_ITEMS = 100
+APART = 3.0  # standard errors of a model from the mean of the others
+SEEN = 0.02  # of a share, that a reader of its chart sees
 SCATTERED = 0.005  # standard deviation between models from which on it is told
 
 
@@ -16,6 +20,23 @@ SCATTERED = 0.005  # standard deviation between models from which on it is told
 )
 def largest_only(curve: Curve, verdict: Verdict, level: float) -> Arguments | None:
     return () if "largest-only" in verdict.flags else None
+
+
+@remark(
+    "last-apart",
+    "{0} alone lies {1:+.2g} from the mean of the smaller models, more than their errors explain; a single model at "
+    "the "
+    "end makes no course: the next size decides.",
+    "只有 {0} 与更小模型的均值相差 {1:+.2g}，超出误差所能解释；末端单个模型不构成走势：需看下一个规模。",
+)
+def last_apart(curve: Curve, verdict: Verdict, level: float) -> Arguments | None:
+    *rest, last = curve.y
+    share = curve.chance is not None and curve.ceiling == 1
+    if verdict.shape != Shape.FLAT or "outlier-driven" in verdict.flags or not rest or not share:
+        return None
+    away = last - sum(rest) / len(rest)
+    error = math.sqrt(curve.se[-1] ** 2 + sum(e**2 for e in curve.se[:-1]) / len(rest) ** 2)
+    return (curve.rungs[-1], away) if abs(away) > max(APART * error, SEEN) else None
 
 
 @remark(
