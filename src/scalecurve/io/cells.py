@@ -16,7 +16,7 @@ SCALE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "thousand": 1e3, "million": 1e
           "bn": 1e9, "trillion": 1e12, "mrd": 1e9, "milliarden": 1e9,
          "milliards": 1e9, "万": 1e4, "亿": 1e8, "万亿": 1e12}  # fmt: skip
 _AMOUNT = re.compile(
-    r"[~≈<>]?\s*(?:(\d+)\s*[x×]\s*)?(\d[\d,_ ]*(?:\.\d+)?|\.\d+)(?:e\+?(\d+))?\s*"
+    r"[~≈<>]?\s*(?:(\d+)\s*[x×]\s*)?(\d[\d,_ '’]*(?:\.\d+)?|\.\d+)(?:e\+?(\d+))?\s*"
     r"([kmbt]|thousand|million|mio|billion|bn|trillion|mrd|milliarden|milliards|万亿|万|亿)?"
     r"\.?(?:[-_ ]?a\d+(?:\.\d+)?[kmb])?\s*(?:params|parameters|tokens)?",
     re.IGNORECASE,
@@ -56,7 +56,7 @@ def number(value: Any) -> float | None:
         value = value.translate(_MINUS)
         text = _BEHIND.sub("", value.strip("*_†‡§^ \t\xa0")).strip("*_†‡§^ \t\xa0")
         text, percent = text.removesuffix("%").strip(), text.endswith("%") or value.rstrip().endswith("%")
-        text = re.sub(r"(?<=\d)[\s\xa0\u202f](?=\d{3}(\D|$))", "", text)
+        text = re.sub(r"(?<=\d)[\s\xa0\u202f'’](?=\d{3}(\D|$))", "", text)
         text = text.replace(",", "") if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", text) else text
         text = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
         try:
@@ -107,7 +107,7 @@ def amount(value: Any) -> float | None:
     if found is None:
         return number(value)
     times, digits, power, unit = found.groups()
-    whole = float(digits.replace(",", "").replace("_", "").replace(" ", "")) * (int(times) if times else 1)
+    whole = float(re.sub("[,_ '’]", "", digits)) * (int(times) if times else 1)
     return finite(whole * 10.0 ** int(power or 0) * SCALE.get((unit or "").lower(), 1.0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from scalecurve.errors import UserError
 from scalecurve.io.cells import SCALE, amount, model_name, plain_text, shots_in
 from scalecurve.io.conventions import missing_mark
-from scalecurve.io.grids import WORKBOOKS, other_tables, plain_table, record_rows, rows_of_file, text_rows
+from scalecurve.io.grids import plain_table, record_rows
 from scalecurve.io.headings import NAMES, plain
 from scalecurve.io.shape import SourceModel
+from scalecurve.io.texts import TEXTS, WORKBOOKS, other_tables, rows_of_file, text_rows
 from scalecurve.schema import AXES
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def scan(source: SourceFile) -> pl.LazyFrame | None:
             table = pl.scan_parquet(path, hive_partitioning=False)
         if kind == ".jsonl":
             table = _unnested(pl.scan_ndjson(path, infer_schema_length=1_000))
-        if kind in (*WORKBOOKS, ".md", ".json") or (kind in (".csv", ".tsv") and not source.columns):
+        if kind in (*WORKBOOKS, *TEXTS, ".json") or (kind in (".csv", ".tsv") and not source.columns):
             table = _gridded(source)
         if table is None and kind in (".csv", ".tsv"):
             table = _scan_text(path)
@@ -73,11 +75,11 @@ def _gridded(source: SourceFile) -> pl.LazyFrame | None:
 
     kind = source.path.suffix.lower()
     if kind == ".json":
-        found = plain_table(record_rows(source.json), source.said.model)
+        found = plain_table(record_rows(source.json), source.said.model, source.columns.values())
     elif kind in (".csv", ".tsv") and _begins_plainly(source.path):
         return None
     else:
-        found = _grid(source.path, source.path.stat().st_mtime_ns, source.said.model)
+        found = _grid(source.path, source.path.stat().st_mtime_ns, source.said.model, tuple(source.columns.values()))
     if found is None or not found[1]:
         return None
     names, rows, told = found
@@ -90,15 +92,17 @@ def _gridded(source: SourceFile) -> pl.LazyFrame | None:
 
 
 @lru_cache(maxsize=8)
-def _grid(path: Path, _changed: int, model: str) -> tuple[list[str], list[list[str]], str] | None:
+def _grid(
+    path: Path, _changed: int, model: str, columns: tuple[str, ...]
+) -> tuple[list[str], list[list[str]], str] | None:
     def decode(path: Path) -> str:
         return path.read_text(encoding=encoding_of(path), errors="replace")
 
     if path.suffix.lower() in WORKBOOKS:
         from scalecurve.io.sheets import table_of_workbook
 
-        return table_of_workbook(path, model)
-    return plain_table(rows_of_file(path, decode, separator(path)), model)
+        return table_of_workbook(path, model, columns)
+    return plain_table(rows_of_file(path, decode, separator(path)), model, columns)
 
 
 def _begins_plainly(path: Path) -> bool:
@@ -222,8 +226,22 @@ def find_columns(source: SourceFile, names: list[str]) -> dict[str, str]:
     return found
 
 
-def model_of(row: Mapping[str, Any], columns: Mapping[str, str], path: Path) -> SourceModel:
-    """The model of a row, with what the table says of its scale (units in column names are heeded)."""
+def with_states(frame: pl.DataFrame, columns: Mapping[str, str]) -> frozenset[str]:
+    """The models that stand in a table with several numbers of training tokens, each of which is a state of theirs."""
+    if "training_tokens" not in columns or "step" in columns or columns["training_tokens"] == columns["model"]:
+        return frozenset()
+    pairs = frame.select(columns["model"], columns["training_tokens"]).unique().drop_nulls().rows()
+    times = Counter(model_name(name) for name, _ in pairs)
+    return frozenset(name for name, count in times.items() if count > 1)
+
+
+def model_of(
+    row: Mapping[str, Any], columns: Mapping[str, str], path: Path, states: frozenset[str] = frozenset()
+) -> SourceModel:
+    """The model of a row, with what the table says of its scale (units in column names are heeded).
+
+    ``states``: the models of which the training tokens of a row make another state (``with_states``).
+    """
     name = model_name(row.get(columns["model"]))
     if not name:
         raise UserError(f"{path}: {columns['model']}: a row names no model; fill it in or drop the row")
@@ -243,6 +261,8 @@ def model_of(row: Mapping[str, Any], columns: Mapping[str, str], path: Path) -> 
     revision = plain_text(row.get(columns["revision"])) if "revision" in columns else ""
     if not revision and "step" in scale:
         revision = f"step{scale['step']}"
+    if not revision and name in states and "training_tokens" in scale:
+        revision = f"tokens{scale['training_tokens'] / 1e9:.12g}B"
     family = plain_text(row.get(columns["family"])) if "family" in columns else ""
     return SourceModel(name, "" if revision == "main" else revision, family, **scale)
 
@@ -278,7 +298,7 @@ def _doubts(ours: str, column: str, values: list[Any]) -> Iterator[str]:
 
 def _unit(column: str) -> float:
     """What a unit in a column's name multiplies by: ``(B)``, ``(T)``, ``(1E21)``."""
-    match = re.search(r"\(([^)]*)\)\s*$", column)
+    match = re.search(r"[(（]([^)）]*)[)）]\s*$", column)
     text = match[1].strip().lower() if match else ""
     if text in SCALE:
         return SCALE[text]

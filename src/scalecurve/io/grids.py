@@ -3,11 +3,8 @@ rows, tasks down and models across. Each becomes a plain table of texts, or noth
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scalecurve.io.cells import model_name, number
@@ -15,29 +12,35 @@ from scalecurve.io.conventions import missing_mark
 from scalecurve.io.headings import METRICS, NAMES, heading, is_metric_name, of_error, plain
 from scalecurve.io.sizes import size_in_name
 
-LARGEST = 1 << 26  # bytes; larger files are tables of items, and those begin with their columns' names
-WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 HEAD_ROWS = 30  # among which the names of columns must stand
 Rows = list[list[str]]
 Grid = tuple[list[str], Rows, str]
 
 
-def plain_table(rows: Rows, model: str = "") -> Grid | None:
+def plain_table(rows: Rows, model: str = "", columns: Iterable[str] = ()) -> Grid | None:
     """(names, rows, what is worth telling) of a table wherever it begins; None where none is seen.
 
-    ``model`` is the model of all rows, where they name none.
+    ``model`` is the model of all rows, where they name none, and ``columns`` are names that its first row must hold.
     """
     rows = [[one.strip() for one in row] for row in rows if any(one.strip() for one in row)]
     width = max(map(len, rows), default=0)
     rows = [row + [""] * (width - len(row)) for row in rows]
     filled = [at for at in range(width) if sum(bool(row[at]) for row in rows) > 1 or not at]
     rows = [[row[at] for at in filled] for row in rows]
+    if wanted := set(columns):
+        at = next((at for at, row in enumerate(rows[:HEAD_ROWS]) if wanted <= set(row)), None)
+        return None if at is None else (_apart(rows[at]), rows[at + 1 :], "")
     for at, row in enumerate(rows[:HEAD_ROWS]):
         names = {plain(one) for one in row}
         if names & _MODEL and sum(map(bool, row)) > 1:
             return _two_rows(rows, at)
+        if at > 1 and len(names - {""}) == 1 and names & _MODEL and rows[at][0] and not rows[at - 1][0]:
+            above = [*rows[at][:1], *_join(_spread(rows[at - 2]), rows[at - 1])[1:]]  # the index's own name, by pandas
+            return _apart(above), rows[at + 1 :], "the names of its columns stand in three rows"
         if names & _TASK and (found := _across(rows[at:]) or _harness_printed(rows, at, model)):
             return found
+    if rows and (found := _of_tracker(rows)):
+        return found
     for at, row in enumerate(rows[:HEAD_ROWS]):
         if not row[0] and (found := _across(rows[at:])):
             return found
@@ -112,7 +115,8 @@ def _across(rows: Rows) -> Grid | None:
     others = [at for at, one in enumerate(head) if at and one and at not in across]
     models = [*across, *(at for at in others if _may_be_model(head[at]) and _numeric(body, at))]
     named = plain(head[0]) in _TASK and "score" not in map(plain, head)
-    if len(models) < 2 or not (named or len(across) > 1) or not all(_numeric(body, at) for at in across):
+    summary = {"version", "metric", "mode"} <= set(map(plain, head))  # OpenCompass', also of one model
+    if len(models) < 2 - summary or not (named or len(across) > 1) or not all(_numeric(body, at) for at in across):
         return None
     told = {plain(head[at]): at for at in others if at not in models}
     kept = [("shots", at) for name, at in told.items() if name in NAMES["shots"]]
@@ -122,9 +126,37 @@ def _across(rows: Rows) -> Grid | None:
         [head[at], row[0], *(row[place] for _, place in kept), row[at]]
         for at in sorted(models)
         for row in body
-        if not _AVERAGE.fullmatch(row[0]) and row[at]
+        if not (_AVERAGE.fullmatch(row[0]) or any(row[place] in _OF_GROUPS for _, place in kept)) and row[at]
     ]
     return names, rows, "models stand across and tasks down; averages are left out"
+
+
+_TRACKED = re.compile(r"(.+?) - ([^ ].*?)(__MIN|__MAX)?")
+_OF_RUNS = {"state", "runtime", "created", "_step", "user", "_runtime", "_timestamp"}
+
+
+def _of_tracker(rows: Rows) -> Grid | None:
+    """What Weights & Biases saves: a chart (steps down, ``RUN - METRIC`` across), or its table of runs."""
+    head = rows[0]
+    names = [plain(one) for one in head]
+    if "name" in names and set(names) & _OF_RUNS:
+        of_runs = ["model" if own == "name" else _metric_of(one) for own, one in zip(names, head, strict=True)]
+        return _apart(of_runs), rows[1:], "each run of Weights & Biases is a model"
+    columns = {at: found for at, one in enumerate(head) if (found := _TRACKED.fullmatch(one))}
+    if names[0] not in NAMES["step"] or not columns or len(columns) < len(head) - 1:
+        return None
+    values: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows[1:]:
+        for at, found in columns.items():
+            if not found[3] and row[at] and row[0]:
+                values.setdefault((found[1], row[0]), {})[_metric_of(found[2])] = row[at]
+    metrics = list(dict.fromkeys(name for own in values.values() for name in own))
+    body = [[*key, *(own.get(name, "") for name in metrics)] for key, own in values.items()]
+    return ["model", "step", *metrics], body, "runs stand across and steps down, as Weights & Biases saves charts"
+
+
+def _metric_of(name: str) -> str:
+    return re.sub(r"^(eval|test|val|valid|validation|metrics|harness)/", "", name)
 
 
 def _may_be_model(name: str) -> bool:
@@ -133,6 +165,7 @@ def _may_be_model(name: str) -> bool:
     return not (usual or is_metric_name(name) or of_error(name) or heading(name).shots is not None or number(name))
 
 
+_OF_GROUPS = ("naive_average", "weighted_average", "standard_deviation", "harmonic_mean")  # OpenCompass' metrics
 _AVERAGE = re.compile(
     r"[*_]*(macro[ -]?|micro[ -]?)?(average|avg\.?|mean|total|overall|平均|平均分|均值|总分)[*_]*", re.I
 )
@@ -164,45 +197,10 @@ def _harness_printed(rows: Rows, at: int, model: str) -> Grid | None:
     return _apart(["model", *rows[at]]), body, ""
 
 
-def text_rows(text: str, mark: str) -> Rows:
-    """The cells of a text table, and of lines that are none."""
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#") or mark in line]
-    return list(csv.reader(io.StringIO("\n".join(lines)), delimiter=mark))
-
-
-def markdown_rows(text: str) -> Rows:
-    """The cells of the first tables of a Markdown text, all of one width; and the lines just above it."""
-    lines = text.splitlines()
-    at = next((at for at in range(1, len(lines)) if _rule(lines[at]) and "|" in lines[at - 1]), None)
-    if at is None:
-        return []
-    rows = [[line] for line in lines[max(0, at - 4) : at - 1]]
-    inside = True
-    for own, line in enumerate(lines[at - 1 :], at - 1):
-        if "|" not in line or (own > at and lines[own] == lines[at - 1]):
-            inside = own > at and line == lines[at - 1] and "|" in line  # the same names again: the table goes on
-            continue
-        if not inside or _rule(line):
-            continue
-        cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
-        rows.append([one.replace("\\|", "|").replace("`", "").strip() for one in cells])
-    return rows
-
-
-def other_tables(text: str) -> int:
-    """How many tables of a Markdown text have other names of columns than the first, and are not read."""
-    lines = text.splitlines()
-    heads = [lines[at - 1].split("|") for at in range(1, len(lines)) if _rule(lines[at]) and "|" in lines[at - 1]]
-    return sum(head != heads[0] for head in heads)
-
-
-def _rule(line: str) -> bool:
-    """Whether a line is the rule below the names of a Markdown table."""
-    return "--" in line and not line.strip("|:- \t")
-
-
 def record_rows(content: Any) -> Rows:
     """JSON that holds a table: a list of records, or scores by model and task; no rows of anything else."""
+    if isinstance(content, dict) and (lists := [one for one in content.values() if _records(one)]):
+        return record_rows(lists[0]) if len(lists) == 1 else []
     if isinstance(content, dict) and content and all(isinstance(one, dict) for one in content.values()):
         if all(isinstance(one, int | float | str | None) for own in content.values() for one in own.values()):
             names = list(dict.fromkeys(name for own in content.values() for name in own))
@@ -212,11 +210,15 @@ def record_rows(content: Any) -> Rows:
                 *([name, *(_text(own.get(one)) for one in names)] for name, own in content.items()),
             ]
         return _by_metric(content)
-    if not isinstance(content, list) or not content or not all(isinstance(one, dict) for one in content):
+    if not _records(content):
         return []
     flat = [_flat(one) for one in content]
     names = list(dict.fromkeys(name for one in flat for name in one))
     return [names, *([_text(one.get(name)) for name in names] for one in flat)]
+
+
+def _records(content: Any) -> bool:
+    return isinstance(content, list) and bool(content) and all(isinstance(one, dict) for one in content)
 
 
 def _by_metric(content: dict[str, Any]) -> Rows:
@@ -243,19 +245,22 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, dict):
-            flat |= {own if own not in record else f"{name}_{own}": one for own, one in value.items()}
+            for own, one in value.items():
+                if isinstance(one, dict):  # {"scores": {"piqa": {"acc": 0.5}}} has ``piqa_acc``
+                    scores = [inner for inner in one if not of_error(f"x_{inner}")]
+                    for inner, found in one.items():
+                        of = f"{scores[0]}_" if inner not in scores and len(scores) == 1 else ""
+                        flat |= {f"{own}_{of}{inner}": found} if _plain(found) else {}
+                elif _plain(one):
+                    flat[own if own not in record else f"{name}_{own}"] = one
         elif not isinstance(value, list):
             flat[name] = value
     return flat
 
 
+def _plain(value: Any) -> bool:
+    return not isinstance(value, list | dict)
+
+
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def rows_of_file(path: Path, decode: Callable[[Path], str], mark: str) -> Rows:
-    """All cells of a small text, by its kind."""
-    if path.stat().st_size > LARGEST:
-        return []
-    text = decode(path)
-    return markdown_rows(text) if path.suffix.lower() == ".md" else text_rows(text, mark)

@@ -12,8 +12,8 @@ from scalecurve.io.conventions import higher_is_better, is_share
 
 NAMES: dict[str, tuple[str, ...]] = {
     "model": ("model", "model_name", "model_id", "fullname", "model_name_or_path", "base_model", "checkpoint", "llm",
-              "models", "model/adapter", "modell", "modèle", "modele", "modelo", "模型", "模型名称", "模型名",
-              "モデル"),
+              "models", "model/adapter", "run_name", "modell", "modèle", "modele", "modelo", "模型", "模型名称",
+              "模型名", "モデル"),
     "task": ("task", "task_name", "benchmark", "dataset", "eval", "evaluation", "subject", "test", "tasks",
              "benchmarks", "aufgabe", "tâche", "tache", "datensatz", "tarea", "任务", "数据集", "评测集", "评测任务",
              "测试集", "基准", "基准测试", "评测", "タスク"),
@@ -24,22 +24,24 @@ NAMES: dict[str, tuple[str, ...]] = {
     "se": ("se", "stderr", "std_err", "std_error", "standard_error", "score_stderr", "acc_stderr", "sem",
            "standardfehler", "erreur_standard", "标准误", "标准误差"),
     "n": ("n", "count", "num_samples", "n_samples", "num_examples", "n_items", "num_instances", "num_questions",
-          "#_questions", "anzahl", "fragen", "nombre", "样本数", "题数", "题目数", "样本量", "数量"),
+          "#questions", "#samples", "#items", "#examples", "anzahl", "fragen", "nombre", "样本数",
+          "题数", "题目数", "样本量", "数量"),
     "shots": ("shots", "n_shot", "n_shots", "num_fewshot", "num_shots", "fewshot", "few_shot", "k_shot", "nshot",
               "样例数", "示例数", "少样本数"),
-    "seed": ("seed", "随机种子", "种子"),
+    "seed": ("seed", "run", "trial", "repeat", "repetition", "随机种子", "种子"),
     "version": ("version", "task_version"),
     "strategy": ("strategy", "prompting"),
     "revision": ("revision", "branch"),
     "family": ("family", "model_family", "系列", "模型系列"),
     "params_non_embedding": ("params_non_embedding", "non_embedding_params", "n_non_embedding", "非嵌入参数量"),
     "params_total": ("params_total", "params", "n_params", "num_params", "parameters", "num_parameters", "model_size",
-                     "#params", "size", "model_num_parameters", "parameter", "paramètres", "parámetros", "参数量",
+                     "#params", "#parameters", "param_count", "parameter_count", "total_params",
+                     "size", "model_num_parameters", "parameter", "paramètres", "parámetros", "参数量",
                      "参数", "参数规模", "模型大小", "规模"),
     "training_flops": ("training_flops", "flops", "compute", "train_flops", "训练算力", "算力"),
     "training_tokens": ("training_tokens", "tokens", "train_tokens", "n_tokens", "pretraining_data_size", "训练词元数",
                         "训练词元", "训练token数", "训练数据量"),
-    "step": ("step", "training_step", "global_step", "_step", "steps", "iteration", "iter", "epoch", "epochs", "步数",
+    "step": ("step", "training_step", "global_step", "steps", "iteration", "iter", "epoch", "epochs", "步数",
              "训练步数", "轮数", "训练轮数"),
     "loss": ("loss", "training_loss", "validation_loss", "val_loss"),
     "chance": ("chance", "random_baseline", "baseline", "chance_level", "随机基线"),
@@ -59,6 +61,10 @@ METRICS = {"genauigkeit": "accuracy", "trefferquote": "accuracy", "exactitude": 
            "正确率": "accuracy", "精度": "accuracy", "困惑度": "perplexity", "召回率": "recall", "精确率": "precision",
            "精确匹配": "exact_match", "f1值": "f1", "métrique": "score"}  # fmt: skip
 """Metrics under names of other languages."""
+
+COUNTED = ("correct", "num_correct", "n_correct", "#correct", "right", "solved", "passed", "正确数", "答对数")
+TOTALS = ("total", "num_total", "n_total", "attempted", "all", "out_of", "总数")
+"""How many answers are right, and of how many: the second beside a column of the first."""
 
 _ERROR = re.compile(
     r"(.*?)[\s_(]+(std_?err|std[\s_]error|standard[\s_]error|stderr|se|std|stdev|ci|ci95|95%?[\s_]?ci|±|标准误差?)\)?(,.*)?"
@@ -94,9 +100,14 @@ def of_error(name: str) -> str:
     return f"{found[1]}{found[3] or ''}" if found else ""
 
 
+def is_spread(name: str) -> bool:
+    """Whether a name is that of a deviation or an interval, which is no standard error."""
+    return bool(_SPREAD.search(name.lower()))
+
+
 def error_columns(names: list[str], scores: Iterable[str]) -> dict[str, str]:
     """Column of scores → the column of its standard errors, where the two are named as one."""
-    errors = {of: name for name in names if (of := of_error(name)) and not _SPREAD.search(name.lower())}
+    errors = {of: name for name in names if (of := of_error(name)) and not is_spread(name)}
     return {name: errors[name.strip().lower()] for name in scores if name.strip().lower() in errors}
 
 
@@ -152,5 +163,6 @@ def is_metric_name(heading_: str) -> bool:
 
 
 def plain(name: str) -> str:
-    """A column name in lower case, its unit dropped: ``Model Size (B)`` is ``model_size``."""
-    return re.sub(r"[\s\-]+", "_", re.sub(r"\s*\([^)]*\)\s*$", "", name.strip()).lower())
+    """A column name in lower case, its unit dropped: ``Model Size (B)`` is ``model_size``, ``# Params`` ``#params``."""
+    bare = re.sub(r"\s*[(（][^)）]*[)）]\s*$", "", name.strip()).lower()
+    return re.sub(r"[\s\-]+", "_", re.sub(r"^(#|(no\.|num\.?|number)\s+of\s+)\s*", "#", bare))

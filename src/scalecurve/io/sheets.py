@@ -4,7 +4,7 @@ workbook of a kilobyte can ask for more memory than there is."""
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ MOST_MERGED = 10_000  # rows that a merged cell may stand for
 Sheets = list[tuple[str, list[list[str]]]]
 
 
-def table_of_workbook(path: Path, model: str = "") -> Grid | None:
+def table_of_workbook(path: Path, model: str = "", columns: Sequence[str] = ()) -> Grid | None:
     """(names, rows, what is worth telling) of the first sheet that holds a table, hidden ones last; None where none
     does. ``UserError`` where the file is damaged, protected by a password or very large."""
     sheets: Sheets = confined(str(path), "scalecurve.io.sheets:read_workbook", str(path))
     for name, rows in sheets:
-        found = plain_table(rows, model)
+        found = plain_table(rows, model, columns)
         if found is not None and found[1]:
             others = [other for other, _ in sheets if other != name]
             more = f"the sheet {name!r} is read, and left out are: {', '.join(others[:4])}" if others else ""

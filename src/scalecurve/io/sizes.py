@@ -23,6 +23,7 @@ _BEFORE = re.compile(
 )
 _UNITS = {"k": 10**3, "m": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}
 _CONTEXTS = frozenset((1, 2, 4, 8, 16, 32, 64, 100, 128, 160, 192, 200, 256, 512, 1024))
+_ENDING = re.compile(r"(.*[^\W_])[-_]((?:global_?)?(?:step|checkpoint|ckpt|iter(?:ation)?)[-_]?\d+)", re.IGNORECASE)
 STATE = re.compile(r"(?:.*[-_])?ba[-_]?(\d+)|.*step=(\d+).*", re.IGNORECASE)
 
 
@@ -93,12 +94,17 @@ def place_by_name(model: SourceModel, rung: Rung) -> tuple[str, Rung, NamedSize 
 
 
 def _state_of(model: SourceModel) -> tuple[str, str]:
-    """(name, state): a revision, or the last folder of a path where that alone names a step."""
-    if model.revision or "/" not in model.name.strip("/"):
+    """(name, state): a revision, the end of a name (``mymodel-1b-step1000``), or the last folder of a path where that
+    alone names a step."""
+    if model.revision:
         return model.name, model.revision
-    above, _, last = model.name.rstrip("/").rpartition("/")
-    states = STATE.fullmatch(last) or parse_revision(last)[:2] != (None, None)
-    return (above, last) if states and re.search("[A-Za-z]", above) and size_in_name(last) is None else (model.name, "")
+    if "/" in model.name.strip("/"):
+        above, _, last = model.name.rstrip("/").rpartition("/")
+        states = STATE.fullmatch(last) or parse_revision(last)[:2] != (None, None)
+        if states and re.search("[A-Za-z]", above) and size_in_name(last) is None:
+            return above, last
+    found = _ENDING.fullmatch(model.name)
+    return (found[1], found[2]) if found else (model.name, "")
 
 
 @dataclass

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.errors import UserError
-from scalecurve.io.grids import WORKBOOKS
 from scalecurve.io.packed import other_archives, walk
 from scalecurve.io.shape import Reader, all_readers
+from scalecurve.io.texts import TEXTS, WORKBOOKS
 from scalecurve.util.guard import regular
 from scalecurve.util.untrusted import parsed
 
-KINDS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval", *WORKBOOKS, ".md")
-SUMMARIES = (*WORKBOOKS, ".md")
+KINDS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval", *WORKBOOKS, *TEXTS)
+SUMMARIES = (*WORKBOOKS, *TEXTS)
 """Kinds of files that people write of results: taken where they are named, or nothing else is there."""
+TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", *WORKBOOKS, *TEXTS)
 LARGEST_RESULT = 1 << 28  # bytes of a JSON file that is read whole
 
 
@@ -149,10 +150,9 @@ def find_sources(
         elif role == "part":
             parts.append(path)
         elif not role and named:
-            table = path.suffix in (".csv", ".tsv", ".parquet", ".jsonl", *WORKBOOKS, ".md")
-            fix = (
-                "; if it is a table, name its columns with --map model=COLUMN,task=COLUMN,score=COLUMN" if table else ""
-            )
+            fix = "; if it is a table, name its columns with --map model=COLUMN,task=COLUMN,score=COLUMN"
+            fix = fix if path.suffix in TABLES else ""
+            fix = "; it is a web page, save the table itself as CSV" if _is_page(path) else fix
             raise UserError(f"{path}: not in the layout of {' or '.join(one.name for one in asked)}{fix}")
         elif not role:
             left.append(path)
@@ -206,7 +206,8 @@ def _files(paths: Iterable[Path]) -> list[tuple[Path, bool]]:
             found.setdefault(regular(path, 1 << 62), True)
             continue
         every = walk(path)
-        inside = [one for one in every if one.suffix.lower() in KINDS]
+        known = [one for one in every if one.suffix.lower() in KINDS]
+        inside = [one for one in known if one.suffix.lower() not in TEXTS or one.suffix.lower() == ".md"] or known
         if not inside:
             packed = other_archives(every)
             why = f"unpack {packed[0].name}" if packed else "give the harness's folder"

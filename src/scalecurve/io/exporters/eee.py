@@ -38,7 +38,7 @@ def write_eee(run: RunDirectory, out: Path) -> list[Path]:
         for cell, scores in points.items():
             rung, task = rungs[cell.family, cell.rung], tasks[cell.task]
             model = _model(rung, cell.family)
-            place = Path("data", *map(_portable, (task["name"], model["developer"], rung["name"])))
+            place = Path("data", *map(_portable, (task["name"], *model["id"].split("/"))))
             name = str(UUID(bytes=hashlib.sha256(f"{when} {cell.key}".encode()).digest()[:16], version=4))
             evaluation = f"{task['name']}/{model['id']}/{when}#{cell.strategy}-{cell.shots}-{cell.seed}"
             (folder / place).mkdir(parents=True, exist_ok=True)

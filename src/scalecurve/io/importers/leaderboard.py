@@ -18,6 +18,7 @@ from scalecurve.io.columns import (
     names_of,
     note_separator,
     scan,
+    with_states,
 )
 from scalecurve.io.conventions import higher_is_better, is_share, missing_mark
 from scalecurve.io.headings import Heading, error_columns, heading, metric_columns, of_error
@@ -31,13 +32,18 @@ if TYPE_CHECKING:
 
 _NO_TASK = re.compile(
     r"\b(average|avg|mean|rank|co2|hub|likes|downloads|date|license|precision|weights?|type|architecture|generation|moe|"
-    r"merged|flagged|available|sha|template|maintainer|link|year|memory|cost|price|throughput|index|context|vocab|layers|"
+    r"merged|flagged|available|sha|template|maintainer|link|year|memory|cost|price|throughput|runtime|duration|created|timestamp|_step|state|user|tags|index|context|vocab|layers|"
     r"hidden|heads|epochs?|pretraining|flops|params|model|size)\b|[♥❤]|^unnamed|^t?$",
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(
     r"(macro[ -]?|micro[ -]?)?(average|avg\.?|mean|median|total|durchschnitt|mittelwert|moyenne)", re.IGNORECASE
 )
+_FOOTNOTE = re.compile(
+    r"[*†‡§¹²³(]|\d+[.)]\s|(source|note|notes|legend|quelle|anmerkung|remarque|注|来源|说明)\b|.*(:|：)\s|.*\.$",
+    re.IGNORECASE,
+)
+"""What a row below a table says of it, where it has no score."""
 _ENDINGS = ("acc_norm", "exact_match", "acc", "accuracy", "f1", "bleu", "chrf", "rouge1", "rougeLsum", "ppl",
             "perplexity", "em", "bpb", "wer", "cer", "ter", "elo", "mcc", "loss")  # fmt: skip
 _NOT_PERCENT = ("bleu", "rouge1", "rougeLsum", "chrf", "ter", "ppl", "perplexity", "bpb", "elo")
@@ -71,10 +77,14 @@ def read(source: SourceFile) -> Iterable[Found]:
     note_separator(source)
     frame = collect(table.select(list(wanted)), source.path)
     rows = frame.to_dicts()
-    for row in rows:
-        if _NO_MODEL.fullmatch(plain_text(row[columns["model"]])):
-            source.leave("rows that are no model", plain_text(row[columns["model"]]))
-    rows = [row for row in rows if not _NO_MODEL.fullmatch(plain_text(row[columns["model"]]))]
+    named = [(row, plain_text(row[columns["model"]])) for row in rows]
+    empty = [not any(row[column] for column in tasks) for row in rows]
+    rows = []
+    for (row, name), bare in zip(named, empty, strict=True):
+        if _NO_MODEL.fullmatch(name) or (bare and _FOOTNOTE.match(name)):
+            source.leave("rows that are no model", name)
+        else:
+            rows.append(row)
     if not rows:
         raise source.fail("has no rows")
     for note in doubts_of(frame, columns):
@@ -88,9 +98,10 @@ def read(source: SourceFile) -> Iterable[Found]:
     if percent:
         source.notes.append(f"taken as percent: {', '.join(percent)}")
     most = {column: max((number(row[column]) or 0.0) * factors[column] for row in rows) for column in tasks}
+    states = with_states(frame, columns)
     times = Counter(plain_text(row[columns["model"]]) for row in rows)
     for at, row in enumerate(rows):
-        model = model_of(row, columns, source.path)
+        model = model_of(row, columns, source.path, states)
         if precision and times[model.name] > 1 and not model.revision:  # the same weights at several precisions
             row = row | {"revision": plain_text(row[precision])}
             model = model_of(row, {**columns, "revision": "revision"}, source.path)
@@ -160,7 +171,7 @@ def _split(name: str) -> Heading:
     if told.task.endswith(" Raw"):
         return replace(told, task=told.task.removesuffix(" Raw"), metric="raw")
     for metric in _ENDINGS:
-        for mark in "_ ":
+        for mark in "_ /":
             if told.task.lower().endswith(f"{mark}{metric.lower()}"):
                 return replace(told, task=told.task[: -len(metric) - 1], metric=metric)
     own = told.task.lower().replace(" ", "_")

@@ -22,9 +22,21 @@ from scalecurve.io.columns import (
     names_of,
     note_separator,
     scan,
+    with_states,
 )
 from scalecurve.io.conventions import higher_is_better, is_share, item_score, words
-from scalecurve.io.headings import METRICS, NAMES, error_columns, heading, metric_columns
+from scalecurve.io.headings import (
+    COUNTED,
+    METRICS,
+    NAMES,
+    TOTALS,
+    error_columns,
+    heading,
+    is_spread,
+    metric_columns,
+    of_error,
+    plain,
+)
 from scalecurve.io.shape import STRATEGY, Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.io.spreads import written_errors
@@ -44,7 +56,8 @@ def _role(source: SourceFile) -> Role:
     if source.columns:  # the user says what it holds
         return "head"
     columns = find_columns(source, names_of(table, source.path))
-    scores = "score" in columns or metric_columns(names_of(table, source.path))
+    names = names_of(table, source.path)
+    scores = "score" in columns or metric_columns(names) or any(plain(name) in COUNTED for name in names)
     return "head" if "model" in columns and scores and ("task" in columns or "example" in columns) else ""
 
 
@@ -60,11 +73,18 @@ def read(source: SourceFile) -> Iterable[Found]:
     if missing:
         raise source.fail(f"has no column of {missing}s; name it with --map {missing}=COLUMN (of {', '.join(names)})")
     scores = [columns["score"]] if "score" in columns else metric_columns(names)
+    scores = scores or [name for name in names if plain(name) in COUNTED]
+    if "n" not in columns and (total := next((name for name in names if plain(name) in TOTALS), None)):
+        columns |= {"n": total} if any(plain(name) in COUNTED for name in scores) else {}
     errors = error_columns(names, scores)
     if not scores:
         raise source.fail(f"has no column of scores; name it with --map score=COLUMN (of {', '.join(names)})")
     note_separator(source)
-    frame = collect(table.select(list(dict.fromkeys([*columns.values(), *scores, *errors.values()]))), source.path)
+    wanted = dict.fromkeys([*columns.values(), *scores, *errors.values()])
+    for name in names:
+        if name not in wanted and name.strip() and not name.startswith("unnamed_"):
+            source.leave("columns that are not read", name)
+    frame = collect(table.select(list(wanted)), source.path)
     for note in doubts_of(frame, columns):
         source.note(note)
     if "example" in columns:
@@ -89,6 +109,7 @@ def _points(
     if len(scores) == 1:
         stated.setdefault(scores[0], extra["se"])
     for column in scores:
+        _as_shares(column, found, metrics, extra["n"])
         if not frame[column].dtype.is_numeric():
             counts = [
                 _questions(row, metric, n) for row, metric, n in zip(rows, metrics[column], extra["n"], strict=True)
@@ -97,10 +118,13 @@ def _points(
             own = stated.get(column, [None] * len(rows))
             stated[column] = [one if other is None else other for one, other in zip(inside, own, strict=True)]
     texts = {column: [] if frame[column].dtype.is_numeric() else values[column] for column in scores}
-    factors = _factors(source, rows, found, metrics, extra, stated, texts)
+    taken = _of_their_scores(source, rows, metrics, found, stated)
+    factors = _factors(source, rows, found, metrics, extra, stated, texts, taken)
     better = values.get(columns.get("higher_is_better", ""), [None] * len(rows))
     for column in scores:
         for at, asked in enumerate(rows):
+            if (column, at) in taken:
+                continue
             metric, value, se = metrics[column][at], found[column][at], stated[column][at] if column in stated else None
             by, chance, count, up = factors[asked.task, metric], extra["chance"][at], extra["n"][at], better[at]
             count = items_in(values[column][at]) if count is None else count
@@ -116,6 +140,49 @@ def _points(
             )
 
 
+def _as_shares(
+    column: str, found: dict[str, list[float | None]], metrics: dict[str, list[str]], counts: list[float | None]
+) -> None:
+    """Let a column of right answers, of which another says how many there were, be the share of them."""
+    values = found[column]
+    pairs = [(value, count) for value, count in zip(values, counts, strict=True) if value is not None]
+    whole = [(value, count) for value, count in pairs if count and value == int(value) and 0 <= value <= count]
+    if plain(column) in COUNTED and pairs and len(whole) == len(pairs) and any(value > 1 for value, _ in pairs):
+        found[column] = [
+            None if value is None or not count else value / count for value, count in zip(values, counts, strict=True)
+        ]
+        metrics[column] = ["acc"] * len(values)
+
+
+def _of_their_scores(
+    source: SourceFile,
+    rows: list[Evaluation],
+    metrics: Mapping[str, list[str]],
+    found: Mapping[str, list[float | None]],
+    stated: dict[str, list[float | None]],
+) -> set[tuple[str, int]]:
+    """(column, row) of rows that are errors of other rows' scores (``acc_stderr`` below ``acc``), given to these."""
+    taken: set[tuple[str, int]] = set()
+    for column, own in metrics.items():
+        errors = {one: of_error(one) for one in dict.fromkeys(own) if of_error(one)}
+        scores = {one.lower() for one in own}
+        errors = {one: of for one, of in errors.items() if of in scores}
+        if not errors:
+            continue
+        at_row = {(rows[at], one.lower()): at for at, one in enumerate(own) if one not in errors}
+        kept = list(stated.get(column, [None] * len(rows)))
+        for at, one in enumerate(own):
+            place = at_row.get((rows[at], errors[one])) if one in errors else None
+            if place is not None:
+                taken.add((column, at))
+                if is_spread(one):
+                    source.leave("rows of deviations and intervals", one)
+                else:
+                    kept[place] = found[column][at]
+        stated[column] = kept
+    return taken
+
+
 def _questions(asked: Evaluation, metric: str, stated: float | None) -> int | None:
     """The number of right or wrong answers behind a score; None where it is not known, or it is no such share."""
     counted = is_share(metric) or known.chance_of(asked.task, "acc") is not None
@@ -127,6 +194,7 @@ def _asked_of(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str
     wanted = [name for name in columns if name not in ("score", "se", "n", "chance", "ceiling", "higher_is_better")]
     known: dict[tuple[Any, ...], Evaluation] = {}
     models: dict[tuple[Any, ...], SourceModel] = {}
+    states = with_states(frame, columns)
     names = [columns[name] for name in wanted]
     of_model = [at for at, name in enumerate(wanted) if name not in ("task", "metric", "shots", "seed", "version")]
     for values in zip(*(frame[name].to_list() for name in names), strict=True):
@@ -136,7 +204,7 @@ def _asked_of(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str
             key = tuple(values[at] for at in of_model)
             model = models.get(key)
             if model is None:
-                model = models[key] = model_of(row, columns, source.path)
+                model = models[key] = model_of(row, columns, source.path, states)
             asked = known[values] = _asked(source, row, columns, model)
         yield asked
 
@@ -156,7 +224,7 @@ def _metric(row: Mapping[str, Any], columns: Mapping[str, str], column: str) -> 
     """The metric of a score: what the row says, else its column's name, where that says more than ``score``."""
     if "metric" in columns and column == columns.get("score"):
         return _named(plain_text(row.get(columns["metric"])))
-    return _named(re.sub(r"\s*\([^)]*\)\s*$", "", column.strip()).lower().replace(" ", "_"))
+    return _named(re.sub(r"\s*[(（][^)）]*[)）]\s*$", "", column.strip()).lower().replace(" ", "_"))
 
 
 def _named(metric: str) -> str:
@@ -174,11 +242,14 @@ def _factors(
     extra: Mapping[str, list[float | None]],
     stated: Mapping[str, list[float | None]],
     cells: Mapping[str, list[Any]],
+    taken: set[tuple[str, int]],
 ) -> dict[tuple[str, str], float]:
     """(task, metric) → 0.01 where a task's shares are written as percent, else 1."""
     seen: dict[str, dict[str, list[Seen]]] = {}
     for column, own in metrics.items():
         for at, asked in enumerate(rows):
+            if (column, at) in taken:
+                continue
             value, count = values[column][at], extra["n"][at]
             listed = seen.setdefault(own[at], {}).setdefault(asked.task, [])
             if value is not None:
@@ -232,9 +303,11 @@ def _asked(source: SourceFile, row: Mapping[str, Any], columns: Mapping[str, str
 def _items(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str], scores: list[str]) -> Iterator[Samples]:
     """One set of samples a cell; rows that differ in their metric only are scores of one answer."""
     key = [columns[name] for name in _CELL if name in columns and name != "metric"]
+    states = with_states(frame, columns)
+    key += [columns["training_tokens"]] if states else []
     for _, rows in frame.group_by(key, maintain_order=True):
         first = rows.row(0, named=True)
-        asked = _asked(source, first, columns, model_of(first, columns, source.path))
+        asked = _asked(source, first, columns, model_of(first, columns, source.path, states))
         yield Samples(asked, source.path, _samples(rows, columns, scores))
 
 
