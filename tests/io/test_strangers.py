@@ -60,6 +60,13 @@ WIDE = {
     "harness_below.csv": "model,task,metric,value\n"
     + rows('{m},piqa,"acc,none",{u}\n{m},piqa,"acc_stderr,none",0.011\n'),
     "intervals_below.csv": "model,task,metric,value\n" + rows("{m},piqa,acc,{u}\n{m},piqa,acc_ci,0.02\n"),
+    "averages.csv": "model,task,acc\n" + rows("{m},piqa,{u}\n{m},Average,0.5\n"),
+    "helm.csv": "Model/adapter,PIQA - EM,Mean win rate\n" + rows("{m},{u},0.5\n"),
+    "tags.md": "| Model | PIQA | Votes |\n|--|--|--|\n"
+    + rows("| [{m}](https://example.org) | <b>{p:.1f}</b> | 900 |\n"),
+    "pipes.txt": "model|task|acc\n" + rows("{m}|piqa|{u}\n"),
+    "low.tex": "\\begin{tabular}{lr}\nModel & PIQA \\\\ \\hline\n"
+    + rows("{m} & {p:.1f}$_{{\\pm 1.1}}$ \\\\\n") + "\\end{tabular}",
     "runs_of_seeds.csv": "model,task,run,acc\n" + rows("{m},piqa,0,{u}\n{m},piqa,1,{u}\n"),
 }  # fmt: skip
 
@@ -71,7 +78,7 @@ def test_a_ladder_however_it_is_written(name: str, tmp_path: Path) -> None:
     assert (curves["params_total"].to_list(), curves["y"].to_list()) == (PARAMS, pytest.approx(UP))
     assert curves["family"].unique().to_list() == ["mymodel"]
     errors = curves["se"].to_list()
-    stated = any(word in name for word in ("spans", "pandas", "nested", "errors_below", "harness_below"))
+    stated = any(word in name for word in ("spans", "pandas", "nested", "errors_below", "harness_below", "low.tex"))
     assert errors == (pytest.approx([0.011] * 4) if stated else [None] * 4)
     assert not done.missing
 
@@ -155,6 +162,21 @@ def test_simple_evals(tmp_path: Path) -> None:
 def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
     _, done = brought(tmp_path / "t.csv", "model,task,acc,ci_low,ci_high\n" + rows("{m},piqa,{u},0.5,0.7\n"))
     assert done.left_out == ("2 columns that are not read: ci_low, ci_high",)
+
+
+def test_one_error_beside_two_scores_is_of_neither(tmp_path: Path) -> None:
+    curves, done = brought(tmp_path / "t.csv", "model,task,acc,f1,stderr\n" + rows("{m},piqa,{u},0.5,0.011\n"))
+    assert (set(curves["metric"]), set(curves["se"])) == ({"acc", "f1"}, {None})
+    assert done.left_out == ("1 columns that are not read: stderr",)
+
+
+def test_arguments_of_a_harness_name_the_model(tmp_path: Path) -> None:
+    names = (
+        "pretrained=EleutherAI/pythia-160m,revision=step1000",
+        "pretrained=EleutherAI/pythia-160m,load_in_4bit=True",
+    )
+    curves, _ = brought(tmp_path / "t.csv", "model,task,acc\n" + "".join(f'"{one}",piqa,0.6\n' for one in names))
+    assert set(curves["rung"]) == {"pythia-160m-step1000", "pythia-160m+load_in_4bit=True"}
 
 
 def test_what_is_no_table_is_said_in_one_line(tmp_path: Path, call: Call) -> None:

@@ -53,7 +53,7 @@ def number(value: Any) -> float | None:
     if isinstance(value, str):
         if (share := _counted(value)) is not None:
             return share[0] / share[1]
-        value = value.translate(_MINUS)
+        value = re.sub(r"</?[a-z][^<>]*>", "", value, flags=re.IGNORECASE).strip().translate(_MINUS)
         text = _BEHIND.sub("", value.strip("*_†‡§^ \t\xa0")).strip("*_†‡§^ \t\xa0")
         text, percent = text.removesuffix("%").strip(), text.endswith("%") or value.rstrip().endswith("%")
         text = re.sub(r"(?<=\d)[\s\xa0\u202f'’](?=\d{3}(\D|$))", "", text)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from scalecurve.errors import UserError
 from scalecurve.io.cells import SCALE, amount, model_name, plain_text, shots_in
 from scalecurve.io.conventions import missing_mark
+from scalecurve.io.families import variant_of
 from scalecurve.io.grids import plain_table, record_rows
 from scalecurve.io.headings import NAMES, plain
 from scalecurve.io.shape import SourceModel
@@ -245,6 +246,8 @@ def model_of(
     name = model_name(row.get(columns["model"]))
     if not name:
         raise UserError(f"{path}: {columns['model']}: a row names no model; fill it in or drop the row")
+    arguments = dict(one.split("=", 1) for one in name.split(",") if "=" in one) if "pretrained=" in name else {}
+    name = arguments.get("pretrained", name).strip()
     scale: dict[str, Any] = {}
     for axis in AXES:
         value = amount(row.get(columns[axis])) if axis in columns else None
@@ -258,13 +261,13 @@ def model_of(
                 fix = "give the column of steps (--map step=COLUMN)"
                 raise UserError(f"{path}: {columns[axis]}: {value:g} is no whole number; {fix}")
             scale[axis] = round(value) if axis in _WHOLE else value
-    revision = plain_text(row.get(columns["revision"])) if "revision" in columns else ""
+    revision = plain_text(row.get(columns["revision"])) if "revision" in columns else arguments.get("revision", "")
     if not revision and "step" in scale:
         revision = f"step{scale['step']}"
     if not revision and name in states and "training_tokens" in scale:
         revision = f"tokens{scale['training_tokens'] / 1e9:.12g}B"
     family = plain_text(row.get(columns["family"])) if "family" in columns else ""
-    return SourceModel(name, "" if revision == "main" else revision, family, **scale)
+    return SourceModel(name, "" if revision == "main" else revision, family, variant_of(arguments), **scale)
 
 
 def doubts_of(frame: pl.DataFrame, columns: Mapping[str, str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,10 @@ from scalecurve.schema import AXES
 from scalecurve.types import Rung
 
 UNMATCHED = "unmatched"
+_VARIANTS = (
+    "peft", "delta", "lora_local_path", "load_in_8bit", "load_in_4bit", "quantization", "autogptq", "gptqmodel",
+    "gguf_file",
+)  # fmt: skip
 LATEST = ("", "main", "master")
 _ENDINGS = ("-hf-vllm", "-vllm", "-hf", "_hf")
 _ALSO_CALLED = {"meta": ("facebook", "meta-llama"), "openai": ("openai-community",), "huggingface": ("huggingfacetb",)}
@@ -141,6 +145,12 @@ class Families:
         notes = () if model.family else ("not in any family file",)
         rung = Rung(unmatched_name(model), "published", model.name, revision=model.revision, notes=notes)
         return model.family or UNMATCHED, _with(rung, stated), bool(model.family and stated)
+
+
+def variant_of(arguments: Mapping[str, Any]) -> str:
+    """What a harness's arguments put upon a model's weights: ``load_in_4bit=True``."""
+    put = {key: arguments[key] for key in _VARIANTS if str(arguments.get(key, "")).lower() not in ("", "none", "false")}
+    return ",".join(f"{key}={value}" for key, value in sorted(put.items()))
 
 
 @lru_cache(maxsize=1)

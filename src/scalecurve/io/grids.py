@@ -126,7 +126,7 @@ def _across(rows: Rows) -> Grid | None:
         [head[at], row[0], *(row[place] for _, place in kept), row[at]]
         for at in sorted(models)
         for row in body
-        if not (_AVERAGE.fullmatch(row[0]) or any(row[place] in _OF_GROUPS for _, place in kept)) and row[at]
+        if not (AVERAGE.fullmatch(row[0]) or any(row[place] in _OF_GROUPS for _, place in kept)) and row[at]
     ]
     return names, rows, "models stand across and tasks down; averages are left out"
 
@@ -166,7 +166,7 @@ def _may_be_model(name: str) -> bool:
 
 
 _OF_GROUPS = ("naive_average", "weighted_average", "standard_deviation", "harmonic_mean")  # OpenCompass' metrics
-_AVERAGE = re.compile(
+AVERAGE = re.compile(
     r"[*_]*(macro[ -]?|micro[ -]?)?(average|avg\.?|mean|total|overall|平均|平均分|均值|总分)[*_]*", re.I
 )
 

@@ -78,6 +78,7 @@ def latex_rows(text: str) -> Rows:
         line = _TEX_SPAN.sub(lambda span: span[2] + " &" * (int(span[1]) - 1), line)
         for sign, plain in _TEX_SIGNS.items():
             line = line.replace(sign, plain)
+        line = re.sub(r"[_^]\{([^{}]*)\}", lambda low: f" {low[1]}" if "±" in low[1] else "", line)
         cells = [re.sub(r"^\{(.*)\}$", r"\1", one.strip()) for one in re.split(r"(?<!\\)&", line)]
         rows.append([one.replace("\\&", "&") for one in cells])
     if rows and rows[0]:  # what follows \begin{tabular}, up to its last brace, describes the columns
@@ -104,7 +105,7 @@ def rows_of_file(path: Path, decode: Callable[[Path], str], mark: str) -> Rows:
         return latex_rows(text)
     if kind in TEXTS:
         lines = text.splitlines()[:200]
-        separated = next((one for one in ("\t", ";", ",") if all(one in line for line in lines[:2])), "")
+        separated = next((one for one in ("\t", ";", "|", ",") if all(one in line for line in lines[:2])), "")
         return markdown_rows(text) or (
             text_rows(text, separated) if separated and len(lines) > 1 else spaced_rows(text)
         )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _NO_TASK = re.compile(
-    r"\b(average|avg|mean|rank|co2|hub|likes|downloads|date|license|precision|weights?|type|architecture|generation|moe|"
+    r"\b(average|avg|mean|rank|votes|organi[sz]ation|cutoff|co2|hub|likes|downloads|date|license|precision|weights?|type|architecture|generation|moe|"
     r"merged|flagged|available|sha|template|maintainer|link|year|memory|cost|price|throughput|runtime|duration|created|timestamp|_step|state|user|tags|index|context|vocab|layers|"
     r"hidden|heads|epochs?|pretraining|flops|params|model|size)\b|[♥❤]|^unnamed|^t?$",
     re.IGNORECASE,
@@ -39,6 +39,8 @@ _NO_TASK = re.compile(
 _NO_MODEL = re.compile(
     r"(macro[ -]?|micro[ -]?)?(average|avg\.?|mean|median|total|durchschnitt|mittelwert|moyenne)", re.IGNORECASE
 )
+_OVER_ALL = re.compile(r"mean win rate|(overall|average|mean|avg\.?)( score| accuracy| acc)?", re.IGNORECASE)
+"""Averages over all benchmarks that are called as metrics are."""
 _FOOTNOTE = re.compile(
     r"[*†‡§¹²³(]|\d+[.)]\s|(source|note|notes|legend|quelle|anmerkung|remarque|注|来源|说明)\b|.*(:|：)\s|.*\.$",
     re.IGNORECASE,
@@ -150,6 +152,8 @@ def _tasks(source: SourceFile, names: list[str], columns: dict[str, str]) -> dic
     for name in names:
         if name in taken or name not in kinds or (_NO_TASK.search(name) and name not in metrics) or of_error(name):
             continue
+        if _OVER_ALL.fullmatch(heading(name).task.strip()):
+            continue
         written = kinds[name] == pl.String() and table is not None and _mostly_numbers(table, name, source)
         if kinds[name].is_numeric() or written:
             found[name] = _split(name)
@@ -173,7 +177,7 @@ def _split(name: str) -> Heading:
     for metric in _ENDINGS:
         for mark in "_ /":
             if told.task.lower().endswith(f"{mark}{metric.lower()}"):
-                return replace(told, task=told.task[: -len(metric) - 1], metric=metric)
+                return replace(told, task=told.task[: -len(metric) - 1].rstrip(" -:|"), metric=metric)
     own = told.task.lower().replace(" ", "_")
     return replace(told, metric=own if is_share(own) or not higher_is_better(own) else "score")
 

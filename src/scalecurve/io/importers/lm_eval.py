@@ -16,17 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from scalecurve.io.conventions import finite, higher_is_better, missing_mark, safe_name
-from scalecurve.io.families import LATEST, match
+from scalecurve.io.families import LATEST, match, variant_of
 from scalecurve.io.importers.lm_eval_samples import old_samples, samples
 from scalecurve.io.shape import Evaluation, Found, Point, Role, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 
 _TIME = re.compile(r"_\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\d(?:\.\d+)?$")
 # What is put upon the weights, so that they are another model, as the harness's kinds of models call it.
-_VARIANTS = (
-    "peft", "delta", "lora_local_path", "load_in_8bit", "load_in_4bit", "quantization", "autogptq", "gptqmodel",
-    "gguf_file",
-)  # fmt: skip
 _NO_METRIC = ("alias", "name", "sample_len", "sample_count", "samples")
 _PROMPT_KEYS = (
     "dataset_path", "dataset_name", "test_split", "doc_to_text", "doc_to_target", "doc_to_choice", "description",
@@ -268,9 +264,7 @@ def _model(source: SourceFile, content: Mapping[str, Any], config: Mapping[str, 
     subfolder = str(pairs.get("subfolder") or "")
     revision = subfolder if revision in LATEST and subfolder else f"{revision}/{subfolder}".rstrip("/")
     total = params if isinstance(params, int) and params > 0 else None
-    put = {key: pairs[key] for key in _VARIANTS if str(pairs.get(key, "")).lower() not in ("", "none", "false")}
-    variant = ",".join(f"{key}={value}" for key, value in sorted(put.items()))
-    return SourceModel(str(name), "" if revision in LATEST else revision, variant=variant, params_total=total)
+    return SourceModel(str(name), "" if revision in LATEST else revision, variant=variant_of(pairs), params_total=total)
 
 
 def _of_neox(source: SourceFile) -> SourceModel:

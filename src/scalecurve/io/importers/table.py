@@ -25,6 +25,7 @@ from scalecurve.io.columns import (
     with_states,
 )
 from scalecurve.io.conventions import higher_is_better, is_share, item_score, words
+from scalecurve.io.grids import AVERAGE
 from scalecurve.io.headings import (
     COUNTED,
     METRICS,
@@ -84,13 +85,28 @@ def read(source: SourceFile) -> Iterable[Found]:
     for name in names:
         if name not in wanted and name.strip() and not name.startswith("unnamed_"):
             source.leave("columns that are not read", name)
-    frame = collect(table.select(list(wanted)), source.path)
+    if "se" in columns and len(scores) > 1 and columns["se"] not in errors.values():
+        source.leave("columns that are not read", columns["se"])  # of several scores nobody says whose error it is
+    frame = _without_averages(source, collect(table.select(list(wanted)), source.path), columns["task"])
     for note in doubts_of(frame, columns):
         source.note(note)
     if "example" in columns:
         yield from _items(source, frame, columns, scores)
     else:
         yield from _points(source, frame, columns, scores, errors)
+
+
+def _without_averages(source: SourceFile, frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The rows of tasks, without those that are averages over the others."""
+    import polars as pl
+
+    tasks = frame[column].drop_nulls().unique(maintain_order=True).to_list()
+    averages = [one for one in tasks if AVERAGE.fullmatch(plain_text(one))]
+    if len(averages) == len(tasks):
+        return frame
+    for one in averages:
+        source.leave("averages over tasks", plain_text(one))
+    return frame.filter(~pl.col(column).is_in(averages)) if averages else frame
 
 
 def _points(
