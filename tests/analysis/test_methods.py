@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scalecurve.analysis.forecast.methods import METHODS, Known
+from scalecurve.analysis.forecast.methods import METHODS, Known, sizes_of
 
 
 def known(y, chance=0.25, **changes):
@@ -78,3 +78,18 @@ def test_sure_points_count_more():
     assert METHODS["sigmoids"](doubt, 5.0) > METHODS["sigmoids"](trust, 5.0) + 0.1
     unknown, none = (Known(np.arange(5.0), y, np.array([0.01] * 4 + [last]), 0.25) for last in (np.nan, 0.0))
     assert METHODS["sigmoids"](unknown, 5.0) == METHODS["sigmoids"](none, 5.0)  # the scatter of models alone
+
+
+def test_models_of_nearly_one_size_are_one_size():
+    x = np.log10([1e7, 1.1e7, 1.2e7, 1.3e7, 4e7, 1e8, 1.25e8, 1.27e8])
+    assert sizes_of(x).tolist() == [0, 0, 0, 1, 2, 3, 3, 4]
+    assert sizes_of(np.array([7.0])).tolist() == [0]
+
+
+def test_the_recent_slope_is_that_of_the_last_three_sizes():
+    """Three models of each of four sizes: the slope is that of the nine of the last three."""
+    x = np.repeat([7.0, 7.5, 8.0, 8.5], 3) + np.tile([0.0, 0.02, 0.04], 4)
+    y = np.repeat([0.1, 0.3, 0.4, 0.5], 3) + np.tile([0.02, -0.04, 0.02], 4)
+    slope, level = np.polyfit(x[3:], y[3:], 1)
+    ahead = METHODS["recent slope"](Known(x, y, np.full(12, 0.01), 0.0), 8.7)
+    assert ahead == pytest.approx(level + slope * 8.7)

@@ -9,7 +9,7 @@ import pytest
 from scalecurve.analysis import forecast
 from scalecurve.analysis.forecast.components import components
 from scalecurve.analysis.forecast.forecast import COMBINED, COMPONENTS, Forecast, Panel, Past, panels, predict
-from scalecurve.analysis.forecast.past import PRIOR, PRIOR_STRENGTH, Errors, prior
+from scalecurve.analysis.forecast.past import PRIOR, PRIOR_STRENGTH, Errors, past_targets, prior
 from scalecurve.analysis.forecast.process import LEVELS, process
 
 from .helpers import curve_of
@@ -235,6 +235,26 @@ def test_models_that_answer_the_same_items_share_their_luck():
     assert found.sd < 0.8 * curves[0].se[-1]
 
 
+def test_few_right_answers_scatter_as_few_do():
+    """Fifty of a hundred scatter by five points, two of a hundred by less than one and a half."""
+    middle, end = (curve_of([y] * 8, 0.0, n=100) for y in (0.5, 0.02))
+    assert 0.1 < predict(Panel([end]), end, 3e9).sd / predict(Panel([middle]), middle, 3e9).sd < 0.5
+    falling = curve_of([0.5, 0.43, 0.36, 0.29, 0.22, 0.15, 0.08], 0.0, n=100)
+    low, high = predict(Panel([falling]), falling, 1.2e9).interval(80)
+    assert 0 <= low < high < 0.2
+
+
+def test_the_past_is_asked_at_the_distance_that_is_asked():
+    """What tells how far to trust a forecast a decade ahead are not the neighbours of nearly one size."""
+    clusters = np.repeat([6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0], 3) + np.tile([0.0, 0.02, 0.04], 7)
+    near, far = past_targets(clusters, 0.45), past_targets(clusters, 1.45)
+    assert near[:3] == [(6, 8), (6, 11), (6, 17)]  # one, two and four sizes ahead
+    assert far[:4] == [(6, 8), (6, 11), (6, 14), (6, 17)]
+    assert [target for cut, target in near if cut == 18] == [20]
+    assert past_targets(np.arange(5.0), 1.0) == [(4, 4)]
+    assert past_targets(np.arange(4.0), 1.0) == past_targets(np.zeros(9), 1.0) == past_targets(np.zeros(0), 1.0) == []
+
+
 def test_intervals_widen_with_the_distance_and_with_past_surprises():
     (panel,) = panels(family(8), "params_non_embedding")
     past = Past(panel)
@@ -308,6 +328,23 @@ def test_what_other_tasks_do_tells_how_far_a_point_is_to_be_trusted():
     calm = [curve_of(np.linspace(0.3, 0.6, 5), x=FIVE, task=f"c{i}", n=20_000) for i in range(20)]
     among_noisy, among_calm = (process_of([odd, *others])[0].moments()[0] for others in (noisy, calm))
     assert among_noisy < among_calm
+
+
+def test_scores_leave_chance_faster_and_faster():
+    """.35, .38, .44, .54 of four options: what lies above chance is carried on, not the line through the points."""
+    rise = 0.25 + 0.75 * np.sin(0.35 + 0.1 * np.arange(5)) ** 2
+    curves = [curve_of(rise, 0.25, x=FIVE, task=f"t{i}", n=20_000) for i in range(8)]
+    truth = 0.25 + 0.75 * np.sin(0.85) ** 2
+    above, line = process_of(curves)[0].moments()[0], 2 * rise[-1] - rise[-2]
+    assert abs(above - truth) < 0.5 * abs(line - truth) + 0.01
+
+
+def test_measured_scores_scatter_below_chance():
+    """A score at chance is below it as often as above: an interval that began at chance would miss half of them."""
+    rng = np.random.default_rng(0)
+    curves = [curve_of(rng.binomial(100, 0.25, 5) / 100, 0.25, x=FIVE, task=f"t{i}", n=100) for i in range(12)]
+    tenth = [float(np.interp(0.1, LEVELS, mixture.quantiles())) for mixture in process_of(curves)]
+    assert np.mean(tenth) < 0.225
 
 
 def test_quantiles_of_the_process_lie_within_bounds_and_agree_with_its_moments():

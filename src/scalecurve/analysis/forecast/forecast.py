@@ -128,11 +128,12 @@ def predict(panel: Panel, curve: Curve, x: float, past: Past | None = None, *, b
     weights, factor = past.weights(curve, members, below)
     combined = float(sum(weight * members.values[name] for name, weight in weights.items()))
     middle, own = members.mixture.moments()
-    se = float(members.known.se[-1]) if np.isfinite(members.known.se[-1]) else 0.0
-    sampling = se**2 * members.mixture.own_share()
+    share = members.mixture.own_share()
+    today = float(np.nan_to_num(members.known.se[-1])) ** 2 * share
+    sampling = today * _items_tell(curve, len(members.known.x), combined)
     variance = sampling + factor * members.variance(weights, combined)
     # The process says how the doubt is spread (skewed near a bound); how large it is, all members and the past say.
-    shape = (members.mixture.quantiles() - middle) / (own + sampling) ** 0.5
+    shape = (members.mixture.quantiles() - middle) / (own + today) ** 0.5
     link = link_of(curve)
     quantiles = np.sort([link.back(value) for value in combined + shape * variance**0.5])
     sd = variance**0.5
@@ -140,6 +141,14 @@ def predict(panel: Panel, curve: Curve, x: float, past: Past | None = None, *, b
         sd *= link.back(combined)
     by_method = {name: link.back(value) for name, value in (members.values | {COMBINED: combined}).items()}
     return Forecast(curve, x, by_method, float(sd), weights, quantiles)
+
+
+def _items_tell(curve: Curve, known: int, ahead: float) -> float:
+    """The sampling variance of a share at ``ahead`` over that of the last known score: few items right scatter less."""
+    n, last = curve.n[known - 1] if curve.n else 0, curve.y[known - 1]
+    if n < 1 or curve.ceiling != 1 or not (0 <= ahead <= 1 and 0 <= last <= 1):
+        return 1.0
+    return max(ahead * (1 - ahead), 1 / n) / max(last * (1 - last), 1 / n)
 
 
 def too_few(frame: pl.DataFrame, axis: str, target: str) -> str:

@@ -48,6 +48,7 @@ class Known:
 
 MIN_SPAN = 0.3  # decades that the recent slope looks back at the least
 SPAN_AHEAD = 0.5  # and of the distance to the target; both from the simulations
+SAME = 0.1  # decades within which models have nearly one size
 Method = Callable[[Known, float], float | None]
 METHODS: dict[str, Method] = {}
 
@@ -60,6 +61,15 @@ def method(name: str) -> Callable[[Method], Method]:
         return function
 
     return enter
+
+
+def sizes_of(x: Floats) -> NDArray[np.int_]:
+    """The number of the size of each point, in ascending order: a size reaches ``SAME`` decades up from its first."""
+    numbers = np.zeros(len(x), int)
+    for i in range(1, len(x)):
+        begins = x[i] - x[np.argmax(numbers[:i] == numbers[i - 1])] > SAME + 1e-9
+        numbers[i] = numbers[i - 1] + begins
+    return numbers
 
 
 @method("last value")
@@ -80,12 +90,14 @@ def line(known: Known, x: float) -> float:
 
 @method("recent slope")
 def recent_slope(known: Known, x: float) -> float:
-    """Least squares over the last three points, or as many more as span enough to be carried on to ``x``.
+    """Least squares over the last three sizes, or as many more as span enough to be carried on to ``x``.
 
-    Models of nearly one size differ by chance alone: a slope between them, carried on, says nothing.
+    Models of nearly one size (``SAME``) differ by chance alone: a slope between them, carried on, says nothing.
     """
     back = max(MIN_SPAN, SPAN_AHEAD * (x - float(known.x[-1])))
-    count = max(3, int((known.x > known.x[-1] - back + 1e-9).sum()) + 1)
+    groups = sizes_of(known.x)
+    three = int((groups > groups[-1] - 3).sum())
+    count = max(three, int((known.x > known.x[-1] - back + 1e-9).sum()) + 1)
     return _clip(_line(known.x[-count:], known.y[-count:], x), known)
 
 

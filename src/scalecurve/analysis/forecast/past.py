@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scalecurve.analysis.forecast.bounds import link_of
 from scalecurve.analysis.forecast.components import component_forecasts
-from scalecurve.analysis.forecast.methods import METHODS, Known
+from scalecurve.analysis.forecast.methods import METHODS, Known, sizes_of
 from scalecurve.analysis.forecast.panel import MIN_POINTS, Panel, curve_key, enough
 from scalecurve.analysis.forecast.process import Mixture, process
 from scalecurve.analysis.gather import coordinate
@@ -22,17 +22,17 @@ COMPONENTS = "components"
 PROCESS = "process"
 NEAR, FAR = 0.3, 1.0  # decades ahead at which the simulations were asked
 PRIOR = {  # member → mean squared error beyond sampling, near and far, on the simulated families
-    PROCESS: (0.0020, 0.0048),
-    "recent slope": (0.0031, 0.0090),
-    "sigmoids": (0.0027, 0.0086),
-    "power law": (0.0031, 0.0067),
-    "log law": (0.0037, 0.0087),
-    "two-step": (0.0018, 0.0033),
-    COMPONENTS: (0.0033, 0.0088),
+    PROCESS: (0.0025, 0.0081),
+    "recent slope": (0.0035, 0.0108),
+    "sigmoids": (0.0036, 0.0095),
+    "power law": (0.0051, 0.0121),
+    "log law": (0.0046, 0.0124),
+    "two-step": (0.0024, 0.0065),
+    COMPONENTS: (0.0036, 0.0110),
 }
 PRIOR_STRENGTH = 20.0  # past errors that count as much as the simulations
-SHARPNESS = 3.0  # power of the inverse error that makes a weight
-DOUBT = 1.0  # factor on the variance of doubt and disagreement
+SHARPNESS = 6.0  # power of the inverse error that makes a weight
+DOUBT = 1.55  # factor on the variance of doubt and disagreement
 PER_TARGET = 15.0  # errors at one target share its model: together they count as no more than this many
 CUTS = 8  # of the most recent known sizes
 STEPS = (0, 1, 3)  # how many sizes ahead the past is asked for
@@ -78,13 +78,33 @@ def prior(name: str, distance: float | Floats) -> Floats:
     return result
 
 
+def past_targets(places: Floats, distance: float) -> list[tuple[int, int]]:
+    """(first model not used, target) of the forecasts that models at ``places`` would have been given, in order.
+
+    Models of nearly one size count as one (``sizes_of``): the last ``CUTS`` sizes are cuts, the targets the largest
+    models one, two and four sizes ahead, and at the distance (decades) that is most like ``distance``.
+    """
+    if not len(places):
+        return []
+    numbers = sizes_of(places)
+    first = [int(np.argmax(numbers == number)) for number in range(numbers[-1] + 1)]
+    last = [*(start - 1 for start in first[1:]), len(places) - 1]
+    found = []
+    for number, cut in list(enumerate(first))[-CUTS:]:
+        if cut >= MIN_POINTS:
+            ahead = places[last[number:]] - places[cut - 1]
+            like = int(np.argmin(np.abs(np.log(ahead / distance))))
+            found += [(cut, last[number + step]) for step in sorted({*STEPS, like}) if number + step < len(first)]
+    return found
+
+
 class Past:
     """Every forecast that a family would have made so far; each is computed once."""
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
         self._members: dict[tuple[float, float, bool], dict[int, Members]] = {}
-        self._errors: dict[tuple[float, str], tuple[dict[str, Errors], Errors]] = {}
+        self._errors: dict[tuple[float, str, float], tuple[dict[str, Errors], Errors]] = {}
         self._groups = [_group(curve) for curve in panel.curves]
         self._index = {curve_key(curve): index for index, curve in enumerate(panel.curves)}
 
@@ -94,22 +114,23 @@ class Past:
 
     def weights(self, curve: Curve, members: Members, below: float) -> tuple[dict[str, float], float]:
         """(weight of every member, factor on the variance of doubt), from errors at scales below ``below``."""
-        errors, spread = self._past_errors(below, _group(curve))
+        errors, spread = self._past_errors(below, _group(curve), members.distance)
         weights = _weights(members, errors)
         factor = DOUBT
         if len(spread.squares):
             factor *= spread.ratio(np.ones(len(spread.squares)), members.distance)
         return weights, factor
 
-    def _past_errors(self, below: float, group: str) -> tuple[dict[str, Errors], Errors]:
-        found = self._errors.get((below, group))
+    def _past_errors(self, below: float, group: str, distance: float) -> tuple[dict[str, Errors], Errors]:
+        key = below, group, round(distance, 2)
+        found = self._errors.get(key)
         if found is None:
-            found = self._errors[below, group] = self._collect(below, group)
+            found = self._errors[key] = self._collect(below, group, distance)
         return found
 
-    def _collect(self, below: float, group: str) -> tuple[dict[str, Errors], Errors]:
+    def _collect(self, below: float, group: str, distance: float) -> tuple[dict[str, Errors], Errors]:
         rows: dict[str, list[tuple[float, float, float, int]]] = {}
-        for number, (cut, target) in enumerate(self._pairs(below)):
+        for number, (cut, target) in enumerate(self._pairs(below, distance)):
             for index, members in self._all(cut, target).items():
                 curve = self._panel.curves[index]
                 if self._groups[index] != group or target not in curve.x:
@@ -131,16 +152,14 @@ class Past:
         errors = {name: _errors(each) for name, each in rows.items()}
         return errors, errors.pop("", _errors([]))
 
-    def _pairs(self, below: float) -> Iterable[tuple[float, float]]:
-        """(first scale not used, target) of the past forecasts: the last cuts, one, two and four sizes ahead."""
+    def _pairs(self, below: float, distance: float) -> Iterable[tuple[float, float]]:
+        """(first scale not used, target) of the past forecasts at scales below ``below``."""
         axis = self._panel.curves[0].axis if self._panel.curves else ""
         end = coordinate(axis, below)
         scales = sorted({x for c in self._panel.curves for x in c.x}, key=lambda x: coordinate(axis, x))
         scales = [x for x in scales if coordinate(axis, x) < end]
-        for cut in range(max(MIN_POINTS, len(scales) - CUTS), len(scales)):
-            for step in STEPS:
-                if cut + step < len(scales):
-                    yield scales[cut], scales[cut + step]
+        for cut, target in past_targets(np.array([coordinate(axis, x) for x in scales]), distance):
+            yield scales[cut], scales[target]
 
     def _all(self, below: float, x: float, *, every: bool = False) -> dict[int, Members]:
         """What the members, or ``every`` method, say of each curve that has enough points below ``below``."""

@@ -29,11 +29,14 @@ MEANS = (0.0, 0.06, 0.15)  # mean slope: more scale mostly helps, so that falls 
 LEVEL = 0.5  # prior deviation of the first point
 POOL_STRENGTH = 12.0  # curves that the even prior over the settings counts for
 ROUNDS = 12
+KINDS = 3  # scales that a curve is looked at on: as it is, its arcsine, and the arcsine of what lies above chance
 LEVELS = np.array([0.005, 0.025, 0.05, *np.arange(0.1, 0.91, 0.05), 0.95, 0.975, 0.995])
 """Probabilities at which a predictive distribution is kept."""
 
 _GRID = np.array(list(product(SLOPES, LENGTHS, SCATTERS, OWN)))
 _CHUNK = 128
+NODES = np.array([-2.8570, -1.3556, 0.0, 1.3556, 2.8570])  # of Gauss and Hermite, for a normal of deviation 1
+PARTS = np.array([0.01126, 0.22208, 0.53332, 0.22208, 0.01126])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,19 @@ class Mixture:
     """A predictive distribution: normals with weights, on the score or (``bent``) on the arcsine of its root.
 
     ``means`` and ``variances`` are of the next model's true score, without the error of measuring it; ``error`` is
-    that error's deviation on each component's own scale, and ``own`` the part of the sampling variance that is in it.
-    The score is (y − ``low``) / ``unit``.
+    that error's deviation on each component's own scale, ``own`` the part of the sampling variance that is in it, and
+    ``noise`` the sampling error on the score's scale.
+    The score is (y − ``low``) / ``unit``; the scale of a component begins at the share ``floor`` of it.
     """
 
     weights: Floats
     means: Floats
     variances: Floats
     bent: NDArray[np.bool_]
+    floor: Floats
     error: Floats
     own: Floats
+    noise: float
     low: float
     unit: float
 
@@ -61,6 +67,9 @@ class Mixture:
         cos2, cos4 = np.cos(2 * angle) * np.exp(-2 * v), np.cos(4 * angle) * np.exp(-8 * v)
         first = np.where(self.bent, (1 - cos2) / 2, m)
         second = np.where(self.bent, 3 / 8 - cos2 / 2 + cos4 / 8, m**2 + v)
+        reach = 1 - self.floor
+        second = self.floor**2 + 2 * self.floor * reach * first + reach**2 * second
+        first = self.floor + reach * first
         mean = float(self.weights @ first)
         spread = max(float(self.weights @ second) - mean**2, 1e-12)
         return self.low + self.unit * mean, self.unit**2 * spread
@@ -74,7 +83,7 @@ class Mixture:
         from scipy.special import ndtr
 
         kept = self.weights > 1e-4 * self.weights.max()
-        w, m, bent = self.weights[kept], self.means[kept], self.bent[kept]
+        w, m, bent, floor = self.weights[kept], self.means[kept], self.bent[kept], self.floor[kept]
         s = np.sqrt(self.variances[kept] + self.error[kept] ** 2)
         flat = ~bent
         reach = [m[flat] - 4 * s[flat], m[flat] + 4 * s[flat]] if flat.any() else [np.array([0.0]), np.array([1.0])]
@@ -83,8 +92,14 @@ class Mixture:
             y = np.union1d(y, np.linspace(0, 1, 201))
         below = np.empty((len(w), len(y)))
         below[flat] = ndtr((y - m[flat, None]) / s[flat, None])
-        angle = np.arcsin(np.sqrt(np.clip(y, 0, 1)))
-        below[bent] = np.where(y < 0, 0, np.where(y >= 1, 1, ndtr((angle - m[bent, None]) / s[bent, None])))
+        plain, raised = bent & (floor == 0), bent & (floor > 0)
+        below[plain] = _bent_cdf(y[None], m[plain], s[plain], np.zeros(plain.sum()))
+        # Chance holds the true score, not the measured one, which scatters about it: the error is added afterwards.
+        noise = self.noise * self.own[kept][raised] ** 0.5
+        true = m[raised], self.variances[kept][raised] ** 0.5, floor[raised]
+        below[raised] = sum(
+            part * _bent_cdf(y - (noise * place)[:, None], *true) for place, part in zip(NODES, PARTS, strict=True)
+        )
         cdf = np.maximum.accumulate(w @ below / w.sum())
         places: Floats = self.low + self.unit * np.interp(LEVELS, cdf, y)
         return places
@@ -96,16 +111,16 @@ def process(known: Sequence[Known], x: float) -> list[Mixture]:
         return []
     parts = [_prepare(one) for one in known]
     settings = len(_GRID) * len(MEANS)
-    likelihood = np.full((len(known), 2 * settings), -np.inf)
-    means, variances = np.zeros((len(known), 2 * settings)), np.ones((len(known), 2 * settings))
-    own_part = np.tile(np.repeat(_GRID[:, 3], len(MEANS)), 2)
+    shape = len(known), KINDS * settings
+    likelihood, means, variances = np.full(shape, -np.inf), np.zeros(shape), np.ones(shape)
+    own_part = np.tile(np.repeat(_GRID[:, 3], len(MEANS)), KINDS)
     groups: dict[bytes, list[int]] = {}
     for index, one in enumerate(known):
         groups.setdefault(one.x.tobytes(), []).append(index)
     for members in groups.values():
         t = known[members[0]].x - known[members[0]].x[0]
         ahead = x - float(known[members[0]].x[0])
-        for kind in (0, 1):
+        for kind in range(KINDS):
             inside = [i for i in members if kind < len(parts[i])]
             block = slice(kind * settings, (kind + 1) * settings)
             for start in range(0, len(inside), _CHUNK):
@@ -116,15 +131,30 @@ def process(known: Sequence[Known], x: float) -> list[Mixture]:
                 likelihood[chunk, block] = own + np.array([parts[i][kind][2] for i in chunk])[:, None]
                 means[chunk, block], variances[chunk, block] = m, v
     shares = _pooled(likelihood)
-    bent = np.repeat([False, True], settings)
-    return [
-        Mixture(
-            shares[i], means[i], variances[i], bent,
-            np.where(bent, parts[i][-1][1][-1], parts[i][0][1][-1]) * own_part**0.5,
-            own_part, known[i].base, known[i].unit,
-        )
-        for i in range(len(known))
-    ]  # fmt: skip
+    bent = np.arange(KINDS) > 0
+    mixtures = []
+    for i, one in enumerate(known):
+        padded = [*parts[i], *parts[i][-1:] * (KINDS - len(parts[i]))]
+        error = np.array([part[1][-1] for part in padded])
+        floor = np.array([0.0, 0.0, _floor(one)])
+        kinds = [np.repeat(values, settings) for values in (bent, floor, error)]
+        mixtures.append(
+            Mixture(
+                shares[i], means[i], variances[i], kinds[0], kinds[1], kinds[2] * own_part**0.5, own_part,
+                float(parts[i][0][1][-1]), one.base, one.unit,
+            )
+        )  # fmt: skip
+    return mixtures
+
+
+def _bent_cdf(y: Floats, means: Floats, deviations: Floats, floor: Floats) -> Floats:
+    """(components, places): how likely a score is at most ``y``, on the scale of angles above each floor."""
+    from scipy.special import ndtr
+
+    share = (y - floor[:, None]) / (1 - floor[:, None])
+    angle = np.arcsin(np.sqrt(np.clip(share, 0, 1)))
+    inside: Floats = ndtr((angle - means[:, None]) / deviations[:, None])
+    return np.where(share < 0, 0.0, np.where(share >= 1, 1.0, inside))
 
 
 def _prepare(known: Known) -> list[tuple[Floats, Floats, float]]:
@@ -133,10 +163,21 @@ def _prepare(known: Known) -> list[tuple[Floats, Floats, float]]:
     se = np.where(np.isfinite(known.se), known.se, 0.0) / known.unit
     parts = [(y, se, 0.0)]
     if known.bounded:
-        inside = np.clip(y, 0, 1)
-        slope = 2 * np.sqrt(np.maximum(inside * (1 - inside), np.maximum(se, 1e-4)))
-        parts.append((np.arcsin(np.sqrt(inside)), se / slope, float(-np.log(slope).sum())))
+        parts += [_bend(y, se, floor) for floor in dict.fromkeys([0.0, _floor(known)])]
     return parts
+
+
+def _bend(y: Floats, se: Floats, floor: float) -> tuple[Floats, Floats, float]:
+    """(angles, errors, log of the Jacobian): arcsines of the roots of the shares above ``floor``."""
+    share, error = np.clip((y - floor) / (1 - floor), 0, 1), se / (1 - floor)
+    slope = 2 * np.sqrt(np.maximum(share * (1 - share), np.maximum(error, 1e-4)))
+    return np.arcsin(np.sqrt(share)), error / slope, float(-np.log(slope * (1 - floor)).sum())
+
+
+def _floor(known: Known) -> float:
+    """Chance on 0–1, above which a score rises faster and faster; nothing where none is stated."""
+    chance = 0.0 if known.chance is None else (known.chance - known.base) / known.unit
+    return chance if known.bounded and 0 < chance < 1 else 0.0
 
 
 def _conditional(t: Floats, y: Floats, se: Floats, ahead: float) -> tuple[Floats, Floats, Floats]:
