@@ -1,10 +1,11 @@
 """How forecasts are tuned: errors and intervals on simulated families of models, and on nothing else.
 
-python benchmarks/forecast_methods.py [families] [seed] [1: scores follow a companion loss]
+python benchmarks/forecast_methods.py [families] [seed] [WORLD: shapes, few, clusters, small or wide] [driven]
 
 Of each family one size after the fourth and one cut below it are drawn; the size is predicted from what lies below the
-cut. The constants PRIOR, SHARPNESS, DOUBT and MIN_SPAN of ``scalecurve.analysis.forecast`` come from here; published
-results are opened after they are fixed.
+cut. The world ``shapes`` is that of ``simulated_families``, the others are layouts of ``simulated_layouts``;
+``driven``: scores follow a companion loss. The constants PRIOR, SHARPNESS, DOUBT and MIN_SPAN of
+``scalecurve.analysis.forecast`` come from both worlds; published results are opened after they are fixed.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import sys
 import numpy as np
 import polars as pl
 from simulated_families import Drivers, companions, family
+from simulated_layouts import layout_family
 
 from scalecurve.analysis.forecast.forecast import COMBINED, Panel, Past, predict
 from scalecurve.analysis.forecast.panel import enough
 
 
-def simulate(families: int, seed: int, driven: bool = False) -> pl.DataFrame:
+def simulate(families: int, seed: int, driven: bool = False, world: str = "shapes") -> pl.DataFrame:
     """One row a forecast and method: error, sampling error of the target, known sizes, decades ahead, what held.
 
     ``driven``: all scores follow a companion.
@@ -27,7 +29,8 @@ def simulate(families: int, seed: int, driven: bool = False) -> pl.DataFrame:
     rng = np.random.default_rng(seed)
     rows = []
     for number in range(families):
-        kinds, curves = zip(*family(rng), strict=True)
+        drawn = family(rng) if world == "shapes" else layout_family(rng, world)
+        kinds, curves = zip(*drawn, strict=True)
         drivers: dict[tuple[object, ...], Drivers] = {}
         if driven:
             curves, drivers = companions(rng, list(curves))
@@ -43,6 +46,8 @@ def simulate(families: int, seed: int, driven: bool = False) -> pl.DataFrame:
             (lo80, hi80), (lo95, hi95) = found.interval(80), found.interval(95)
             own = {"family": number, "kind": kind, "se": se, "known": cut, "pit": found.below(y), "width": hi80 - lo80}
             own |= {"ahead": np.log10(scales[target] / scales[cut - 1]), "in80": lo80 <= y <= hi80}
+            middle = found.by_method[COMBINED]
+            own |= {"end": min(middle, 1 - middle) * curve.n[0]}
             own |= {"in95": lo95 <= y <= hi95, "trend": (curve.y[cut - 1] - curve.y[0]) / max(se, 0.01)}
             for name, value in found.by_method.items():
                 rows.append(own | {"method": name, "error": value - y, "weight": found.weights.get(name, 0.0)})
@@ -50,9 +55,8 @@ def simulate(families: int, seed: int, driven: bool = False) -> pl.DataFrame:
 
 
 def main() -> None:
-    numbers = [int(text) for text in sys.argv[1:]]
-    numbers += [150, 23, 0][len(numbers) :]
-    table = simulate(numbers[0], numbers[1], bool(numbers[2]))
+    asked = sys.argv[1:] + ["150", "23", "shapes", ""][len(sys.argv) - 1 :]
+    table = simulate(int(asked[0]), int(asked[1]), asked[3] == "driven", asked[2])
     bins = {"near": (0, 0.35), "middle": (0.35, 0.75), "far": (0.75, 9)}
     by = {name: pl.col("ahead").is_between(*ends) for name, ends in bins.items()}
     rise = {"rising": pl.col("trend") > 4, "flat": pl.col("trend").abs() <= 4, "falling": pl.col("trend") < -4}
@@ -74,7 +78,8 @@ def main() -> None:
     held += [error.mean().alias("mae"), (100 * pl.col("error").mean()).alias("bias")]
     bands = pl.coalesce(pl.when(b).then(pl.lit(n)) for n, b in by.items())
     print("\n| combined | in 80% | in 95% | width of 80% | n | MAE | bias |\n|---|---|---|---|---|---|---|")
-    for key in (pl.lit("all"), pl.col("known"), bands, pl.col("kind")):
+    near_end = pl.when(pl.col("end") < 10).then(pl.lit("under 10 items from an end")).otherwise(pl.lit("between"))
+    for key in (pl.lit("all"), pl.col("known"), bands, near_end, pl.col("kind")):
         for row in combined.group_by(key.alias("group")).agg(*held).sort("group").iter_rows():
             print("| " + " | ".join(_cell(cell) for cell in row) + " |")
     print("\nPIT, tenths:", np.histogram(combined["pit"].to_numpy(), bins=10, range=(0, 1))[0])

@@ -1,10 +1,10 @@
 """Families of models with the layouts that real ones have, drawn from another world than ``simulated_families``.
 
 Models have two skills that grow with scale, each along a curve of its own, and are better or worse than their size by
-their shape (width, depth) and by luck. Tasks are items, each a sigmoid of a mixture of the skills; all models answer the
-same items, so that their sampling errors are alike as far as items decide. Layouts: ``few`` (six to eight sizes, up to
-a decade apart), ``clusters`` (several models of nearly one size but of other shapes), ``small`` (20 to 250 items, many
-tasks near nothing or near all right), ``wide`` (nine to twelve sizes).
+their shape (width, depth) and by luck. Tasks are items, each a sigmoid of a mixture of the skills; all models answer
+the same items, so that their sampling errors are alike as far as items decide. Layouts: ``few`` (six to eight sizes, up
+to a decade apart), ``clusters`` (several models of nearly one size but of other shapes), ``small`` (20 to 250 items,
+many tasks near nothing or near all right), ``wide`` (nine to twelve sizes).
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def _task(
     sharp = rng.uniform(1.0, 6.0)  # how far an item decides whether a model gets it right
     right = 1 / (1 + np.exp(-np.clip(sharp * (ability[:, None] - difficulty), -50, 50)))
     keep = rng.random(n) < rng.choice([0.0, 0.5, 0.9])  # items whose guess is the same for all models
-    guesses = np.where(keep, rng.random(n), rng.random((len(x), n))) < chance
+    floor = max(chance + rng.normal(0, rng.choice([0.0, 0.02])), 0.0) if chance else 0.0  # stated chance is nominal
+    guesses = np.where(keep, rng.random(n), rng.random((len(x), n))) < floor
     steady = rng.random(n) if rng.random() < 0.5 else rng.random((len(x), n))
     y = ((steady < right) | guesses).mean(axis=1)
     se = np.sqrt(np.maximum(y * (1 - y), 1 / n) / n)

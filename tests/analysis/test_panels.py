@@ -347,6 +347,14 @@ def test_measured_scores_scatter_below_chance():
     assert np.mean(tenth) < 0.225
 
 
+def test_a_floor_below_chance_stays_where_it_is():
+    """Seven models at .215 where chance is said to be .25: the next one is there too."""
+    rng = np.random.default_rng(0)
+    curves = [curve_of(0.215 + rng.normal(0, 0.006, 7), x=np.logspace(7, 10, 7), task=f"t{i}", n=650) for i in range(3)]
+    for mixture in process_of(curves):
+        assert mixture.moments()[0] == pytest.approx(0.217, abs=0.01)
+
+
 def test_quantiles_of_the_process_lie_within_bounds_and_agree_with_its_moments():
     for curve in (curve_of([0.3, 0.4, 0.5, 0.6, 0.7], x=FIVE), curve_of([0.9, 0.95, 0.97, 0.99, 1.0], x=FIVE)):
         (mixture,) = process_of([curve], 3e10)

@@ -130,7 +130,7 @@ def predict(panel: Panel, curve: Curve, x: float, past: Past | None = None, *, b
     middle, own = members.mixture.moments()
     share = members.mixture.own_share()
     today = float(np.nan_to_num(members.known.se[-1])) ** 2 * share
-    sampling = today * _items_tell(curve, len(members.known.x), combined)
+    sampling = today * sampling_ratio(curve, len(members.known.x), combined)
     variance = sampling + factor * members.variance(weights, combined)
     # The process says how the doubt is spread (skewed near a bound); how large it is, all members and the past say.
     shape = (members.mixture.quantiles() - middle) / (own + today) ** 0.5
@@ -143,8 +143,11 @@ def predict(panel: Panel, curve: Curve, x: float, past: Past | None = None, *, b
     return Forecast(curve, x, by_method, float(sd), weights, quantiles)
 
 
-def _items_tell(curve: Curve, known: int, ahead: float) -> float:
-    """The sampling variance of a share at ``ahead`` over that of the last known score: few items right scatter less."""
+def sampling_ratio(curve: Curve, known: int, ahead: float) -> float:
+    """The sampling variance of a share at ``ahead`` over that of the last ``known`` score.
+
+    Few items right, or few wrong, scatter less than half of them do. 1 for other metrics.
+    """
     n, last = curve.n[known - 1] if curve.n else 0, curve.y[known - 1]
     if n < 1 or curve.ceiling != 1 or not (0 <= ahead <= 1 and 0 <= last <= 1):
         return 1.0

@@ -17,7 +17,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from scalecurve.analysis.forecast.methods import Known
+from scalecurve.analysis.forecast.methods import MODEL_NOISE, Known
 
 Floats = NDArray[np.float64]
 
@@ -168,10 +168,16 @@ def _prepare(known: Known) -> list[tuple[Floats, Floats, float]]:
 
 
 def _bend(y: Floats, se: Floats, floor: float) -> tuple[Floats, Floats, float]:
-    """(angles, errors, log of the Jacobian): arcsines of the roots of the shares above ``floor``."""
-    share, error = np.clip((y - floor) / (1 - floor), 0, 1), se / (1 - floor)
+    """(angles, errors, log of the Jacobian): arcsines of the roots of the shares above ``floor``.
+
+    Scores below it are taken for the floor itself, as far as their errors explain that: chance as stated is not always
+    the floor, and the likelihood pays for what lies below.
+    """
+    share, error = (y - floor) / (1 - floor), se / (1 - floor)
+    below = (np.minimum(share, 0) / np.hypot(error, MODEL_NOISE)) ** 2 if floor else np.zeros(1)
+    share = np.clip(share, 0, 1)
     slope = 2 * np.sqrt(np.maximum(share * (1 - share), np.maximum(error, 1e-4)))
-    return np.arcsin(np.sqrt(share)), error / slope, float(-np.log(slope * (1 - floor)).sum())
+    return np.arcsin(np.sqrt(share)), error / slope, float(-np.log(slope * (1 - floor)).sum() - below.sum() / 2)
 
 
 def _floor(known: Known) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scalecurve.analysis.forecast.forecast import sampling_ratio
 from scalecurve.analysis.forecast.methods import Known
 from scalecurve.analysis.forecast.panel import Panel
 from scalecurve.analysis.forecast.past import Past
@@ -51,7 +52,8 @@ def settle(panel: Panel, curve: Curve, x: float, past: Past | None = None) -> Se
     combined = sum(weight * members.values[name] for name, weight in weights.items())
     apart = sum(weight * (members.values[name] - combined) ** 2 for name, weight in weights.items())
     own = members.mixture.moments()[1]
-    se = float(np.nan_to_num(known.se[-1])) * members.mixture.own_share() ** 0.5
+    own_part = members.mixture.own_share() * sampling_ratio(curve, len(known.x), combined)
+    se = float(np.nan_to_num(known.se[-1])) * own_part**0.5
     today = se**2 + factor * (own + apart)
 
     def width(changed: float, noise: float) -> float:
