@@ -184,12 +184,12 @@ def turned(weight: Any, heads: int) -> Any:
     return weight.reshape(heads, 2, weight.shape[0] // heads // 2, -1).swapaxes(1, 2).reshape(weight.shape)
 
 
-def write_gguf(path: Path, model: Any, kind: str) -> None:
+def write_gguf(path: Path, model: Any, kind: str, architecture: str = "llama") -> None:
     gguf = pytest.importorskip("gguf")
     config, vocabulary = model.config, letters().get_vocab()
     words = sorted(vocabulary, key=vocabulary.__getitem__)
     words = [{" ": "Ġ", "\n": "Ċ", "}": "xx"}.get(word, word) for word in words]  # as bytes are written down
-    writer = gguf.GGUFWriter(str(path), "llama")
+    writer = gguf.GGUFWriter(str(path), architecture)
     writer.add_context_length(256)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)

@@ -15,6 +15,7 @@ from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.models.fingerprint import cache_folder, file_hash
+from scalecurve.models.gguf_header import check_gguf
 from scalecurve.types import Rung
 
 MOST_UNPACKED = 4 << 30  # bytes that the unpacked weights of one file may take in the cache folder
@@ -32,6 +33,7 @@ def gguf_file(rung: Rung) -> Path:
         path = Path(rung.location).expanduser()
         if not path.is_file():
             raise UserError(f"{rung.name}: location: {path} is not a file; give the path of a .gguf file")
+        check_gguf(rung, path)
         return path
     if name not in PACKAGES:
         raise UserError(f"{rung.name}: location: no package is known for {name!r}; use one of {', '.join(PACKAGES)}")
