@@ -82,7 +82,7 @@ class Cluster:
             time.sleep(0.1)
         raise AssertionError(log.read_text())
 
-    def seats(self, of: subprocess.Popen[bytes]) -> list[int]:
+    def actors(self, of: subprocess.Popen[bytes]) -> list[int]:
         """The processes on a node that compute for a run."""
         found = []
         for pid in descendants(of.pid):

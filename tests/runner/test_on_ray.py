@@ -111,7 +111,7 @@ def test_a_node_that_dies_costs_the_part_in_hand(
     out = tmp_path / "run"
     server.asked.clear()
     process = start(study, out, "--on", f"ray://{cluster.address}")
-    until(lambda: len(parts(out)) >= 5 and bool(cluster.seats(cluster.node)), process)
+    until(lambda: len(parts(out)) >= 5 and bool(cluster.actors(cluster.node)), process)
     kill_tree(cluster.node.pid)
     kept = parts(out)
     err = ended(process)
@@ -128,8 +128,8 @@ def test_a_process_and_then_the_driver_die(
     out = tmp_path / "run"
     server.asked.clear()
     process = start(study, out, "--on", f"ray://{cluster.address}")
-    until(lambda: len(parts(out)) >= 4 and bool(cluster.seats(cluster.head)), process)
-    os.kill(cluster.seats(cluster.head)[0], signal.SIGKILL)
+    until(lambda: len(parts(out)) >= 4 and bool(cluster.actors(cluster.head)), process)
+    os.kill(cluster.actors(cluster.head)[0], signal.SIGKILL)
     reached = len(parts(out)) + 2
     until(lambda: len(parts(out)) >= reached, process)
     process.kill()

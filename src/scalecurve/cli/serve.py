@@ -70,7 +70,7 @@ def serve(
     key = os.environ.get("SCALECURVE_API_KEY", "")
     answer(own, host=host, port=port, limits=limits, key=key, aliases=aliases)
     sys.stdout.flush()
-    os._exit(0)  # the desk may be deep in a model, which nothing but this interrupts
+    os._exit(0)  # the batcher may be deep in a model, which nothing but this interrupts
 
 
 def _rungs(names: list[str]) -> list[Rung]:

@@ -1,4 +1,4 @@
-"""A seat: a process on some machine that has one model open at a time and computes parts of what it is asked."""
+"""An actor: a process on some machine that has one model open at a time and computes parts of what it is asked."""
 
 from __future__ import annotations
 

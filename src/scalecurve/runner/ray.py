@@ -1,9 +1,9 @@
-"""A plan's parts on a Ray cluster: seats (actors) that load a model once and compute parts of it.
+"""A plan's parts on a Ray cluster: actors that load a model once and compute parts of it.
 
 The driver alone touches the run directory: it says what is missing, hands parts out, the heaviest models first, and
 puts in place what comes back. The other machines therefore need no disk in common, only the same installation and the
-models' weights. A seat has one part in hand at a time; when it dies, alone or with its node, that part goes to another
-seat, and no other is repeated. A node that joins later is put to use.
+models' weights. An actor has one part in hand at a time; when it dies, alone or with its node, that part goes to
+another, and no other is repeated. A node that joins later is put to use.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class _Queue:
     needs: Resources
     opened: Opened | None = None
     waiting: deque[Shard] = field(default_factory=deque)
-    seats: int = 0
-    most_seats: float = float("inf")
+    actors: int = 0
+    most_actors: float = float("inf")
     begun: bool = False
     closed: bool = False
     deaths: Counter[Shard | None] = field(default_factory=Counter)
@@ -101,30 +101,30 @@ class _Queue:
 
     @property
     def finished(self) -> bool:
-        return self.closed or (self.opened is not None and not self.waiting and not self.seats)
+        return self.closed or (self.opened is not None and not self.waiting and not self.actors)
 
     @property
     def left(self) -> float:
-        """Work that no seat has in hand."""
+        """Work that no actor has in hand."""
         if self.opened is None:
             return sum(task.n_questions for task in self.job.plan.tasks) * weight(self.job.rung)
         return sum(map(self.job.work, self.waiting))
 
     @property
-    def wants_a_seat(self) -> bool:
-        """Another seat costs a loading of the model, so there must be some parts for it."""
-        if self.closed or self.seats >= self.most_seats:
+    def wants_an_actor(self) -> bool:
+        """Another actor costs a loading of the model, so there must be some parts for it."""
+        if self.closed or self.actors >= self.most_actors:
             return False
         if self.opened is None:
-            return self.seats == 0
-        return len(self.waiting) > 2 * self.seats
+            return self.actors == 0
+        return len(self.waiting) > 2 * self.actors
 
 
 @dataclass(slots=True, eq=False)
-class _Seat:
-    """A seat as the driver sees it: at which queue it sits and what it has in hand. ``place`` is None until it runs."""
+class _ActorState:
+    """An actor as the driver sees it: its queue and what it has in hand. ``place`` is None until it runs."""
 
-    actor: Any
+    handle: Any
     needs: Resources
     place: ActorHost | None = None
     queue: _Queue | None = None
@@ -132,7 +132,7 @@ class _Seat:
 
 
 class _Dispatcher:
-    """Gives parts to seats and takes in what comes back, until nothing is left to do."""
+    """Gives parts to actors and takes in what comes back, until nothing is left to do."""
 
     def __init__(self, ray: Any, jobs: Sequence[ModelRun], listener: Listener, changed: Callable[[], None]) -> None:
         self.ray, self.listener, self.changed = ray, listener, changed
@@ -143,10 +143,10 @@ class _Dispatcher:
         self.queues = [_Queue(job, resources_of(job.rung, node_cpus=cpus, has_gpus=has_gpus)) for job in jobs]
         for queue in self.queues:
             if queue.job.rung.backend == "endpoint":
-                queue.most_seats = 1  # the server's own concurrency is the rung's to say
+                queue.most_actors = 1  # the server's own concurrency is the rung's to say
         self.plan = ray.put(jobs[0].plan)
-        self.seats: list[_Seat] = []
-        self.calls: dict[Any, tuple[_Seat, str]] = {}
+        self.actors: list[_ActorState] = []
+        self.calls: dict[Any, tuple[_ActorState, str]] = {}
         self.here = this_place()
         self.false_starts = 0
         self.told: set[str] = set()
@@ -160,15 +160,15 @@ class _Dispatcher:
                     self._hear(call)
                 self.changed()
         finally:
-            for seat in self.seats:
-                self.ray.kill(seat.actor)
+            for actor in self.actors:
+                self.ray.kill(actor.handle)
 
     # ── Seats ────────────────────────────────────────────────────────────────────────────────────────────────
     def _hire(self) -> None:
-        """Ask for seats where they are wanted. Of those that need the same, one at a time waits for room, so that the
+        """Ask for actors where they are wanted. Of those that need the same, one at a time waits for room, so that the
         queue it will serve is chosen when there is room."""
         for needs in {queue.needs for queue in self.queues}:
-            if any(seat.place is None and seat.needs == needs for seat in self.seats):
+            if any(actor.place is None and actor.needs == needs for actor in self.actors):
                 continue
             queue = self._neediest(needs)
             while queue and not self._fits(needs):
@@ -177,14 +177,14 @@ class _Dispatcher:
                 queue = self._neediest(needs)
             if queue:
                 how = {"num_cpus": needs.cpus, "num_gpus": needs.gpus, "max_restarts": 0}
-                seat = _Seat(self.ray.remote(**how)(Actor).remote(self.plan), needs)
-                self.seats.append(seat)
-                self._call(seat, "where")
+                actor = _ActorState(self.ray.remote(**how)(Actor).remote(self.plan), needs)
+                self.actors.append(actor)
+                self._call(actor, "where")
 
     def _neediest(self, needs: Resources) -> _Queue | None:
-        """The queue with most work a seat, of those that want one with these needs."""
-        wanting = [queue for queue in self.queues if queue.wants_a_seat and queue.needs == needs]
-        return max(wanting, key=lambda queue: queue.left / (queue.seats + 1), default=None)
+        """The queue with most work an actor, of those that want one with these needs."""
+        wanting = [queue for queue in self.queues if queue.wants_an_actor and queue.needs == needs]
+        return max(wanting, key=lambda queue: queue.left / (queue.actors + 1), default=None)
 
     def _nodes(self) -> list[Resources]:
         """What each living node has in all."""
@@ -194,61 +194,61 @@ class _Dispatcher:
     def _fits(self, needs: Resources) -> bool:
         return any(needs.cpus <= node.cpus and needs.gpus <= node.gpus for node in self._nodes())
 
-    def _sit(self, seat: _Seat) -> None:
-        """Give a seat that has nothing in hand its next part, or another model, or let it go."""
-        queue = seat.queue
+    def _assign(self, actor: _ActorState) -> None:
+        """Give an actor that has nothing in hand its next part, or another model, or let it go."""
+        queue = actor.queue
         if queue and queue.waiting and not queue.closed:
-            seat.part = queue.waiting.popleft()
-            if seat.part.task not in queue.asked:
-                queue.asked.add(seat.part.task)
-                task = queue.job.plan.tasks[seat.part.task]
+            actor.part = queue.waiting.popleft()
+            if actor.part.task not in queue.asked:
+                queue.asked.add(actor.part.task)
+                task = queue.job.plan.tasks[actor.part.task]
                 self.listener.task(queue.job.rung.name, task.ref, task.n_questions)
-            self._call(seat, "compute", seat.part)
+            self._call(actor, "compute", actor.part)
             return
-        self._leave(seat)
-        queue = self._neediest(seat.needs)
+        self._release(actor)
+        queue = self._neediest(actor.needs)
         if queue is None:
-            self.seats.remove(seat)
-            self.ray.kill(seat.actor)
+            self.actors.remove(actor)
+            self.ray.kill(actor.handle)
             return
-        seat.queue = queue
-        queue.seats += 1
+        actor.queue = queue
+        queue.actors += 1
         if not queue.begun:
             queue.begun = True
             self.listener.rung(queue.job.rung.name)
         tokens = queue.opened.batch_tokens if queue.opened else queue.job.state.record["batch_tokens"]
-        self._call(seat, "open", queue.job.family, queue.job.rung, tokens)
+        self._call(actor, "open", queue.job.family, queue.job.rung, tokens)
 
-    def _leave(self, seat: _Seat) -> None:
-        if seat.queue:
-            seat.queue.seats -= 1
-        seat.queue = seat.part = None
+    def _release(self, actor: _ActorState) -> None:
+        if actor.queue:
+            actor.queue.actors -= 1
+        actor.queue = actor.part = None
 
-    def _call(self, seat: _Seat, method: str, *arguments: Any) -> None:
-        self.calls[getattr(seat.actor, method).remote(*arguments)] = seat, method
+    def _call(self, actor: _ActorState, method: str, *arguments: Any) -> None:
+        self.calls[getattr(actor.handle, method).remote(*arguments)] = actor, method
 
     # ── What comes back ──────────────────────────────────────────────────────────────────────────────────────
     def _hear(self, call: Any) -> None:
-        seat, method = self.calls.pop(call)
+        actor, method = self.calls.pop(call)
         try:
             value = self.ray.get(call)
         except self.ray.exceptions.RayTaskError as error:
-            self._refused(seat, error.cause)
+            self._refused(actor, error.cause)
         except self.ray.exceptions.RayError as error:
-            self._lost(seat, error)
+            self._lost(actor, error)
             return
         else:
             if method == "where":
-                self._placed(seat, value)
+                self._placed(actor, value)
             elif method == "open":
-                self._opened(seat, value)
+                self._opened(actor, value)
             else:
-                self._computed(seat, value)
-        if seat in self.seats:
-            self._sit(seat)
+                self._computed(actor, value)
+        if actor in self.actors:
+            self._assign(actor)
 
-    def _placed(self, seat: _Seat, place: ActorHost) -> None:
-        seat.place, self.false_starts = place, 0
+    def _placed(self, actor: _ActorState, place: ActorHost) -> None:
+        actor.place, self.false_starts = place, 0
         if place.scalecurve != self.here.scalecurve:
             raise UserError(
                 f"--on ray: {place.host} has scalecurve {place.scalecurve}, this machine {self.here.scalecurve}; "
@@ -260,8 +260,8 @@ class _Dispatcher:
             self.told.add(place.host)
             self.listener.note(f"{place.host}: has {', '.join(other)}, unlike this machine; last digits may differ")
 
-    def _opened(self, seat: _Seat, opened: Opened) -> None:
-        queue = seat.queue
+    def _opened(self, actor: _ActorState, opened: Opened) -> None:
+        queue = actor.queue
         assert queue is not None
         if queue.opened is None:
             queue.opened = opened
@@ -269,36 +269,36 @@ class _Dispatcher:
             for at in range(len(queue.job.plan.tasks)):
                 queue.waiting.extend(queue.job.missing(at, self.listener))
         elif queue.opened.fingerprint != opened.fingerprint:
-            where = seat.place.host if seat.place else "a node"
+            where = actor.place.host if actor.place else "a node"
             error = UserError(f"{queue.job.rung.name}: {where} has other weights than the node that began")
-            if queue.seats > 1:  # those that have the first weights go on
-                queue.most_seats = queue.seats - 1
+            if queue.actors > 1:  # those that have the first weights go on
+                queue.most_actors = queue.actors - 1
                 self.listener.note(str(error))
-                self._leave(seat)
+                self._release(actor)
             else:
                 self._close(queue, error)
 
-    def _computed(self, seat: _Seat, done: Any) -> None:
-        assert seat.queue is not None
-        assert seat.part is not None
-        part, seat.part = seat.part, None
-        seat.queue.job.keep(part, done, self.listener)
+    def _computed(self, actor: _ActorState, done: Any) -> None:
+        assert actor.queue is not None
+        assert actor.part is not None
+        part, actor.part = actor.part, None
+        actor.queue.job.keep(part, done, self.listener)
 
-    def _refused(self, seat: _Seat, error: Exception) -> None:
+    def _refused(self, actor: _ActorState, error: Exception) -> None:
         """The model could not be opened, or a part of a task not be computed."""
-        queue, part = seat.queue, seat.part
+        queue, part = actor.queue, actor.part
         assert queue is not None
-        seat.part = None
+        actor.part = None
         if part is None:
             self._close(queue, error)
         else:
             self._close_task(queue, part.task, error)
 
-    def _lost(self, seat: _Seat, error: Exception) -> None:
-        """A seat has died: what it had in hand goes to another one, unless seats keep dying over it."""
-        queue, part, place = seat.queue, seat.part, seat.place
-        self._leave(seat)
-        self.seats.remove(seat)
+    def _lost(self, actor: _ActorState, error: Exception) -> None:
+        """An actor has died: what it had in hand goes to another one, unless actors keep dying over it."""
+        queue, part, place = actor.queue, actor.part, actor.place
+        self._release(actor)
+        self.actors.remove(actor)
         if place is None or queue is None:
             self.false_starts += 1
             if self.false_starts >= MOST_FALSE_STARTS:

@@ -1,6 +1,6 @@
 """WHO ASKS FROM OUTSIDE: an OpenAI-compatible endpoint in front of a Thinker.
 
-``protocol`` is what goes over the wire, ``desk`` the one thread that drives the models, ``app`` the routes, ``server``
+``protocol`` is what goes over the wire, ``batcher`` the one thread that drives models, ``app`` the routes, ``server``
 starting and stopping.
 """
 

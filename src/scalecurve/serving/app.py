@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from scalecurve.routing import Inquiry
 from scalecurve.routing.trace import Step, Trace
 from scalecurve.serving import protocol
-from scalecurve.serving.batcher import Desk, Job
+from scalecurve.serving.batcher import Batcher, Job
 from scalecurve.serving.limits import ServingLimits
 from scalecurve.serving.protocol import ChatRequest, CompletionRequest, Fault
 
@@ -32,7 +32,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def build_app(
-    desk: Desk,
+    batcher: Batcher,
     names: tuple[str, ...],
     limits: ServingLimits,
     key: str = "",
@@ -75,7 +75,7 @@ def build_app(
         return await _answer(request, CompletionRequest, "cmpl")
 
     async def health(request: Request) -> Response:
-        return JSONResponse({"status": "ok", "under_way": len(desk)})
+        return JSONResponse({"status": "ok", "under_way": len(batcher)})
 
     async def nothing(request: Request) -> Response:
         raise Fault(404, f"{request.method} {request.url.path}: not here", code="unknown_url")
@@ -84,7 +84,7 @@ def build_app(
         asked = protocol.parse(kind, await _body(request, limits))
         _known(asked.model, names)
         asked = asked.model_copy(update={"model": aliases.get(asked.model, asked.model)})
-        talk = _PendingReply(desk, asked, asked.inquiry(limits.tokens), limits.seconds)
+        talk = _PendingReply(batcher, asked, asked.inquiry(limits.tokens), limits.seconds)
         head = {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": asked.model}
         if asked.stream:
             return StreamingResponse(talk.stream(head), media_type="text/event-stream")
@@ -101,9 +101,9 @@ def build_app(
 
 
 class _PendingReply:
-    """A request at the desk, heard from the server's event loop."""
+    """A request in the batcher, heard from the server's event loop."""
 
-    def __init__(self, desk: Desk, asked: Asked, inquiry: Inquiry, seconds: float) -> None:
+    def __init__(self, batcher: Batcher, asked: Asked, inquiry: Inquiry, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Step | Trace] = asyncio.Queue()
         self._asked, self._deadline, self._seconds = asked, loop.time() + seconds, seconds
@@ -112,7 +112,7 @@ class _PendingReply:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._events.put_nowait, event)
 
-        job = desk.submit(inquiry, asked.model, tell, tell)
+        job = batcher.submit(inquiry, asked.model, tell, tell)
         if job is None:
             raise Fault(
                 429, "too many requests under way; try again", type="rate_limit_error", code="rate_limit_exceeded"

@@ -1,4 +1,4 @@
-"""The desk: one thread that drives the Thinker, taking in what has come whenever a stage is done.
+"""The batcher: one thread that drives the Thinker, taking in what has come whenever a stage is done.
 
 Requests that wait together go to a model in one call; those that come later join at the next stage.
 """
@@ -16,12 +16,12 @@ from scalecurve.routing.trace import Step, Trace
 from scalecurve.strategies.driver import reason
 
 GATHER_SECONDS = 0.004
-"""How long an idle desk waits for others after the first request."""
+"""How long an idle batcher waits for others after the first request."""
 
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A request at the desk. ``done`` hears once, from another thread, of its trace; a failure is one with an error."""
+    """A request. ``done`` hears once, from another thread, of its trace; a failure is one with an error."""
 
     inquiry: Inquiry
     model: str
@@ -42,7 +42,7 @@ class Job:
         self.end(Trace(self.inquiry.text, "error", "", self.model, "", None, (), why))
 
 
-class Desk:
+class Batcher:
     """See the module's description. ``open`` starts the thread, ``close`` ends it."""
 
     def __init__(self, thinker: Thinker, most: int) -> None:
@@ -52,7 +52,7 @@ class Desk:
         self._begun: set[Job] = set()  # of these, what the thinker has; touched by the thread alone
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="desk", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
 
     def open(self) -> None:
         self._thread.start()
@@ -64,7 +64,7 @@ class Desk:
     def submit(
         self, inquiry: Inquiry, model: str, hear: Callable[[Step], None], done: Callable[[Trace], None]
     ) -> Job | None:
-        """Take a request in; None when the desk is full or closing."""
+        """Take a request in; None when the batcher is full or closing."""
 
         def ended(trace: Trace) -> None:
             with self._lock:
@@ -103,7 +103,7 @@ class Desk:
                     job.fail(reason(error))
 
     def _take(self) -> list[Job]:
-        """What has come; an idle desk waits for it."""
+        """What has come; an idle batcher waits for it."""
         idle = not len(self._thinker)
         found = [self._come.get()] if idle else []
         if idle:

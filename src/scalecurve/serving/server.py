@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from scalecurve.errors import UserError
 from scalecurve.routing import Thinker
 from scalecurve.serving.app import build_app
-from scalecurve.serving.batcher import Desk
+from scalecurve.serving.batcher import Batcher
 from scalecurve.serving.limits import ServingLimits
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -25,9 +25,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class _Server(uvicorn.Server):
     """Stops on SIGINT and SIGTERM with exit code 0: what is under way has the grace to end, then gets 503."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk, grace: float) -> None:
+    def __init__(self, config: uvicorn.Config, batcher: Batcher, grace: float) -> None:
         super().__init__(config)
-        self._desk, self._grace = desk, grace
+        self._batcher, self._grace = batcher, grace
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -40,7 +40,7 @@ class _Server(uvicorn.Server):
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.should_exit = True
-        timer = threading.Timer(self._grace if len(self._desk) else 0.0, self._desk.close)
+        timer = threading.Timer(self._grace if len(self._batcher) else 0.0, self._batcher.close)
         timer.daemon = True
         timer.start()
 
@@ -103,9 +103,9 @@ def serve(
     local = host in LOOPBACK
     if not local and not key:
         raise UserError("--host: others than this machine are served with a key only; set SCALECURVE_API_KEY")
-    desk = Desk(thinker, limits.concurrent)
+    batcher = Batcher(thinker, limits.concurrent)
     config = uvicorn.Config(
-        build_app(desk, thinker.names, limits, key, local=local, aliases=aliases or {}),
+        build_app(batcher, thinker.names, limits, key, local=local, aliases=aliases or {}),
         http=_impatient(limits.reading),
         log_level="warning",
         access_log=False,
@@ -118,11 +118,11 @@ def serve(
         bound = listener.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         print(f"http://{shown}:{bound}/v1  (Ctrl-C stops)", flush=True)
-        desk.open()
+        batcher.open()
         try:
-            _Server(config, desk, limits.grace).run(sockets=[listener])
+            _Server(config, batcher, limits.grace).run(sockets=[listener])
         finally:
-            desk.close()
+            batcher.close()
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -150,7 +150,7 @@ atexit.register(_end)
 
 
 class _Plain(pickle.Unpickler):
-    """Reads what the process sends back: plain values and our own nouns, nothing that could run."""
+    """Reads what the process sends back: plain values and our own types, nothing that could run."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module != "scalecurve.types" or "." in name:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from scalecurve.analysis.stats.errors import flatness
 from scalecurve.analysis.verdicts.judge import discovery_level
-from scalecurve.runner.adaptive.predictive import Outlook, outlook, predicted_curve
+from scalecurve.runner.adaptive.predictive import PredictedVerdict, predicted_curve, predicted_verdict
 from scalecurve.types import Curve
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,7 @@ class OpenCurve:
     """A curve in the making. ``seen``: for each rung the scores so far, a prefix of one fixed random order, on 0–1.
 
     ``costs``: of one example of each rung, in any unit. ``part``: examples that are asked as a whole. ``growth``: of
-    each rung, or of all. ``decided``: the outlook that settled it; None while it is open. ``lost``: examples of each
+    each rung, or of all. ``decided``: the prediction that settled it; None while it is open. ``lost``: examples of each
     rung that were asked and could not be scored.
     """
 
@@ -39,7 +39,7 @@ class OpenCurve:
     part: int
     costs: Floats
     seen: list[Floats] = field(default_factory=list)
-    decided: Outlook | None = None
+    decided: PredictedVerdict | None = None
     growth: Floats | float = GROWTH
     lost: NDArray[np.int64] | int = 0
 
@@ -59,7 +59,7 @@ def next_round(curves: Sequence[OpenCurve], confidence: float, seed: int = 0) ->
     """
     level = flat_level(curves)
     looks = {
-        number: outlook(each.curve, each.seen, each.total, flat_level=level, seed=seed + number)
+        number: predicted_verdict(each.curve, each.seen, each.total, flat_level=level, seed=seed + number)
         for number, each in enumerate(curves)
         if each.decided is None and not each.whole and all(map(len, each.seen))
     }
@@ -76,7 +76,9 @@ def next_round(curves: Sequence[OpenCurve], confidence: float, seed: int = 0) ->
     return wanted
 
 
-def _settle(curves: Sequence[OpenCurve], looks: dict[int, Outlook], confidence: float, level: float, seed: int) -> None:
+def _settle(
+    curves: Sequence[OpenCurve], looks: dict[int, PredictedVerdict], confidence: float, level: float, seed: int
+) -> None:
     """Settle the surest of the open curves, as many as leave ``confidence`` to the settled ones on average.
 
     The expected share of settled verdicts that asking the rest would change is then at most 1 − ``confidence``, an
@@ -84,7 +86,7 @@ def _settle(curves: Sequence[OpenCurve], looks: dict[int, Outlook], confidence: 
     """
     settled = [each.decided.probability for each in curves if each.decided is not None]
 
-    def fits(look: Outlook) -> bool:
+    def fits(look: PredictedVerdict) -> bool:
         return look.probability >= DOUBTFUL and float(np.mean([*settled, look.probability])) >= confidence
 
     for number, look in sorted(looks.items(), key=lambda item: -item[1].probability):
@@ -96,10 +98,10 @@ def _settle(curves: Sequence[OpenCurve], looks: dict[int, Outlook], confidence: 
             settled.append(sure.probability)
 
 
-def _again(each: OpenCurve, look: Outlook, level: float, seed: int) -> Outlook:
+def _again(each: OpenCurve, look: PredictedVerdict, level: float, seed: int) -> PredictedVerdict:
     """A second look: a share of agreeing sets that has crossed the line may owe it to the luck of the draws."""
     seeds = [seed + 7919 * (check + 1) for check in range(CHECKS)]
-    found = [outlook(each.curve, each.seen, each.total, flat_level=level, seed=fresh) for fresh in seeds]
+    found = [predicted_verdict(each.curve, each.seen, each.total, flat_level=level, seed=fresh) for fresh in seeds]
     probability = float(np.mean([one.probability * (one.shape == look.shape) for one in found]))
     return replace(look, probability=probability)
 
@@ -114,7 +116,7 @@ def flat_level(curves: Sequence[OpenCurve]) -> float:
     return discovery_level(values)
 
 
-def _more(each: OpenCurve, look: Outlook) -> NDArray[np.int64]:
+def _more(each: OpenCurve, look: PredictedVerdict) -> NDArray[np.int64]:
     """More examples for the rungs that are worth most: doubt they cause × share of it removed ÷ cost."""
     asked = each.asked
     grown = _rounded(np.minimum(asked + np.maximum(asked * each.growth, 1), each.total), each)

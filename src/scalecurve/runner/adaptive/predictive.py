@@ -32,7 +32,7 @@ PRIOR = 0.5  # of a right and of a wrong answer
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class PredictedVerdict:
     """The likeliest ``shape`` of the verdict on all examples and its ``probability``.
 
     ``weights`` (rungs,): how much of the doubt each rung is to blame for (first-order sensitivity, 0–1).
@@ -43,7 +43,7 @@ class Outlook:
     weights: Floats
 
 
-def outlook(
+def predicted_verdict(
     curve: Curve,
     seen: Sequence[Floats],
     total: int,
@@ -51,18 +51,18 @@ def outlook(
     flat_level: float = 0.05,
     seed: int = 0,
     draws: int = DRAWS,
-) -> Outlook:
-    """The outlook on ``curve``, of whose ``total`` examples the scores ``seen`` (0–1) are known, a prefix a rung."""
+) -> PredictedVerdict:
+    """The verdict on ``curve`` once all ``total`` examples are asked, given the scores ``seen`` (0–1) of each rung."""
     whole = predicted_curve(curve, seen, total)
     problem = unjudgeable(whole)
     if problem:
-        return Outlook(problem[0], 1.0, np.zeros(len(seen)))
+        return PredictedVerdict(problem[0], 1.0, np.zeros(len(seen)))
     rng = np.random.default_rng((seed, total, *map(len, seen)))
     done = complete(seen, total, draws, rng)
     names = np.array(named_shapes(whole, done, flat_level))
     found, counts = np.unique(names, return_counts=True)
     shape = Shape(found[counts.argmax()])
-    return Outlook(shape, float(counts.max() / draws), _blame(names == shape, done))
+    return PredictedVerdict(shape, float(counts.max() / draws), _blame(names == shape, done))
 
 
 def predicted_curve(curve: Curve, seen: Sequence[Floats], total: int) -> Curve:

@@ -9,7 +9,7 @@ import pytest
 
 from scalecurve.analysis import judge
 from scalecurve.runner.adaptive.allocation import OpenCurve, next_round
-from scalecurve.runner.adaptive.predictive import complete, outlook
+from scalecurve.runner.adaptive.predictive import complete, predicted_verdict
 from scalecurve.types import Curve
 
 X = tuple(float(10**k) for k in range(3, 10))
@@ -41,14 +41,14 @@ def full_verdict(scores: np.ndarray) -> str:
 def test_clear_curves_are_foreseen_from_a_part(shape: str) -> None:
     scores = items(SHAPES[shape], 1000, 6)
     assert full_verdict(scores) == shape
-    found = outlook(curve(), [scores[:300, rung] for rung in range(7)], 1000)
+    found = predicted_verdict(curve(), [scores[:300, rung] for rung in range(7)], 1000)
     assert (found.shape, found.probability > 0.9) == (shape, True)
 
 
-def test_with_every_example_the_outlook_is_the_verdict() -> None:
+def test_with_every_example_the_predicted_verdict_is_the_verdict() -> None:
     for seed, means in enumerate(SHAPES.values()):
         scores = items(means, 400, seed)
-        found = outlook(curve(), list(scores.T), 400)
+        found = predicted_verdict(curve(), list(scores.T), 400)
         assert (found.shape, found.probability) == (full_verdict(scores), 1.0)
 
 
@@ -89,7 +89,7 @@ def test_graded_scores_are_completed_too() -> None:
 
 def test_too_few_scales_are_decided_at_once() -> None:
     short = replace(curve(), rungs=("a", "b"), x=X[:2], y=(0, 0), se=(1, 1), n=(0, 0))
-    found = outlook(short, [np.ones(5), np.zeros(5)], 100)
+    found = predicted_verdict(short, [np.ones(5), np.zeros(5)], 100)
     assert (found.shape, found.probability) == ("too-few", 1.0)
 
 
