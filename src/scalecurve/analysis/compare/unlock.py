@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,45 +49,61 @@ def unlock(
     """
     import polars as pl
 
-    rows = []
     wanted = {"task": task, "metric": metric} | ({"family": family} if family else {})
     chosen = scores.filter(*(pl.col(name) == value for name, value in wanted.items()))
     if chosen["family"].n_unique() > 1:
         raise UserError(f"unlock: {task} has several families ({', '.join(chosen['family'].unique())}); name one")
     rungs = sorted((r for r in chosen["rung"].unique() if r in scales), key=lambda r: coordinate(axis, scales[r]))
-    differences: dict[str, dict[str, float]] = {}
-    read: dict[str, dict[str, float] | None] = {}
-    for rung in rungs:
-        of_rung = chosen.filter(pl.col("rung") == rung)
-        first, second = (_by_item(of_rung, one) for one in (base, arm))
-        both = [item for item in first if item in second]
-        if not both:
-            continue
-        differences[rung] = {item: second[item] - first[item] for item in both}
-        found_in = _both_found(scores, of_rung, base, arm)
-        own = differences[rung].items()
-        read[rung] = None if found_in is None else {item: value for item, value in own if item in found_in}
-        means = {"base": float(np.mean([first[i] for i in both])), "arm": float(np.mean([second[i] for i in both]))}
-        rows.append({"rung": rung, "x": scales[rung], "n": len(both)} | means)
-    if not rows:
+    pairs = [pair for rung in rungs if (pair := _paired(scores, chosen, rung, arm, base)).differences]
+    if not pairs:
         raise UserError(f"unlock: {task} has no item scored by {metric} under both {_name(arm)} and {_name(base)}")
-    found = simultaneous(_matrix(list(differences.values())), seed, replicates)
-    parsed = _parsed_bands([read[row["rung"]] for row in rows], seed, replicates)
-    place = _unlock_place(found["lo"])
-    copies = [_unlock_place(row) for row in found["copies"] - found["reach"]]
-    share = copies.count(place) / len(copies)
-    for i, row in enumerate(rows):
-        low, high = float(found["lo"][i]), float(found["hi"][i])
-        row |= {"uplift": float(found["mean"][i]), "lo": low, "hi": high}
-        row |= {
-            "effect": "gain" if low > 0 else "harm" if high < 0 else "",
-            "unlocked": place is not None and i >= place,
-        }
-        row |= {"unlock_x": None if place is None else rows[place]["x"]}
-        row |= {"unlock_from": rows[place - 1]["x"] if place else None, "unlock_share": share}
-        row |= parsed[i] | {"flag": "extraction" if _unread_made(row["effect"], parsed[i]) else ""}
+    bands = simultaneous(_matrix([pair.differences for pair in pairs]), seed, replicates)
+    parsed = _parsed_bands([pair.read for pair in pairs], seed, replicates)
+    place = _unlock_place(bands["lo"])
+    copies = [_unlock_place(row) for row in bands["copies"] - bands["reach"]]
+    at_place = {
+        "unlock_x": None if place is None else scales[pairs[place].rung],
+        "unlock_from": scales[pairs[place - 1].rung] if place else None,
+        "unlock_share": copies.count(place) / len(copies),
+    }
+    rows = []
+    for i, pair in enumerate(pairs):
+        low, high = float(bands["lo"][i]), float(bands["hi"][i])
+        effect = "gain" if low > 0 else "harm" if high < 0 else ""
+        row: dict[str, Any] = {"rung": pair.rung, "x": scales[pair.rung], "n": len(pair.differences)}
+        row |= {"base": pair.base, "arm": pair.arm}
+        row |= {"uplift": float(bands["mean"][i]), "lo": low, "hi": high, "effect": effect}
+        row |= {"unlocked": place is not None and i >= place} | at_place
+        rows.append(row | parsed[i] | {"flag": "extraction" if _unread_made(effect, parsed[i]) else ""})
     numbers = dict.fromkeys(("unlock_x", "unlock_from", "uplift_parsed", "lo_parsed", "hi_parsed"), pl.Float64)
     return pl.DataFrame(rows, schema_overrides=numbers | {"n_parsed": pl.Int64})
+
+
+@dataclass(frozen=True, slots=True)
+class _Paired:
+    """One rung's items under both arms: means and differences; ``read``: of those read under both (None: unknown)."""
+
+    rung: str
+    base: float
+    arm: float
+    differences: Mapping[str, float]
+    read: Mapping[str, float] | None
+
+
+def _paired(scores: pl.DataFrame, chosen: pl.DataFrame, rung: str, arm: Arm, base: Arm) -> _Paired:
+    """The items of ``rung`` scored under both arms; ``differences`` are empty where there are none."""
+    import polars as pl
+
+    of_rung = chosen.filter(pl.col("rung") == rung)
+    first, second = (_by_item(of_rung, one) for one in (base, arm))
+    both = [item for item in first if item in second]
+    if not both:
+        return _Paired(rung, math.nan, math.nan, {}, None)
+    differences = {item: second[item] - first[item] for item in both}
+    found_in = _both_found(scores, of_rung, base, arm)
+    read = None if found_in is None else {item: value for item, value in differences.items() if item in found_in}
+    means = [float(np.mean([side[item] for item in both])) for side in (first, second)]
+    return _Paired(rung, means[0], means[1], differences, read)
 
 
 def _matrix(columns: Sequence[Mapping[str, float]]) -> Floats:
