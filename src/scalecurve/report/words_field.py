@@ -99,11 +99,10 @@ FIELD: dict[str, tuple[str, str]] = {
     "missing-scale": ("scales missing", "缺少规模值"),
     "failed-items": ("items without an answer", "部分题目无答案"),
     "censored-answers": ("answers cut off by a limit; see both bounds", "部分回答被长度上限截断，见两个界"),
-    "explained-by-link": ("explained by a finer score", "可由更细的指标解释"),
     "stopped-early": ("decided before every example was asked", "未问完全部题目即已判定"),
     "undecided": ("not decided yet", "尚未判定"),
     "one-companion": ("one finer score only", "仅一个更细的指标"),
-    "approximate": ("approximate compute", "计算量为近似值"),
+    "unmatchable-answers": ("some right answers cannot match", "部分正确答案无法匹配"),
     "extraction": ("answer extraction differs", "答案抽取率不同"),
     # metrics
     "exact_match": ("exact match", "完全匹配"),

@@ -100,7 +100,6 @@ PAGE: dict[str, tuple[str, str]] = {
         "不会窄于相邻两个模型的间隔。"
         "圆环：由指标造成的上升。",
     ),
-    "no_thresholds": ("No curve has a threshold.", "没有曲线出现阈值。"),
     "map_note": (
         "Each mark is one curve. In the grey region curves of pure noise lie 95% of the time, at this number of "
         "scales. L and B describe a curve; neither proves emergence. Values beyond the edge are drawn on it.",
@@ -271,7 +270,6 @@ PAGE: dict[str, tuple[str, str]] = {
     "nothing_shared": ("These two models share no ability.", "这两个模型没有共同的能力。"),
     "one_model_only": ("There is one model only.", "只有一个模型。"),
     # methods
-    "what_ran": ("What was run", "运行内容"),
     "models": ("Models", "模型"),
     "tasks": ("Abilities asked", "所测能力"),
     "study": ("Study", "研究设定"),
