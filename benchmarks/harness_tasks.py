@@ -18,7 +18,7 @@ from pathlib import Path
 
 from scalecurve.tasks.harness.process import told
 
-BATCH = 50
+BATCH = 200
 STRIDE = 37
 TASK = re.compile(r"""^["']?task["']?:[ \t]*[^\s\[]""", re.M)
 GROUP = re.compile(r"""^["']?group["']?:""", re.M)

@@ -60,6 +60,9 @@ WIDE = {
     "harness_below.csv": "model,task,metric,value\n"
     + rows('{m},piqa,"acc,none",{u}\n{m},piqa,"acc_stderr,none",0.011\n'),
     "intervals_below.csv": "model,task,metric,value\n" + rows("{m},piqa,acc,{u}\n{m},piqa,acc_ci,0.02\n"),
+    "index.csv": ",PIQA\n" + rows("{m},{p}\n"),
+    "name.csv": "name,PIQA\n" + rows("{m},{u}\n"),
+    "words.csv": "model,task,acc\n" + rows("{m},piqa,{p:.1f} percent\n"),
     "averages.csv": "model,task,acc\n" + rows("{m},piqa,{u}\n{m},Average,0.5\n"),
     "helm.csv": "Model/adapter,PIQA - EM,Mean win rate\n" + rows("{m},{u},0.5\n"),
     "tags.md": "| Model | PIQA | Votes |\n|--|--|--|\n"
@@ -162,6 +165,27 @@ def test_simple_evals(tmp_path: Path) -> None:
 def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
     _, done = brought(tmp_path / "t.csv", "model,task,acc,ci_low,ci_high\n" + rows("{m},piqa,{u},0.5,0.7\n"))
     assert done.left_out == ("2 columns that are not read: ci_low, ci_high",)
+
+
+def test_shots_above_groups_of_tasks(tmp_path: Path) -> None:
+    text = "Model,0-shot,,5-shot,\n,piqa,sciq,piqa,mmlu\n" + rows("{m},{u},0.8,0.9,0.5\n")
+    above = "0-shot,,,5-shot,\n,Model,piqa,piqa,mmlu\n".replace(",,,5", ",,0-shot,5") + rows(",{m},{u},0.9,0.5\n")
+    for name, written in {"under": text, "over": above}.items():
+        (tmp_path / name).mkdir()
+        curves, _ = brought(tmp_path / name / "t.csv", written)
+        first = curves.filter(rung="mymodel-110m")
+        found = {(row["task"].rpartition(":")[2], row["shots"]): row["y"] for row in first.iter_rows(named=True)}
+        expected = {("piqa", 0): 0.55, ("piqa", 5): 0.9, ("mmlu", 5): 0.5}
+        assert found == expected | ({("sciq", 0): 0.8} if name == "under" else {})
+
+
+def test_bigcode(tmp_path: Path) -> None:
+    config = {"model": "me/mymodel-1.3b", "n_samples": 200, "temperature": 0.2, "limit": None, "revision": None}
+    content = {"humaneval": {"pass@1": 0.3, "pass@10": 0.5}, "config": config}
+    curves, _ = brought(tmp_path / "evaluation_results.json", json.dumps(content))
+    assert curves.select("rung", "task", "metric", "y").rows() == [
+        ("mymodel-1.3b", "bigcode:humaneval", "pass@1", 0.3), ("mymodel-1.3b", "bigcode:humaneval", "pass@10", 0.5),
+    ]  # fmt: skip
 
 
 def test_one_error_beside_two_scores_is_of_neither(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def number(value: Any) -> float | None:
         if (share := _counted(value)) is not None:
             return share[0] / share[1]
         value = re.sub(r"</?[a-z][^<>]*>", "", value, flags=re.IGNORECASE).strip().translate(_MINUS)
+        value = re.sub(r"(?<=\d)\s*(percent|per cent|pct\.?|prozent|pour cent)$", "%", value, flags=re.IGNORECASE)
         text = _BEHIND.sub("", value.strip("*_†‡§^ \t\xa0")).strip("*_†‡§^ \t\xa0")
         text, percent = text.removesuffix("%").strip(), text.endswith("%") or value.rstrip().endswith("%")
         text = re.sub(r"(?<=\d)[\s\xa0\u202f'’](?=\d{3}(\D|$))", "", text)
@@ -75,7 +76,7 @@ def spread_in(value: Any) -> float | None:
     if not isinstance(value, str) or number(value) is None or not (found := _BEHIND.search(value.translate(_MINUS))):
         return None
     error = number(found["plus"] or found["said"] or found["bare"] or "")
-    percent = "%" in value or "％" in value
+    percent = with_percent_sign(value)
     return None if error is None or error <= 0 else error / 100 if percent else error
 
 
@@ -131,7 +132,8 @@ def _counted(value: str) -> tuple[int, int] | None:
 
 def with_percent_sign(value: Any) -> bool:
     """Whether a cell says itself that it is in percent, and ``number`` gives its fraction."""
-    return isinstance(value, str) and ("%" in value or "％" in value) and number(value) is not None
+    signed = isinstance(value, str) and re.search("%|％|percent|per cent|pct|prozent|pour cent", value.lower())
+    return bool(signed) and number(value) is not None
 
 
 def items_in(value: Any) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from scalecurve.io.cells import model_name, number
 from scalecurve.io.conventions import missing_mark
-from scalecurve.io.headings import METRICS, NAMES, heading, is_metric_name, of_error, plain
+from scalecurve.io.headings import METRICS, NAMES, heading, is_metric_name, of_error, plain, says_shots
 from scalecurve.io.sizes import size_in_name
 
 HEAD_ROWS = 30  # among which the names of columns must stand
@@ -44,7 +44,18 @@ def plain_table(rows: Rows, model: str = "", columns: Iterable[str] = ()) -> Gri
     for at, row in enumerate(rows[:HEAD_ROWS]):
         if not row[0] and (found := _across(rows[at:])):
             return found
-    return None
+    return _models_down(rows)
+
+
+def _models_down(rows: Rows) -> Grid | None:
+    """A table whose first column has no name, or another than models', but holds names with sizes in most rows."""
+    if len(rows) < 3 or len(rows[0]) < 2 or plain(rows[0][0]) in _TASK or not any(rows[0][1:]):
+        return None
+    sized = sum(size_in_name(model_name(row[0])) is not None for row in rows[1:])
+    if 2 * sized <= len(rows) - 1 or not any(_numeric(rows[1:], at) for at in range(1, len(rows[0]))):
+        return None
+    said = f"the first column ({rows[0][0]!r}) holds the models" if rows[0][0] else "the first column holds the models"
+    return _apart(["model", *rows[0][1:]]), rows[1:], said
 
 
 _MODEL, _TASK = set(NAMES["model"]), set(NAMES["task"])
@@ -57,9 +68,10 @@ def _two_rows(rows: Rows, at: int) -> Grid:
     below = body[0] if body else []
     if below and not below[where] and any(below) and all(number(one) is None for one in below):
         names, body = _join(_spread(names), below), body[1:]
-    elif at and _metrics_only(names, where):
+    elif at and (_metrics_only(names, where) or any(map(says_shots, rows[at - 1]))):
         above = _spread(rows[at - 1])
-        names = _join([group if _of_scores(own) else "" for group, own in zip(above, names, strict=True)], names)
+        kept = [group if _of_scores(own) or says_shots(group) else "" for group, own in zip(above, names, strict=True)]
+        names = _join(kept, names)
     told = "the names of its columns stand in two rows" if names != rows[at] else ""
     return _apart(names), body, told
 
@@ -78,7 +90,9 @@ def _join(above: Sequence[str], below: Sequence[str]) -> list[str]:
     names: list[str] = []
     for group, given in zip(above, below, strict=True):
         own = METRICS.get(plain(given), given)
-        if not own or not group or own == group:
+        if own and says_shots(group):
+            names.append(f"{own} ({group})")
+        elif not own or not group or own == group:
             names.append(own or group)
         elif plain(own) in NAMES["se"] and plain(own) != "acc_stderr":
             names.append(f"{names[-1] if names else group}_stderr")

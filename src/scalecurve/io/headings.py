@@ -27,6 +27,7 @@ NAMES: dict[str, tuple[str, ...]] = {
           "#questions", "#samples", "#items", "#examples", "anzahl", "fragen", "nombre", "样本数",
           "题数", "题目数", "样本量", "数量"),
     "shots": ("shots", "n_shot", "n_shots", "num_fewshot", "num_shots", "fewshot", "few_shot", "k_shot", "nshot",
+              "#shots", "number_few_shot", "few_shots",
               "样例数", "示例数", "少样本数"),
     "seed": ("seed", "run", "trial", "repeat", "repetition", "随机种子", "种子"),
     "version": ("version", "task_version"),
@@ -155,6 +156,11 @@ def heading(name: str) -> Heading:
     return Heading(f"{task} ({', '.join(kept)})" if kept else task, metric, shots, percent, up)
 
 
+def says_shots(name: str) -> bool:
+    """Whether a name says a number of shots and nothing else: ``5-shot``, ``zero-shot``."""
+    return bool(_SHOTS.fullmatch(name.strip()))
+
+
 def is_metric_name(heading_: str) -> bool:
     """Whether a column is called as a metric is, and by no name that means another thing."""
     name = plain(heading_)
@@ -165,4 +171,4 @@ def is_metric_name(heading_: str) -> bool:
 def plain(name: str) -> str:
     """A column name in lower case, its unit dropped: ``Model Size (B)`` is ``model_size``, ``# Params`` ``#params``."""
     bare = re.sub(r"\s*[(（][^)）]*[)）]\s*$", "", name.strip()).lower()
-    return re.sub(r"[\s\-]+", "_", re.sub(r"^(#|(no\.|num\.?|number)\s+of\s+)\s*", "#", bare))
+    return re.sub(r"[\s\-]+", "_", re.sub(r"^(#\s*(of\s+)?|(no\.|num\.?|number)\s+of\s+)", "#", bare))
