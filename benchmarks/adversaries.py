@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from scalecurve.types import Curve
 
 Floats = NDArray[np.float64]
 CHANCES = (0.0, 0.2, 0.25, 0.5)
+LADDERS = 10  # of a kind and a number of models
 
 
 @dataclass
@@ -34,9 +36,15 @@ class Case:
 
 
 def ladder(rng: np.random.Generator, scales: int, kind: str = "") -> Floats:
-    """Places of the models in decades."""
-    span = rng.uniform(2.5, 4.0)
+    """Places of the models in decades: one of ``LADDERS`` of a kind, whose courses are then made but once."""
     kind = kind or str(rng.choice(["even", "even", "uneven", "gaps"]))
+    return _ladder(scales, kind, int(rng.integers(LADDERS)))
+
+
+@cache
+def _ladder(scales: int, kind: str, number: int) -> Floats:
+    rng = np.random.default_rng((scales, len(kind), number))
+    span = rng.uniform(2.5, 4.0)
     u = np.linspace(0, 1, scales)
     if kind == "uneven":
         steps = rng.uniform(0.5, 1.5, scales - 1)
@@ -44,7 +52,7 @@ def ladder(rng: np.random.Generator, scales: int, kind: str = "") -> Floats:
     if kind == "gaps":
         more = np.linspace(0, 1, scales + 2)
         u = np.delete(more, rng.choice(np.arange(1, scales + 1), 2, replace=False))
-    return 7 + span * u
+    return np.asarray(7 + span * u)
 
 
 def curve_of(
@@ -90,6 +98,23 @@ def right_shapes(course: Callable[[Floats], Floats], x: Floats, chance: float, w
     if floor >= 3 and (risen >= 0.5).sum() >= 2 and wide < 1.4:
         return frozenset({"emergent"} if wide <= 0.6 else {"emergent", "late"})
     return frozenset({"late"} if floor > 2 or wide < 1.4 else {"late", "smooth"})
+
+
+def seen_turn(right: frozenset[str], at: Floats) -> frozenset[str]:
+    """``right`` of a turn, and what else it is on a ladder that shows its models ``at`` only: one odd model where no
+    other lies beyond half of it, a fall or a rise where less than .05 of it comes back."""
+    if not right & {"U", "inverted-U"}:
+        return right
+    y = at if "U" in right else -at
+    first, last = y[0] - y.min(), y[-1] - y.min()
+    more = set()
+    if (y < y.min() + max(first, last) / 2).sum() < 2:
+        more.add("one-model")
+    if last < 0.05:
+        more.add("inverse" if "U" in right else "smooth")
+    if first < 0.05:
+        more.add("smooth" if "U" in right else "inverse")
+    return right | more
 
 
 def sigmoid(x: Floats, centre: float, width: float) -> Floats:

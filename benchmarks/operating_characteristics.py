@@ -1,6 +1,6 @@
 """How often verdicts are right: curves of known shape are simulated, judged, and counted.
 
-python benchmarks/operating_characteristics.py [repetitions] [--quick | --adversaries]
+python benchmarks/operating_characteristics.py [repetitions] [--quick | --adversaries | --strangers]
 
 Prints the confusion matrix for 6, 8 and 12 scales with 100 and 1,000 items, the false-emergence rate on all that
 is no step, the detection of steps, how many p^T curves are named artefacts of the metric, and the false alarms of the
@@ -117,10 +117,14 @@ def main() -> None:
     parser.add_argument("repetitions", nargs="?", type=int, default=200)
     parser.add_argument("--quick", action="store_true", help="8 scales and 1,000 items only")
     parser.add_argument("--adversaries", action="store_true", help="curves that were not used to design the rules")
+    parser.add_argument("--strangers", action="store_true", help="curves of yet other kinds: confidence and intervals")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.adversaries:
         adversarial(options.repetitions, options.seed)
+        return
+    if options.strangers:
+        strange(options.repetitions, options.seed)
         return
     sizes = [(8, 1000)] if options.quick else [(m, n) for n in (100, 1000) for m in (6, 8, 12)]
     started, pooled = time.perf_counter(), {}
@@ -189,6 +193,21 @@ def adversarial(repetitions: int, seed: int) -> None:
         cases = [make(rng, 8, 1000) for _ in range(2 * repetitions)]
         status = [artefact_check(c.curve, judge(c.curve, replicates=0), c.companions).artefact for c in cases]
         told(f"{name} named metric artefacts", [said == "metric-artefact" for said in status])
+    print_calibration(judged)
+    print_intervals(judged)
+
+
+def strange(repetitions: int, seed: int) -> None:
+    """Calibration and intervals on ``strangers``, and what each kind is called."""
+    import strangers as other
+
+    rng = np.random.default_rng(seed)
+    judged: list[tuple[Case, Verdict]] = []
+    for kind in other.KINDS:
+        cases = [other.case(rng, kind) for _ in range(repetitions)]
+        found = [(case, judge(case.curve, case.items, replicates=0)) for case in cases]
+        print(f"- {kind}: {dict(Counter(verdict.shape for _, verdict in found).most_common())}", flush=True)
+        judged += found
     print_calibration(judged)
     print_intervals(judged)
 

@@ -185,6 +185,24 @@ def test_two_models_that_may_be_the_odd_one_are_both_told():
     assert str(said.reasons[1]).startswith("Leaving out r5 (0.17) instead explains the other models about as well")
 
 
+@pytest.mark.parametrize(
+    ("y", "shape"),
+    [
+        ([0.25, 0.25, 0.80, 0.25, 0.25, 0.80, 0.80, 0.80], "inconclusive"),  # it has the ability before the others
+        ([0.25, 0.25, 0.25, 0.80, 0.80, 0.25, 0.80, 0.80], "inconclusive"),  # it lacks it after them
+        ([0.25, 0.25, 0.25, 0.25, 0.95, 0.65, 0.65, 0.65], "emergent"),  # odd, but on its own side of the jump
+        ([0.25, 0.02, 0.25, 0.25, 0.80, 0.80, 0.80, 0.80], "emergent"),
+    ],
+)
+def test_a_model_on_the_other_side_of_a_jump_may_be_a_lottery(y, shape):
+    verdict = said(y, n=2000)
+    assert verdict.shape == shape
+    assert "outlier-driven" in verdict.flags
+    told = "rather a lottery between models than a rise" in " ".join(map(str, verdict.reasons))
+    assert told is (shape == "inconclusive")
+    assert (verdict.confidence < 0.5) is told
+
+
 # ── Confidence and thresholds ────────────────────────────────────────────────────────────────────────────────
 def test_stability_is_the_share_of_copies_of_the_same_shape():
     curve = curve_of([0.25, 0.26, 0.25, 0.25, 0.33, 0.39], n=400)
@@ -325,7 +343,7 @@ def test_companions_are_examined_with_their_own_items_and_the_outlier_left_out()
     )  # fmt: skip
     both = pl.concat([table, other, other.with_columns(metric=pl.lit("option_probability"))])
     verdict = judge_all(both, replicates=100).filter(metric="exact_match").row(0, named=True)
-    assert (verdict["shape"], verdict["artefact"]) == ("emergent", "metric-robust")
+    assert (verdict["shape"], verdict["sublabel"], verdict["artefact"]) == ("inconclusive", "emergent", "metric-robust")
     apart = other.with_columns(task=pl.lit("other"))
     assert judge_all(pl.concat([table, apart]), replicates=0)["artefact"][0] == "untested"
     climbs = other.with_columns(y=pl.Series(np.linspace(-4, -1, 8)))

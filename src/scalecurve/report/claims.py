@@ -24,7 +24,7 @@ NUMBERS = frozenset({"width", "scatter", "stable", "one-model-elsewhere", "short
 DOUBTS = frozenset({
     "largest-only", "edge", "not-surely-abrupt", "not-significant", "doubt", "few-items", "no-direction", "steep",
     "one-companion", "stopped-early", "undecided", "companion-fluency", "no-errors", "few-scales", "one-model-or",
-    "last-apart",
+    "last-apart", "one-model-astray",
 })  # fmt: skip
 """Codes of reasons that speak against the verdict, or say how far it carries."""
 

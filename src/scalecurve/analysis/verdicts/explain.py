@@ -158,6 +158,7 @@ def reasons(
         said.append(Reason("one-model", (curve.rungs[odd], curve.y[odd], curve.y[odd] - decision.predicted, base)))
         if decision.rival >= 0:
             said.append(Reason("one-model-or", (curve.rungs[decision.rival], curve.y[decision.rival])))
+        said += [Reason("one-model-astray", (curve.rungs[odd],))] * decision.astray
     if "edge-driven" in verdict.flags:
         said.append(Reason("edge"))
     if shape == Shape.SATURATED:

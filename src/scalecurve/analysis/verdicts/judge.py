@@ -14,7 +14,7 @@ from scalecurve.analysis.stats.bootstrap import paired, unpaired
 from scalecurve.analysis.stats.descriptors import breakthroughness, linearity
 from scalecurve.analysis.stats.errors import benjamini_hochberg
 from scalecurve.analysis.verdicts import explain, posterior, rise, templates
-from scalecurve.analysis.verdicts.calibration import MOST_WITH_ODD_MODEL, calibrated
+from scalecurve.analysis.verdicts.calibration import MOST_WITH_A_MODEL_ASTRAY, MOST_WITH_ODD_MODEL, calibrated
 from scalecurve.analysis.verdicts.evidence import prepare
 from scalecurve.analysis.verdicts.posterior import SCATTER, SCATTER_PRIOR, Belief, Evidence, Masses
 from scalecurve.analysis.verdicts.reasons import Reason
@@ -166,7 +166,8 @@ def _doubting(own: Evidence, outlier: int) -> Evidence:
 class Decision:
     """The likeliest ``shape``, its calibrated ``probability``, the odd model (−1: none), the belief without it, and the
     mean ``scatter``. ``gain``: how much worse gradual courses explain the points than abrupt ones (χ²); ``place``: of a
-    rise off chance; ``rival``: another model that may be the odd one about as well (−1: none)."""
+    rise off chance; ``rival``: another model that may be the odd one about as well (−1: none); ``astray``: the odd
+    model stands on the other side of the rise."""
 
     shape: Shape
     probability: float
@@ -177,6 +178,7 @@ class Decision:
     predicted: float | None = None
     place: rise.RisePlace | None = None
     rival: int = -1
+    astray: bool = False
 
 
 def decide(own: Evidence, belief: Belief) -> Decision:
@@ -210,7 +212,10 @@ def decide(own: Evidence, belief: Belief) -> Decision:
     if outlier >= 0 and shape == Shape.FLAT:
         shape = Shape.ONE_MODEL
     sure = calibrated(shape, probability, outlier >= 0)
-    return Decision(shape, sure, outlier, belief, scatter, gain, predicted, place, rival)
+    astray = place is not None and outlier >= 0 and rise.astray(own, place, outlier)
+    if astray:
+        sure = min(sure, MOST_WITH_A_MODEL_ASTRAY)
+    return Decision(shape, sure, outlier, belief, scatter, gain, predicted, place, rival, astray)
 
 
 def _from_chance(kept: Evidence, floor: int) -> bool:

@@ -220,5 +220,5 @@ def _part(lib: Library, chosen: Ints | None) -> Library:
         return lib
     return Library(
         lib.x, lib.shapes[:, chosen], lib.kind[chosen], lib.weight[chosen], lib.floor[chosen], lib.above[chosen],
-        lib.width[chosen], lib.start[chosen], lib.side[chosen],
+        lib.width[chosen], lib.start[chosen], lib.cell[chosen], lib.side[chosen],
     )  # fmt: skip

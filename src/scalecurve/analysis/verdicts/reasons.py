@@ -91,6 +91,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "Leaving out {0} ({1:.3g}) instead explains the other models about as well: which of the two is odd is open.",
         "改为去掉 {0}（{1:.3g}）几乎同样能解释其余模型：两者中哪一个异常，尚无定论。",
     ),
+    "one-model-astray": (
+        "{0} has the ability before the others begin to rise, or lacks it afterwards: rather a lottery between models "
+        "than a rise.",
+        "{0} 在其余模型开始上升之前就具备该能力，或在其后仍不具备：与其说是上升，不如说像模型之间的抽签。",
+    ),
     "one-model-elsewhere": (
         "{0} stands alone on {1} of {2} curves of this family.",
         "在该家族的 {2} 条曲线中，{0} 在 {1} 条上单独偏离。",

@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 
 REJECTED = 4.0  # χ² by which every gradual course must be worse than an abrupt one
 TAIL = 0.025
+PLACES = 801  # at which beginnings are counted
+FORGOTTEN = 1e-6  # of the largest weight: courses that count for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,7 @@ def place(belief: Belief, own: Evidence) -> RisePlace | None:
     weight = belief.begun[0]
     if not weight.sum() > 0:
         return None
-    low, middle, high = _quantiles(lib.start, weight, (TAIL, 0.5, 1 - TAIL))
-    half = templates.step(own.x) / 2  # a course stands for all those up to half a step of the grid away
-    start = (max(low - half, float(own.x[0])), middle, min(high + half, float(own.x[-1])))
+    start = _beginnings(lib, weight, (TAIL, 0.5, 1 - TAIL))
     width = _quantiles(lib.width, weight, (TAIL, 0.5, 1 - TAIL))
     at = int(np.clip(np.searchsorted(own.x, start[1], side="right"), 1, len(own.x) - 1))
     floor = round(_quantiles(lib.floor.astype(float), weight, (0.5,))[0])
@@ -57,6 +57,14 @@ def gain(own: Evidence) -> float:
         cost = float(np.linalg.slogdet(noise)[1]) - 2 * np.log(prior)
         best = np.minimum(best, np.array(_misfits(own.y, noise, gradual, abrupt)) + cost)
     return float(best[0] - best[1])
+
+
+def astray(own: Evidence, rise: RisePlace, odd: int) -> bool:
+    """Whether model ``odd`` stands on the other side of a rise: it has the ability before, or lacks it afterwards."""
+    others = np.delete(own.y, odd)
+    floor = max(rise.floor, 1)
+    middle = (others[:floor].mean() + others[floor:].mean()) / 2 if floor < len(others) else np.inf
+    return bool((own.y[odd] > middle) == (own.x[odd] < rise.start))
 
 
 def expected(own: Evidence, odd: int, scatter: float) -> float:
@@ -92,6 +100,16 @@ def _misfits(y: Floats, noise: Floats, *courses: Floats) -> list[float]:
         along = np.maximum((z @ h) / np.maximum(np.sqrt((h**2).sum(axis=0)), 1e-9), 0.0)
         found.append(float(z @ z - (along**2).max()))
     return found
+
+
+def _beginnings(lib: templates.Library, weight: Floats, levels: tuple[float, ...]) -> list[float]:
+    """Quantiles of where the rise begins; each course counts for all beginnings in its cell."""
+    places = np.linspace(lib.x[0], lib.x[-1], PLACES)
+    known = weight > FORGOTTEN * weight.max()
+    cell = np.maximum(lib.cell[known], 1e-9)  # none between two models of one size
+    low = lib.start[known] - cell
+    below = np.clip((places[:, None] - low) / (2 * cell), 0.0, 1.0)
+    return np.interp(levels, below @ (weight[known] / weight[known].sum()), places).tolist()
 
 
 def _quantiles(values: Floats, weight: Floats, levels: tuple[float, ...]) -> list[float]:

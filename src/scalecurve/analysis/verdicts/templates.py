@@ -7,7 +7,7 @@ a curve is a floor plus an amplitude times a template. Sharp and gradual courses
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -23,9 +23,11 @@ RISE, TURN, WAVE, SPIKE = range(4)
 ABRUPT = 1.2  # decades from 10 to 90 %: a rise at most this wide is abrupt
 GRADUAL = 1.4  # decades: from here on a rise is gradual; between the two it is neither
 ON_FLOOR = 0.05  # of the rise: a model that has done less is on the floor
+FEET = 7  # places where a leg of a turn may begin or end
 FINE = 301  # places at which a course is looked at
 WIDTHS = (0.03, 0.15, 0.3, 0.5, 0.75, 1.0, 1.4, 1.9, 2.6, 3.5, 5.0)
 LENGTHS = (0.2, 0.5, 0.9, 1.4, 2.0, 2.8, 4.0)
+SLOWING = (0.3, 0.6, 0.9, 1.2, 1.6, 2.2, 3.2)
 RATES = (0.6, 1.0, 1.6, 2.3, 3.2, 4.5, 6.5, 9.0)
 POWERS = (1.5, 2.0, 3.0, 4.0, 6.0)
 
@@ -36,7 +38,8 @@ class Library:
 
     ``shapes`` (m, K); ``kind`` and ``weight`` (K,) what it is and how likely beforehand within its kind; ``floor`` how
     many models lie on the floor first, ``above`` how many have done half of the rise; ``width`` decades from 10 to 90 %
-    and ``start`` where it begins (the onset of a bend, else where a tenth is done); ``side`` the smaller leg of a turn.
+    and ``start`` where it begins (the onset of a bend, else where a tenth is done); ``cell`` decades to either side for
+    whose beginnings the course stands, too; ``side`` the smaller leg of a turn.
     """
 
     x: Floats
@@ -47,6 +50,7 @@ class Library:
     above: Ints
     width: Floats
     start: Floats
+    cell: Floats
     side: Floats
 
 
@@ -64,11 +68,11 @@ def _library(places: tuple[float, ...]) -> Library:
     x = np.array(places)
     fine = np.linspace(x[0], x[-1], FINE)
     courses = [*_sigmoids(x), *_onsets(x), *_convex(x), *_stages(x)]
-    made = [(_scaled(f(x), f(fine)), start, weight) for f, start, weight in courses]
-    rises = [(at, on, start, weight) for (at, on), start, weight in made if at is not None]
+    made = [(_scaled(course.f(x), course.f(fine)), course) for course in courses]
+    rises = [(at, on, course) for (at, on), course in made if at is not None]
     columns = [at for at, *_ in rises]
-    width, begin = zip(*(_width(on, fine, start) for _, on, start, _ in rises), strict=True)
-    turns = list(_turns(x))
+    width, begin = zip(*(_width(on, fine, course.start) for _, on, course in rises), strict=True)
+    turns = [*_turns(x), *_bumps(x)]
     waves = list(_waves(x))
     spikes = [np.eye(len(x))[:, j] for j in range(1, len(x) - 1)]
     shapes = np.column_stack([*columns, *(t for t, _ in turns), *waves, *spikes])
@@ -81,16 +85,14 @@ def _library(places: tuple[float, ...]) -> Library:
         x=x,
         shapes=shapes,
         kind=kind,
-        weight=np.concatenate([[weight for *_, weight in rises], np.ones(rest)]),
+        weight=np.concatenate([[course.weight for *_, course in rises], np.ones(rest)]),
         floor=np.concatenate([np.cumprod(risen < ON_FLOOR, axis=0).sum(axis=0), empty]).astype(np.int64),
         above=np.concatenate([(risen >= 0.5).sum(axis=0), empty]).astype(np.int64),
         width=np.concatenate([width, empty]),
         start=np.concatenate([begin, empty]),
+        cell=np.concatenate([[course.cell for *_, course in rises], empty]),
         side=np.concatenate([np.ones(len(columns)), [s for _, s in turns], np.ones(counts[2] + counts[3])]),
     )
-
-
-Course = tuple["Function", "float | None", float]
 
 
 class Function:
@@ -114,46 +116,68 @@ class Function:
         return np.asarray(more[0] * logistic(60 * (x - a)) + (1 - more[0]) * logistic(60 * (x - b)))
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A rise: where it begins (None: where a tenth is done), how likely it is, and for which beginnings it stands."""
+
+    f: Function
+    start: float | None
+    weight: float
+    cell: float
+
+
 def step(x: Floats) -> float:
     """The distance in decades between neighbouring places where a rise may lie."""
     return float(min(0.12, (x[-1] - x[0]) / 24))
 
 
 def _sigmoids(x: Floats) -> Iterator[Course]:
-    for width in WIDTHS:
+    for width, cell in zip(WIDTHS, _cells(WIDTHS, step(x), 0.5), strict=True):
         centres = np.arange(x[0] - 0.3 * width, x[-1] + 0.5 * width, step(x))
         for centre in centres:
-            yield Function("sigmoid", centre, width), None, 1.0 / len(centres)
+            yield Course(Function("sigmoid", centre, width), None, 1.0 / len(centres), cell)
+
+
+def _cells(widths: Sequence[float], apart: float, share: float) -> Floats:
+    """For which beginnings, to either side, courses of each of ``widths`` stand that lie ``apart`` decades from each
+    other: half way to the next one, and with their middle in its place half way to the next width; ``share`` of a
+    change of the width moves the beginning."""
+    return np.asarray(np.hypot(apart / 2, share * np.gradient(np.array(widths)) / 2))
 
 
 def _onsets(x: Floats) -> Iterator[Course]:
     """Bends: a straight rise to a plateau or to the end, and a rise that slows down from its beginning."""
     span = x[-1] - x[0]
     begins = x[0] + span * np.arange(0, 28) / 28
-    for length in (*LENGTHS, 50.0):
+    cells = (*_cells(LENGTHS, span / 28, 0.5), span / 56)
+    for length, cell in zip((*LENGTHS, 50.0), cells, strict=True):
         for begin in begins:
             if length < 50 or begin < x[-2]:
-                yield Function("ramp", begin, length), begin, (1.5 if length == 50 else 0.5) / len(begins)
-    for width in (0.3, 0.6, 0.9, 1.2, 1.6, 2.2, 3.2):
+                weight = (1.5 if length == 50 else 0.5) / len(begins)
+                yield Course(Function("ramp", begin, length), begin, weight, cell)
+    for width, cell in zip(SLOWING, _cells(SLOWING, span / 56, 0.3), strict=True):
         places = begins if width > 1.2 else x[0] + span * np.arange(0, 56) / 56
         for begin in places:
-            yield Function("saturating", begin, width), begin, 0.3 / len(places)
+            yield Course(Function("saturating", begin, width), begin, 0.3 / len(places), cell)
 
 
 def _convex(x: Floats) -> Iterator[Course]:
     for rate in RATES:
-        yield Function("exponential", x[0], rate), None, 0.25
+        yield Course(Function("exponential", x[0], rate), None, 0.25, step(x) / 2)
     for power in POWERS:
-        for begin in x[: max(1, len(x) // 2)]:
-            yield Function("power", begin, power), None, 0.5 / max(1, len(x) // 2)
+        for i, begin in enumerate(x[: max(1, len(x) // 2)]):
+            cell = (x[i + 1] - begin) / 4  # half way to the next one's, whose tenth is about half as far away
+            yield Course(Function("power", begin, power), None, 0.5 / max(1, len(x) // 2), cell)
 
 
 def _stages(x: Floats) -> Iterator[Course]:
-    middles = (x[1:] + x[:-1]) / 2
-    pairs = [(a, b) for i, a in enumerate(middles) for b in middles[i + 1 :] if b - a >= 0.6]
-    for a, b in pairs:
+    """Two steps, each in the middle of two models; nothing tells them from steps anywhere between the same two."""
+    middles, gaps = (x[1:] + x[:-1]) / 2, np.diff(x)
+    firsts = enumerate(zip(middles, gaps, strict=True), start=1)
+    pairs = [(a, b, gap) for after, (a, gap) in firsts for b in middles[after:] if b - a >= 0.6]
+    for a, b, gap in pairs:
         for share in (0.25, 0.5, 0.75):
-            yield Function("stages", a, b, share), None, 0.3 / len(pairs)
+            yield Course(Function("stages", a, b, share), None, 0.3 / len(pairs), gap / 2)
 
 
 def _scaled(at: Floats, on: Floats) -> tuple[Floats | None, Floats]:
@@ -183,6 +207,28 @@ def _turns(x: Floats) -> Iterator[tuple[Floats, float]]:
                 if low == high:  # the same turn with a sharp middle
                     yield left * down**0.5 + right * up**0.5 - left, min(left, right)
                     yield left * down**2 + right * up**2 - left, min(left, right)
+
+
+def _bumps(x: Floats) -> Iterator[tuple[Floats, float]]:
+    """Turns between level ends: a smooth fall from one of seven places to another, and later a rise; two models or more
+    lie below half of it (one alone is an odd model)."""
+    places = np.linspace(x[0], x[-1], FEET)
+    legs = [(a, b) for i, a in enumerate(places) for b in places[i + 1 :]]
+    for first, low in legs:
+        for high, last in legs:
+            if high < low or (first == places[0] and last == places[-1]):  # those are among the other turns
+                continue
+            down, up = _eased((x - first) / (low - first)), _eased((x - high) / (last - high))
+            if (down - up >= 0.5).sum() < 2:
+                continue
+            for left, right in ((1.0, 1.0), (1.0, 0.5), (0.5, 1.0)):
+                yield right * up - left * down, min(left, right)
+
+
+def _eased(t: Floats) -> Floats:
+    """From 0 to 1 without corners."""
+    t = np.clip(t, 0.0, 1.0)
+    return t * t * (3 - 2 * t)
 
 
 def _waves(x: Floats) -> Iterator[Floats]:
