@@ -155,6 +155,24 @@ def test_models_that_were_wrong_or_slow_are_right(make: Any, shares: bool, batch
     assert [one.texts[0] for one in written] == texts
 
 
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("batch_tokens", [1024, 32])
+@pytest.mark.parametrize("make", [longrope, dynamic])
+def test_rotations_that_depend_on_length_do_so_for_each_text_alone(make: Any, batch_tokens: int, plain: bool) -> None:
+    """Prompts on both sides of the border, together and each alone, in large packs and in packs smaller than one."""
+    encoder = Encoder(letters(), 256)
+    expected, _ = truth(make(), encoder)
+    runner = Runner(make(), encoder, batch_tokens=batch_tokens, plain=plain)
+    asked = [Request(prompt, options=OPTIONS) for prompt in PROMPTS]
+    found: dict[int, Output] = {}
+    runner.run(asked, found.__setitem__)
+    for at, row in enumerate(expected):
+        assert found[at].logprobs == pytest.approx(row, abs=1e-4)
+        alone: list[Output] = []
+        runner.run([asked[at]], lambda _, output, alone=alone: alone.append(output))
+        assert alone[0].logprobs == pytest.approx(row, abs=1e-4)
+
+
 def test_texts_beyond_the_border_of_a_rotation_leave_each_other_alone() -> None:
     asked = [Request("a longer question, of some eighty letters, " * 2 + "x" * n, max_tokens=6) for n in (24, 0, 9)]
 
@@ -192,6 +210,55 @@ def test_memory_that_runs_out_anywhere_changes_no_answer(
     for one, other in zip(found[0], expected[0], strict=True):
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
     assert [one.texts for one in found[1]] == [one.texts for one in expected[1]]
+
+
+SHOTS = "Q: Where was Anna born? A: Lima. Q: In which country is Lima? A: Peru. "
+LONG = (" the answer is said to be 7 and that is all", " Lima is in Peru, so the country is Peru, of course.")
+
+
+@pytest.mark.parametrize("rows", [8, 1 << 20], ids=["slices of 8 rows", "one slice"])
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()], ids=["device", "host"])
+@pytest.mark.parametrize(
+    ("where", "call"), [("logits", 2), ("logits", 3), ("logits", 5), ("_path_to", 2), ("_path_to", 4)]
+)
+def test_every_request_is_answered_once_whenever_memory_runs_out(
+    where: str, call: int, error: BaseException, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many requests after the same shots, options longer than a pack, the head in slices."""
+    own = getattr(Forward, where)
+    slices = lambda self, count: [slice(at, min(at + rows, count)) for at in range(0, count, rows)]  # noqa: E731
+    monkeypatch.setattr(Forward, "slices", slices)
+    asked = [Request(SHOTS + f"Q: {n} A:", options=LONG) for n in range(6)]
+    asked += [Request(SHOTS + f"Q: number {n}? A:", max_tokens=6) for n in range(12)]
+
+    def told(runner: Runner) -> dict[int, Output]:
+        found: dict[int, Output] = {}
+
+        def once(index: int, output: Output) -> None:
+            assert index not in found, "told twice"
+            found[index] = output
+
+        runner.run(asked, once)
+        return found
+
+    expected, calls = told(Runner(tiny("llama"), Encoder(letters(), 256), batch_tokens=64)), 0
+    runner = Runner(tiny("llama"), Encoder(letters(), 256), batch_tokens=64)
+
+    def failing(*given: Any, **how: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise error
+        return own(*given, **how)
+
+    static = isinstance(Forward.__dict__[where], staticmethod)
+    monkeypatch.setattr(Forward, where, staticmethod(failing) if static else failing)
+    found = told(runner)
+    assert calls > call
+    assert sorted(found) == [*range(len(asked))]
+    for at, output in expected.items():
+        assert found[at].texts == output.texts
+        assert found[at].logprobs == pytest.approx(output.logprobs, abs=1e-4)
 
 
 def test_what_looks_ahead_is_no_causal_model() -> None:
@@ -233,6 +300,35 @@ def test_half_precision_is_judged_against_its_own_noise() -> None:
     off = tiny("llama").bfloat16()
     off.model.layers[1].register_forward_hook(lambda _, __, out: out.flip(-1) if out.shape[0] == 1 else out)
     assert why_not(off, 256).startswith("packed log-probabilities differ by")
+
+
+def windowed() -> Any:
+    sizes = GROUPED | {"local_attention": 16, "global_attn_every_n_layers": 2, "num_key_value_heads": 4}
+    return made(transformers.ModernBertDecoderConfig(**sizes | {"pad_token_id": 0}, cls_token_id=0, sep_token_id=1))
+
+
+def differential() -> Any:
+    return made(transformers.DiffLlamaConfig(**GROUPED))
+
+
+def mixed() -> Any:
+    return made(transformers.PhimoeConfig(**GROUPED | MOE, sliding_window=None))
+
+
+@pytest.mark.parametrize("make", [granite, cohere, windowed, differential, mixed])
+def test_half_precision_is_as_far_from_float32_as_the_models_own_pass_is(make: Any) -> None:
+    encoder = Encoder(letters(), 256)
+    expected, _ = truth(make(), encoder)
+
+    def far(*, plain: bool) -> float:
+        scored, _ = answers(Runner(make().bfloat16(), encoder, plain=plain))
+        return max(
+            abs(a - b)
+            for one, row in zip(scored, expected, strict=True)
+            for a, b in zip(one.logprobs, row, strict=True)
+        )
+
+    assert far(plain=False) <= 2 * far(plain=True) + 0.05
 
 
 def test_a_row_is_fed_once_for_all_its_options() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,63 @@ def test_templates_that_write_the_date_get_a_fixed_one(tmp_path: Path) -> None:
     dated = TEMPLATE.replace("{{ bos_token }}", "{{ bos_token }}{{ strftime_now('%d %B %Y') }} ")
     tokenizer = tokenizer_of(folder_of(tmp_path / "dated", dated))
     assert ChatTemplate("little", tokenizer).text("a").startswith(f"<|endoftext|>{DATE} <user>a")
+
+
+ALTERNATING = (
+    "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+)
+STRICT = (
+    "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{{ bos_token }}"
+    "{% for m in messages %}<start_of_turn>{{ m.role }}\n{{ m.content | trim }}<end_of_turn>\n{% endfor %}"
+    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "system", "words"),
+    [
+        ("{% for m in messages %}{{ m.content }", None, "chat template"),
+        ("{% for m in messages %}{{ m.content }}{% endfor %}{{ tools | length }}", None, "chat template"),
+        (ALTERNATING, "Be brief.", "leave system out"),
+        (STRICT, "Be brief.", "leave system out"),
+    ],
+    ids=["broken", "tools", "alternating", "no system role"],
+)
+def test_templates_that_cannot_render_a_question_are_refused_in_one_line(
+    template: str, system: str | None, words: str, tmp_path: Path
+) -> None:
+    given = {"chat": True} | ({"system": system} if system else {})
+    with pytest.raises(UserError, match="little: options: ") as caught:
+        open_model(rung_of(folder_of(tmp_path / "m", template), **given))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_templates_without_a_system_role_are_rendered_without_one(tmp_path: Path) -> None:
+    alternating = tokenizer_of(folder_of(tmp_path / "a", ALTERNATING))
+    assert ChatTemplate("little", alternating).text("Who?") == "<user>Who?"
+    strict = tokenizer_of(folder_of(tmp_path / "b", STRICT))
+    text = ChatTemplate("little", strict).text("Who?")
+    assert text == "<|endoftext|><start_of_turn>user\nWho?<end_of_turn>\n<start_of_turn>model\n"
+
+
+def named(path: Path, **templates: str) -> Path:
+    """A folder whose tokenizer brings several templates along by name."""
+    folder_of(path, None)
+    settings = json.loads((path / "tokenizer_config.json").read_text())
+    settings["chat_template"] = [{"name": name, "template": template} for name, template in templates.items()]
+    (path / "tokenizer_config.json").write_text(json.dumps(settings))
+    return path
+
+
+def test_of_several_templates_the_default_is_taken_or_none(tmp_path: Path) -> None:
+    both = named(tmp_path / "both", default=TEMPLATE, tool_use="{{ tools | length }}")
+    opened = open_model(rung_of(both, chat=True))
+    assert opened._chat.text("Who?").startswith("<|endoftext|><user>Who?")
+    with pytest.raises(UserError, match="little: options: chat: ") as caught:
+        open_model(rung_of(named(tmp_path / "one", rag=TEMPLATE), chat=True))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("options", [{"chat": "yes"}, {"chat": True, "system": 3}, {"system": "Be brief."}])

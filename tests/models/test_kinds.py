@@ -159,6 +159,15 @@ def test_end_tokens_of_generation_are_in_the_identity(folder: Path) -> None:
     assert opened(folder).fingerprint != before
 
 
+def test_answers_kept_are_not_those_of_other_end_tokens(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    kept = tmp_path_factory.mktemp("kept") / "answers.sqlite"
+    rung, asked = Rung("tiny", "transformers", str(folder)), Request("ab", max_tokens=6)
+    before = ask(open_model(rung, device="cpu", cache=kept), asked)[0].texts
+    settings(folder, "generation_config.json", eos_token_id=list(range(97)))
+    after = ask(open_model(rung, device="cpu", cache=kept), asked)[0].texts
+    assert before != after == ("",)
+
+
 def test_weights_that_are_no_numbers_give_errors_and_no_texts(folder: Path) -> None:
     rewrite(folder, lambda w: w | {"model.norm.weight": w["model.norm.weight"] * float("nan")})
     scored, written = ask(opened(folder), Request("ab", options=("c",)), Request("ab", max_tokens=3))
@@ -175,6 +184,12 @@ def test_an_end_that_the_tokenizer_appends_is_taken_off(folder: Path) -> None:
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
     )
     tokenizer.save_pretrained(folder)
+    without = {"add_bos_token": False}
+    asked = [Request("ab", options=("c", "de")), Request("ab", max_tokens=3)]
+    letters().save_pretrained(folder)
+    bare = ask(opened(folder, **without), *asked)
+    tokenizer.save_pretrained(folder)
+    assert ask(opened(folder, **without), *asked) == bare
     for options in ({}, {"add_bos_token": True}):
         appended = ask(opened(folder, **options), Request("ab", options=("c", "de")), Request("ab", max_tokens=3))
         assert appended == plain
