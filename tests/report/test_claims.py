@@ -216,7 +216,7 @@ def test_a_check_not_made_tells_whether_finer_scores_were_recorded(run: Path, tm
     new = {"shape": "emergent", "artefact": "untested", "reasons": ['["floor", 2, 5]'], "threshold": 3e4}
     changed = with_verdicts(run, tmp_path / "changed", (sudden, new))
     said = claims_of(write_report([changed], tmp_path / "r.html"))["lab:sudden_0"]["evidence"]
-    assert any("cannot be compared here" in text for text in said)
+    assert any("(log-probability of the target" in text and "cannot be compared here" in text for text in said)
     bare = pl.col("metric") == "exact_match"
     pl.read_parquet(changed / "curves.parquet").filter(bare).write_parquet(changed / "curves.parquet")
     said = claims_of(write_report([changed], tmp_path / "bare.html"))["lab:sudden_0"]["evidence"]
@@ -278,3 +278,14 @@ def test_scores_with_cut_answers_taken_as_right_stay_beside_the_floor(run: Path,
     assert floors
     for curve in floors:
         assert curve["g"] == pytest.approx([y + 0.02 for y in curve["y"]], abs=1e-4)
+
+
+def test_a_check_left_open_names_the_scores_over_options_that_it_could_not_use(run: Path, tmp_path: Path) -> None:
+    flat = {"task": "lab:flat_2", "strategy": "direct", "metric": "multiple_choice_grade"}
+    kept = [json.dumps(one) for one in (["floor-near", 3, 5, 0.18, 0.25], *FLUENT)]
+    new = {"shape": "emergent", "sublabel": "", "artefact": "undetermined", "reasons": kept, "threshold": 3e4}
+    changed = with_verdicts(run, tmp_path / "changed", (flat, new))
+    evidence = claims_of(write_report([changed], tmp_path / "r.html"))["lab:flat_2"]["evidence"]
+    (check,) = [text for text in evidence if text.startswith("Metric check: ")]
+    assert "whatever the options (log-probability of the target), and others (" in check
+    assert "cannot be compared here" in check

@@ -27,7 +27,7 @@ def metric_check(
 
     ``companions``: other curves of the same answers; ``name``: what a metric is called.
     """
-    from scalecurve.analysis.verdicts.artefact import COMPANIONS, STEADY
+    from scalecurve.analysis.verdicts.artefact import COMPANIONS, OVER_OPTIONS, STEADY
 
     status = str(curve["v"].get("artefact", ""))
     pace = {str(r.arguments[0]): float(r.arguments[2]) for r in reasons if r.code == "companion-climbs"}
@@ -42,11 +42,12 @@ def metric_check(
     )
     climb = [metric for metric in pace if metric in straight or pace[metric] >= STEADY]
     turn = [metric for metric in bends if pace.get(metric, 0.0) < STEADY]
-    names, key = climb if status == "metric-artefact" else turn, status
+    names, others, key = climb if status == "metric-artefact" else turn, list[str](), status
     if status == "metric-robust" and pace:
         key = "metric-robust-climbing"
     elif status == "undetermined" and not compared:
-        names, key = fluent, "undetermined-fluency"
+        others = [one["m"] for one in companions if one["m"] in OVER_OPTIONS]
+        names, key = fluent, "undetermined-recorded" if others else "undetermined-fluency"
     elif status == "untested":
         names = [one["m"] for one in companions if one["m"] in COMPANIONS]
         key = "untested-recorded" if names else status
@@ -54,7 +55,7 @@ def metric_check(
         return ""
     said = CHECKS[key][lang == "zh"].format(
         names=_listed(names, name, lang), climbing=_listed(list(pace), name, lang), n=len(compared), climb=len(climb),
-        turn=len(turn),
+        turn=len(turn), others=_listed(others, name, lang),
     )  # fmt: skip
     return said[:1].upper() + said[1:]
 

@@ -149,15 +149,23 @@ CHECKS: dict[str, tuple[str, str]] = {
         "weighs the options against each other would decide.",
         "指标检验：未定。这里的更细指标（{names}）会随流畅度上升，与选项无关；需要在选项之间比较的指标才能判定。",
     ),
+    "undetermined-recorded": (
+        "Metric check: undetermined. Some finer scores rise with fluency, whatever the options ({names}), and others "
+        "({others}) cannot be compared here: that takes the same models, with errors, and two models at least at "
+        "chance "
+        "before the rise.",
+        "指标检验：未定。部分更细的指标会随流畅度上升，与选项无关（{names}）；其他指标（{others}）在此无法比较："
+        "须有相同的模型和误差，且上升之前至少有两个模型处于随机水平。",
+    ),
     "untested": (
         "Metric check: not made, as no finer score of these answers was recorded.",
         "指标检验：未做，没有记录这些答案的更细指标。",
     ),
     "untested-recorded": (
         "Metric check: not made. The finer scores recorded ({names}) cannot be compared here: that takes the same "
-        "models, "
-        "with errors, and two models at least before the rise.",
-        "指标检验：未做。已记录的更细指标（{names}）在此无法比较：须有相同的模型和误差，且上升之前至少有两个模型。",
+        "models, with errors, and two models at least at chance before the rise.",
+        "指标检验：未做。已记录的更细指标（{names}）在此无法比较：须有相同的模型和误差，"
+        "且上升之前至少有两个模型处于随机水平。",
     ),
 }
 

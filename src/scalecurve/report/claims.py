@@ -5,6 +5,7 @@ Everything is made from the verdict and its reason codes, in the language of the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -212,6 +213,8 @@ class _Claim:
             for word in reason.arguments
         )
         said = minus(visible(say(Reason(reason.code, named), self.lang), 400))
+        if self.lang == "zh":  # sentences leave a space for Latin names, and the report's are Chinese
+            return re.sub(r"(?<=[\u4e00-\u9fff”]) (?=[\u4e00-\u9fff“])", "", said)
         return said[:1].upper() + said[1:] if reason.code.startswith("companion-") else said
 
     def _metric(self, metric: str) -> str:

@@ -82,8 +82,8 @@ TERMS: dict[str, tuple[str, str]] = {
     ),
     "untested": (
         "No finer score was recorded, or none that can be compared here: at the same models, with errors, over two of "
-        "them at least before the rise.",
-        "没有记录更细的指标，或没有可在此比较的：须有相同的模型和误差，且上升之前至少有两个模型。",
+        "them at least that are at chance before the rise.",
+        "没有记录更细的指标，或没有可在此比较的：须有相同的模型和误差，且上升之前至少有两个模型处于随机水平。",
     ),
     "threshold": (
         "A rise begins between the last model on the floor and the first off it, by the verdict's count of the "

@@ -140,10 +140,10 @@ function drawFirst() {
   }));
   const lifted = W_screen().unlocks, first_of = lifted[0];
   if (first_of) $("findings").append(el("li", {}, spark(state.data.curves[first_of.curve], 96, 40), el("span", {}, el("b", {}, say("card_unlock")),
-    ...lifted.slice(0, UNLOCKS).map((one) => el("span", { class: "sub" }, el("a", { href: addressOf(one.task) }, one.name), say("colon"), one.by)),
-    lifted.length > UNLOCKS ? el("span", { class: "sub" }, `+ ${lifted.length - UNLOCKS}`) : "")));
+    ...unique(lifted.map((one) => one.by)).slice(0, UNLOCKS).map((by) => el("span", { class: "sub long" }, by, say("colon"),
+      ...lifted.filter((one) => one.by === by).flatMap((one, i) => [i ? say("list") : "", el("a", { href: addressOf(one.task) }, one.name)]))))));
 }
-const UNLOCKS = 3;
+const UNLOCKS = 4; // ways of asking, each with the model from which on it lifts
 // What the headline's curve will score at the next sizes.
 function nextOf(curve) {
   const points = curve ? fanOf(curve) : [];
