@@ -292,6 +292,7 @@ def _inverse(judged: pl.DataFrame) -> Numbers:
     falls = judged.filter(shape == "inverse")
     truth = judged.filter(pl.col("task") == "truthfulqa")
     other, last = falls.filter(pl.col("task") != "truthfulqa"), pl.col("flags").str.contains("largest-only")
+    beside = pairs(judged).filter(shape == "inverse", pl.col("task") != "truthfulqa")
     turns = judged.filter(shape.is_in(["inverted-U", "irregular"]))
     two = turns.filter(pl.col("task").is_in(["pubmed_qa_labeled", "boolq"]))
     return {
@@ -300,6 +301,8 @@ def _inverse(judged: pl.DataFrame) -> Numbers:
         "inverse_other_names": "; ".join(
             f"{row['task']}, {row['family']}: {percent(row['confidence'])}, {row['models']}" for row in other.to_dicts()
         ),
+        "inverse_sisters": beside.height,
+        "inverse_sisters_fall": beside.filter(pl.col("shape_other") == "inverse").height,
         "inverse_other_largest": other.filter(last).height,
         "truthful_up_largest": truth.filter(shape == "smooth", last).height,
         "truthful_down_largest": truth.filter(shape == "inverse", last).height,
