@@ -2,7 +2,8 @@
 
 A table of five models a task is imported and judged; verdicts, report and a query read the run that it becomes. Each
 command is a process of its own; processor seconds, which a busy machine changes less than the clock's, are told beside
-what the same command takes on a table of one task.
+what the same command takes on a table of one task. --items N imports a table with a row for each of N answered items
+instead (eight models, five tasks) and nothing else: python benchmarks/growth.py --items 10000000.
 """
 
 from __future__ import annotations
@@ -30,6 +31,18 @@ def write_table(path: Path, rows: int) -> None:
     path.write_text("\n".join([*lines, ""]))
 
 
+def write_items(path: Path, rows: int) -> None:
+    """A row for each item that each of eight models answered in five tasks."""
+    rng = random.Random(1)
+    with path.open("w") as file:
+        file.write("model,params_total,task,item,metric,score\n")
+        for model in range(8):
+            head = f"m{model},{10 ** (7 + model // 2) * (1 + 2 * (model % 2))}"
+            for task in range(5):
+                for item in range(rows // 40):
+                    file.write(f"{head},task{task},q{item},acc,{int(rng.random() < 0.2 + 0.08 * model)}\n")
+
+
 def measured(*words: object) -> tuple[float, float]:
     """Processor seconds and peak MB of ``scalecurve`` with ``words``."""
     command = [sys.executable, "-m", "scalecurve.cli", *map(str, words)]
@@ -43,7 +56,16 @@ def measured(*words: object) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=1000, help="rows of the smallest table")
-    rows = parser.parse_args().rows
+    parser.add_argument("--items", type=int, help="import a table of so many items instead")
+    given = parser.parse_args()
+    rows = given.rows
+    if given.items:
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "items.csv"
+            write_items(table, given.items)
+            seconds, memory = measured("import", "table", table, "--into", Path(folder) / "run")
+        print(f"{given.items:,} items: {seconds:.1f} s, {seconds / given.items * 1e6:.0f} µs an item, {memory:.0f} MB")
+        return
     found: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for count in (len(SIZES), rows, 2 * rows, 4 * rows):
