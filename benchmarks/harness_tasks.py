@@ -62,6 +62,9 @@ def main() -> None:
     every = files()
     paths = every[:: max(1, len(every) // asked.some)] if asked.some else mixed(every)
     found = walk(paths, asked.kept, asked.minutes)
+    found = {
+        path: re.sub(r"/\S*scalecurve-[^/]+/", "", reason) for path, reason in found.items()
+    }  # its temporary folder
     reasons = Counter(found.values())
     accepted = reasons.pop("", 0)
     print(

@@ -37,7 +37,10 @@ def table_of_workbook(path: Path, model: str = "", columns: Sequence[str] = ()) 
 
 def read_workbook(path: str) -> Sheets:
     """(name, cells as texts, by row) of every sheet with cells, hidden ones last, read in this process."""
-    from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
+    try:
+        from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
+    except ImportError:  # an environment made before workbooks were read by it
+        raise UserError(f"{path}: needs python-calamine to be read; pip install python-calamine") from None
 
     _refuse_large_parts(path)
     try:
