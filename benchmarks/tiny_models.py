@@ -74,6 +74,16 @@ SETTINGS: dict[str, dict[str, Any]] = {  # what a configuration needs besides SI
     "gpt_neo": {"attention_types": [[["global", "local"], 2]]},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"] * 2},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2, "use_mamba_kernels": False},
+    "kimi_linear": LATENT
+    | {
+        "linear_attn_config": {
+            "head_dim": 16,
+            "num_heads": 4,
+            "short_conv_kernel_size": 4,
+            "full_attn_layers": [2, 4],
+            "kda_layers": [1, 3],
+        }
+    },
     "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"], "num_dense_layers": 1},
     "llama4_text": {"attention_chunk_size": 16, "intermediate_size_mlp": 96, "floor_scale": 8, "attn_scale": 0.1},
     "mamba2": {"num_heads": 8, "head_dim": 16, "expand": 2, "chunk_size": 16},
@@ -111,7 +121,12 @@ SETTINGS: dict[str, dict[str, Any]] = {  # what a configuration needs besides SI
         "chunk_size": 16,
     },
     "xlnet": {"max_position_embeddings": LEFT_OUT},
-    "xlstm": {"v_head_dim": LEFT_OUT, "head_dim": LEFT_OUT, "qk_head_dim": LEFT_OUT},
+    "xlstm": {
+        **dict.fromkeys(("v_head_dim", "head_dim", "qk_head_dim"), LEFT_OUT),
+        "embedding_dim": 64,
+        "num_blocks": 4,
+        "chunk_size": 16,
+    },
     "zaya": {"num_experts_per_tok": 1},
 }
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -88,6 +88,14 @@ def test_weights_that_are_not_used_are_told(folder: Path, caplog: pytest.LogCapt
     assert "model.layers.9.extra, which the model does not use" in caplog.text
 
 
+TROCR = {
+    "vocab_size": 97,
+    "cross_attention_hidden_size": 16,
+    "d_model": 16,
+    "decoder_layers": 1,
+    "decoder_attention_heads": 2,
+    "decoder_ffn_dim": 16,
+}
 SMALL = {"vocab_size": 97, "d_model": 16, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
@@ -117,6 +125,13 @@ SMALL = {"vocab_size": 97, "d_model": 16, "hidden_size": 16, "num_hidden_layers"
                 )
             ),
             "an encoder-decoder model (BartForConditionalGeneration)",
+        ),
+        (
+            lambda: transformers.VisionEncoderDecoderModel(
+                encoder=transformers.ViTModel(transformers.ViTConfig(**SMALL, intermediate_size=16, image_size=32)),
+                decoder=transformers.TrOCRForCausalLM(transformers.TrOCRConfig(**TROCR)),
+            ),
+            "an encoder-decoder model (VisionEncoderDecoderModel)",
         ),
     ],
 )  # fmt: skip
