@@ -153,7 +153,7 @@ function nextOf(curve) {
 async function drawChanged(curve) {
   const box = $("changed"), asked = location.hash;
   box.hidden = true;
-  if (!curve || (curve.b || []).length !== 2) return;
+  if (W.live || !curve || (curve.b || []).length !== 2) return; // live, all questions of a task are one reply: too many to ask for unasked
   const book = await loadExamples(curve.t), arm = book && book.arms.find((one) => one.f === curve.f && one.s === curve.s && one.k === curve.k);
   if (!arm || location.hash !== asked) return;
   const [from, to] = curve.b.map((at) => curve.r[at]), look = { from, to }, rungs = state.data.families[curve.f].rungs, choice = CHOICE(curve.m);
