@@ -8,6 +8,7 @@ from command_line import Call, Said, call_main
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.pop("COLUMNS", None)  # workers of pytest-xdist set it; what tests read is a pipe, which has no width
+os.unsetenv("COLUMNS")  # readline sets it behind os.environ, and what tests start inherits it
 
 
 LONG = ("test_pages.py", "test_on_ray.py", "test_browser.py", "test_attack.py", "test_faults.py", "test_resume.py")
