@@ -77,41 +77,58 @@ def evaluate_run(
     Beside them: what needs no controller (``baselines``), the run's other strategies, and the larger rungs answering
     fast, always or as often as the thrifty controller's work pays for. ``UserError`` where no rung has both arms.
     """
-    frame = run_frame(run, metric)
-    asked = rungs or _rungs(run, frame, fast, slow)
-    return [_report(run, frame, rung, fast, slow, metric, seed, replicates) for rung in asked]
+    stored = _Stored(run, run_frame(run, metric), fast, slow, metric)
+    return [_report(stored, rung, seed, replicates) for rung in rungs or stored.rungs()]
 
 
-def _rungs(run: RunDirectory, frame: pl.DataFrame, fast: str, slow: str) -> list[str]:
-    """The rungs with both arms, by parameters where they are known."""
-    both = [set(frame.filter(strategy=name)["rung"].unique()) for name in (fast, slow)]
-    order = [rung for rung in frame["rung"].unique(maintain_order=True) if rung in both[0] & both[1]]
-    if not order:
-        raise UserError(f"{run.path}: no rung was asked both {fast} and {slow}; run a study with both strategies")
-    sizes = _sizes(run)
-    return sorted(order, key=lambda rung: sizes.get(rung, 0.0))
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A run's stored answers as ``run_frame`` gives them, and which of its strategies are fast and slow."""
+
+    run: RunDirectory
+    frame: pl.DataFrame
+    fast: str
+    slow: str
+    metric: str | None
+
+    def rungs(self) -> list[str]:
+        """The rungs with both arms, by parameters where they are known; ``UserError`` where there are none."""
+        both = [set(self.frame.filter(strategy=name)["rung"].unique()) for name in (self.fast, self.slow)]
+        order = [rung for rung in self.frame["rung"].unique(maintain_order=True) if rung in both[0] & both[1]]
+        if not order:
+            asked = f"both {self.fast} and {self.slow}"
+            raise UserError(f"{self.run.path}: no rung was asked {asked}; run a study with both strategies")
+        sizes = self.sizes()
+        return sorted(order, key=lambda rung: sizes.get(rung, 0.0))
+
+    def sizes(self) -> dict[str, float]:
+        """Parameters of each rung; empty where they are not known."""
+        try:
+            return parameters(self.run)
+        except UserError:
+            return {}
+
+    def pairs(self, rung: str, slow: str = "", slow_rung: str | None = None) -> Pairs:
+        """``read_run_pairs`` of ``rung``: its fast answers beside its slow ones, or others at their place."""
+        slow = slow or self.slow
+        return read_run_pairs(self.run, rung, self.fast, slow, self.metric, slow_rung=slow_rung, frame=self.frame)
+
+    def at(self, items: Pairs, rung: str, slow: str, slow_rung: str | None = None) -> Pairs | None:
+        """``pairs`` at exactly the items of ``items``; None where it lacks one, or there are none."""
+        try:
+            other = self.pairs(rung, slow, slow_rung)
+        except UserError:
+            return None
+        place = {str(name): at for at, name in enumerate(other.item)}
+        if not all(str(name) in place for name in items.item):
+            return None
+        return other.take(np.asarray([place[str(name)] for name in items.item], int))
 
 
-def _sizes(run: RunDirectory) -> dict[str, float]:
-    try:
-        return parameters(run)
-    except UserError:
-        return {}
-
-
-def _report(
-    run: RunDirectory,
-    frame: pl.DataFrame,
-    rung: str,
-    fast: str,
-    slow: str,
-    metric: str | None,
-    seed: int,
-    replicates: int,
-) -> RungReport:
-    pairs = read_run_pairs(run, rung, fast, slow, metric, frame=frame)
+def _report(stored: _Stored, rung: str, seed: int, replicates: int) -> RungReport:
+    pairs = stored.pairs(rung)
     if len(pairs) < 20:
-        raise UserError(f"{run.path}: {rung} has {len(pairs)} pairs; give 20 or more, so that each half has ten")
+        raise UserError(f"{stored.run.path}: {rung} has {len(pairs)} pairs; give 20 or more, so that each half has ten")
     development, held_out = pairs.halves(seed)
     whole = learned(development)
     saving = thrifty(development)
@@ -121,7 +138,7 @@ def _report(
                     for part in BUDGETS]  # fmt: skip
     found = [replay(one, held_out, seed=seed, replicates=replicates) for one in controllers]
     found += baselines(held_out, development, found[0].deferred, seed=seed, replicates=replicates)
-    for way in _others(run, frame, rung, fast, slow, metric, held_out, found[0].work.value):
+    for way in _others(stored, rung, held_out, found[0].work.value):
         found.append(outcome(way, held_out, seed=seed, replicates=replicates))
     fixes = (held_out.slow > held_out.fast).astype(float)
     doubt = 1 - np.nan_to_num(held_out.signals.confidence, nan=0.0)
@@ -130,7 +147,7 @@ def _report(
     raw = np.isfinite(held_out.signals.confidence)
     return RungReport(
         rung=rung,
-        params=_sizes(run).get(rung),
+        params=stored.sizes().get(rung),
         n=len(held_out),
         flips=flip_matrix(held_out.fast, held_out.slow),
         outcomes=tuple(found),
@@ -146,56 +163,21 @@ def _report(
     )
 
 
-def _others(
-    run: RunDirectory,
-    frame: pl.DataFrame,
-    rung: str,
-    fast: str,
-    slow: str,
-    metric: str | None,
-    held_out: Pairs,
-    work: float,
-) -> list[ItemResults]:
+def _others(stored: _Stored, rung: str, held_out: Pairs, work: float) -> list[ItemResults]:
     """Other strategies of the rung, and larger rungs answering fast, on exactly the held-out items."""
     ways = []
-    strategies = frame.filter(rung=rung)["strategy"].unique().sort()
-    for strategy in (name for name in strategies if name not in (fast, slow, "dual")):
-        other = _same_items(_read_or_none(run, rung, fast, strategy, metric, frame), held_out)
+    strategies = stored.frame.filter(rung=rung)["strategy"].unique().sort()
+    for strategy in (name for name in strategies if name not in (stored.fast, stored.slow, "dual")):
+        other = stored.at(held_out, rung, strategy)
         if other is not None:
             ways.append(mixed(f"always {strategy}", other, np.ones(len(other))))
-    sizes = _sizes(run)
+    sizes = stored.sizes()
     for larger in sorted((name for name in sizes if sizes[name] > sizes.get(rung, np.inf)), key=sizes.__getitem__):
-        other = _same_items(_read_or_none(run, rung, fast, fast, metric, frame, larger), held_out)
+        other = stored.at(held_out, rung, stored.fast, larger)
         if other is not None:
             ways.append(mixed(f"always {larger}", other, np.ones(len(other))))
             ways.append(equal_work(f"{larger} at equal work", held_out, other, work))
     return ways
-
-
-def _read_or_none(
-    run: RunDirectory,
-    rung: str,
-    fast: str,
-    slow: str,
-    metric: str | None,
-    frame: pl.DataFrame,
-    slow_rung: str | None = None,
-) -> Pairs | None:
-    """The pairs, or None where there are none."""
-    try:
-        return read_run_pairs(run, rung, fast, slow, metric, slow_rung=slow_rung, frame=frame)
-    except UserError:
-        return None
-
-
-def _same_items(other: Pairs | None, items: Pairs) -> Pairs | None:
-    """``other`` at exactly the items of ``items``; None where it lacks one."""
-    if other is None:
-        return None
-    place = {str(name): at for at, name in enumerate(other.item)}
-    if not all(str(name) in place for name in items.item):
-        return None
-    return other.take(np.asarray([place[str(name)] for name in items.item], int))
 
 
 def _stays(controller: Controller, items: Pairs) -> tuple[Floats, Floats]:
@@ -237,9 +219,8 @@ def fit_run(
     """
     if kind not in KINDS:
         raise UserError(f"--kind: {kind!r} is not known; use {', '.join(KINDS)}")
-    frame = run_frame(run, metric)
-    rungs = _rungs(run, frame, fast, slow)
-    sizes = _sizes(run)
+    stored = _Stored(run, run_frame(run, metric), fast, slow, metric)
+    rungs, sizes = stored.rungs(), stored.sizes()
     if larger and larger not in sizes:
         raise UserError(
             f"--larger: {larger!r} is no rung of {run.path} with known parameters; it has {', '.join(sizes)}"
@@ -247,12 +228,12 @@ def fit_run(
     fits = {"thrifty": thrifty, "learned": learned, "calibrated": calibrated}
     made = {}
     for rung in rungs:
-        pairs = read_run_pairs(run, rung, fast, slow, metric, frame=frame)
+        pairs = stored.pairs(rung)
         controller = fits[kind](pairs)
         if tokens is not None:
             controller = budgeted(controller, pairs, tokens)
         if larger and sizes[larger] > sizes.get(rung, np.inf):
-            up = read_run_pairs(run, rung, fast, fast, metric, slow_rung=larger, frame=frame)
+            up = stored.pairs(rung, fast, larger)
             way = calibrated(up) if kind == "calibrated" else learned(up)
             controller = replace(controller, larger=larger, larger_policy=way.policy)
         made[rung] = controller
