@@ -22,7 +22,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "codegen": {"rotary_dim": 32},
     "mamba2": {"head_dim": 64, "chunk_size": 64},
     "qwen4_exp_text": {"indexer_head_dim": 64},
-    "reformer": {"axial_pos_shape": (32, 64), "axial_pos_embds_dim": (128, 128)},
     "zamba": {"attention_head_dim": 128},
     "zamba2": {"attention_head_dim": 128, "mamba_headdim": 64, "chunk_size": 64},
 }
@@ -43,7 +42,7 @@ HYBRIDS = (
     "lfm2_moe",
 )
 """Recurrent models and those that mix recurrence with attention."""
-PADDED = ("openai-gpt", "reformer", "bailing_hybrid", "qwen4_exp_text")
+PADDED = ("openai-gpt", "bailing_hybrid", "qwen4_exp_text")
 """Those that share no prefixes and open from a folder."""
 AS_PADDED = ("bloom", "mpt", "falcon", "gptj", "granite", "mamba2")
 """More of them, by ``engine = "plain"``."""

@@ -141,6 +141,17 @@ def test_what_is_no_causal_model_is_refused(make: Any, words: str, tmp_path: Pat
     assert words in refusal(tmp_path)
 
 
+def test_a_model_that_says_otherwise_each_time_is_refused(tmp_path: Path) -> None:
+    shape = {"axial_pos_shape": (16, 16), "axial_pos_embds_dim": (16, 16), "is_decoder": True, "vocab_size": 97}
+    heads = {"num_attention_heads": 2, "attention_head_size": 16, "feed_forward_size": 32, "eos_token_id": 1}
+    model = transformers.ReformerModelWithLMHead(
+        transformers.ReformerConfig(hidden_size=32, attn_layers=["local", "lsh"], **shape, **heads)
+    )
+    model.save_pretrained(tmp_path)
+    letters().save_pretrained(tmp_path)
+    assert "attention by random hashes says otherwise each time" in refusal(tmp_path)
+
+
 def test_adapters_are_never_left_aside(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     alone = tmp_path_factory.mktemp("adapter")
     settings(alone, "adapter_config.json", base_model_name_or_path="some/base", peft_type="LORA")

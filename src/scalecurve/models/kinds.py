@@ -38,6 +38,11 @@ def check_folder(rung: Rung, folder: Path) -> None:
     kind = _not_causal(config)
     if kind:
         raise UserError(f"{rung.name}: location: {folder} is {kind}; only causal language models can be asked")
+    if config.get("model_type") == "reformer" and "lsh" in (config.get("attn_layers") or ["lsh"]):
+        raise UserError(
+            f"{rung.name}: location: {folder}: config.json: attn_layers: attention by random hashes says otherwise "
+            "each time it is asked of a longer text; take a model without"
+        )
     method = (config.get("quantization_config") or {}).get("quant_method")
     if method is not None and method not in _known_quantisations():
         raise UserError(
