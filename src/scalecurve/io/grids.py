@@ -54,11 +54,14 @@ def _models_down(rows: Rows) -> Grid | None:
     sized = sum(size_in_name(model_name(row[0])) is not None for row in rows[1:])
     if 2 * sized <= len(rows) - 1 or not any(_numeric(rows[1:], at) for at in range(1, len(rows[0]))):
         return None
+    if rows[0][0] and any(_texts(rows[1:], at) for at, name in enumerate(rows[0]) if at and plain(name) not in _KNOWN):
+        return None  # a column of texts beside them, without a known name, may say the task
     said = f"the first column ({rows[0][0]!r}) holds the models" if rows[0][0] else "the first column holds the models"
     return _apart(["model", *rows[0][1:]]), rows[1:], said
 
 
 _MODEL, _TASK = set(NAMES["model"]), set(NAMES["task"])
+_KNOWN = {name for names in NAMES.values() for name in names}
 
 
 def _two_rows(rows: Rows, at: int) -> Grid:
@@ -189,6 +192,10 @@ def _numeric(body: Rows, at: int) -> bool:
     cells = [row[at] for row in body if row[at] and not missing_mark(row[at])]
     read = sum(number(one) is not None for one in cells)
     return read > 0 and 2 * read >= len(cells)
+
+
+def _texts(body: Rows, at: int) -> bool:
+    return any(row[at] for row in body) and not _numeric(body, at)
 
 
 def _harness_printed(rows: Rows, at: int, model: str) -> Grid | None:
