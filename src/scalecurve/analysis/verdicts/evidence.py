@@ -33,8 +33,7 @@ def prepare(
     y, se, shift = np.array(curve.y), np.array(curve.se), 0.0
     n = np.array(curve.n, float)
     x = np.array([coordinate(curve.axis, place) for place in curve.x])
-    decades = curve.axis != "loss"
-    if not decades and np.ptp(x) > 0:
+    if curve.axis == "loss" and np.ptp(x) > 0:
         x = x * LINEAR_SPAN / np.ptp(x)
     if curve.ceiling is not None and abs(curve.ceiling) > 1:
         unit /= abs(curve.ceiling)  # BLEU and other scores out of 100

@@ -54,7 +54,6 @@ class Evidence:
     scatter: Floats
     unit: float = 1.0
     shift: float = 0.0
-    decades: bool = True
     middle: float = 0.5
 
     def without(self, index: int) -> Evidence:
@@ -162,7 +161,7 @@ class _Tables:
 def _tables(lib: Library, own: Evidence) -> _Tables:
     rise = (lib.kind == templates.RISE) * lib.weight
     floor = lib.floor >= 2
-    sharp = floor & (lib.floor >= 3) & (lib.above >= 2) & (lib.width <= templates.ABRUPT) & own.decades
+    sharp = floor & (lib.floor >= 3) & (lib.above >= 2) & (lib.width <= templates.ABRUPT)
 
     def normal(weights: Floats) -> Floats:
         total = weights.sum()
