@@ -94,7 +94,7 @@ def benchmark(task: str) -> str:
 
 
 def origin(source: str, family: str) -> str:
-    """Models of one recipe and corpus: series and budgets of one project are not independent."""
+    """Models of one project, of Gadre's those on one corpus: what they have in common is not independent."""
     if source == "Gadre":
         return f"Gadre {family.rsplit('-', 1)[0]}"
     if source == "Public models":

@@ -17,6 +17,7 @@ from scalecurve.report.figures import Chosen, Figure, save
 KINDS = ("emergent", "index", "inverse", "one-model")
 LANGUAGES = {"en": "", "zh": ".zh"}
 MARKED = {"en": "odd: {name}", "zh": "异常：{name}"}
+APART = {"en": "differs most: {name}", "zh": "相差最大：{name}"}  # where the verdict, one model, names none
 LONGEST = 24  # letters of a model's name beside its point
 
 
@@ -46,15 +47,19 @@ def draw(examples: pl.DataFrame, folder: Path) -> None:
             points.write_csv(source)
             run = Path(place) / kind
             scalecurve.import_run([source], run, "table", said=Said(shots=0))
-            names = zip(own["rung"], points["params"], points["model"], own["odd"], strict=True)
-            odd = {model: _short(rung, params) for rung, params, model, marked in names if marked}
+            names = zip(own["rung"], points["params"], points["model"], own["odd"], own["shape"], strict=True)
+            odd = {
+                model: (APART if shape == "one-model" else MARKED, _short(rung, params))
+                for rung, params, model, marked, shape in names
+                if marked
+            }
             for language, ending in LANGUAGES.items():
                 save(_figure(run, kind, language, odd), folder / f"{kind}{ending}.svg")
 
 
-def _figure(run: Path, kind: str, language: str, odd: Mapping[str, str]) -> Any:
+def _figure(run: Path, kind: str, language: str, odd: Mapping[str, tuple[Mapping[str, str], str]]) -> Any:
     figure = Marked(gather([run]), kind, "params_total", language, 420)
-    figure.odd = {model: MARKED[language].format(name=name) for model, name in odd.items()}
+    figure.odd = {model: words[language].format(name=name) for model, (words, name) in odd.items()}
     panels = []
     for task in figure.tasks:
         curves = figure.curves(task=task)

@@ -21,7 +21,7 @@ PLANTED = 200  # ladders on which a course is planted, of each kind
 # What is planted: its height, and its width in decades from a tenth to nine tenths.
 COURSES = {
     "step": (0.3, 0.05), "small step": (0.2, 0.05), "narrow": (0.3, 1.0), "medium": (0.3, 1.5), "gradual": (0.3, 2.0),
-    "nothing": (0.0, 0.05),
+    "nothing": (0.0, 0.05), "smaller step": (0.15, 0.05), "least step": (0.1, 0.05),
 }  # fmt: skip
 ALIKE = 1.01  # a ratio that varies by less is a fixed one
 AXES = ("params_total", "training_flops", "training_tokens", "loss")
@@ -158,7 +158,7 @@ def forecasts(frame: pl.DataFrame) -> pl.DataFrame:
 
 def examples(frame: pl.DataFrame, chosen: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The points of the curves that are shown, one row a point; ``kind`` and ``place`` say which example it is,
-    ``odd`` which point is marked."""
+    ``odd`` which point is marked, ``shape`` the verdict on the curve."""
     sizes = [pl.col(name) for name in ("params_total", "params_non_embedding") if name in frame.columns]
     error = pl.struct("y", "n").map_elements(lambda row: standard_error(row["y"], row["n"]), pl.Float64)
     parts = []
@@ -170,7 +170,7 @@ def examples(frame: pl.DataFrame, chosen: Mapping[str, pl.DataFrame]) -> pl.Data
                 own.select(
                     pl.lit(kind).alias("kind"), pl.lit(place).alias("place"), "set", *KEY, "rung",
                     pl.coalesce(sizes).alias("params"), "y", "se", "n", "chance",
-                    odd=pl.col("rung") == _marked(row, own),
+                    pl.lit(row["shape"]).alias("shape"), odd=pl.col("rung") == _marked(row, own),
                 )
             )  # fmt: skip
     return pl.concat(parts)

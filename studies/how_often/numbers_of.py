@@ -13,7 +13,15 @@ from shares import Share, percent, share
 
 from scalecurve.analysis.stats.errors import wilson
 from scalecurve.analysis.verdicts.calibration import MOST_WITH_ODD_MODEL
-from scalecurve.analysis.verdicts.posterior import EMERGENT, PRIOR, SCATTER
+from scalecurve.analysis.verdicts.posterior import (
+    DELTA,
+    EMERGENT,
+    PRIOR,
+    SCATTER,
+    SCATTER_PRIOR,
+    Evidence,
+    believe,
+)
 
 TABLES = ("verdicts", "planted", "coverage", "axes", "loss", "training", "examples", "forecasts")
 SHAPES = ("flat", "smooth", "late", "emergent", "inverse", "U", "inverted-U", "irregular", "one-model", "saturated")
@@ -43,7 +51,8 @@ def numbers(tables: dict[str, pl.DataFrame]) -> Numbers:
         "families": judged["family"].n_unique(),
         "end_middle": f"{float(judged['largest'].median() or 0) / 1e9:.1f}",
         "end_most": f"{float(judged['largest'].max() or 0) / 1e9:.0f}",
-        "prior_emergent": percent(float(PRIOR[EMERGENT])), "most_odd": percent(MOST_WITH_ODD_MODEL),
+        "prior_emergent": percent(before()), "prior_weight": percent(float(PRIOR[EMERGENT])),
+        "most_odd": percent(MOST_WITH_ODD_MODEL),
         "most_scatter": f"{SCATTER[-1]:g}".lstrip("0"),
     }  # fmt: skip
     for name in (*SHAPES, "inconclusive"):
@@ -54,6 +63,16 @@ def numbers(tables: dict[str, pl.DataFrame]) -> Numbers:
     found |= forecasts(tables["forecasts"]) | _lourie(tables["loss"])
     found |= _flat(judged) | _inverse(judged) | coverage(tables["coverage"]) | _tested(every)
     return found
+
+
+def before(models: int = 8, decades: float = 2.5, chance: float = 0.25) -> float:
+    """How probable a jump is held to be before any score is seen: the belief about scores with errors that say nothing.
+
+    It is the same, to three digits, on every ladder of five models or more whose chance is known.
+    """
+    x, y = np.linspace(8.0, 8.0 + decades, models), np.full(models, 0.5)
+    blind = Evidence(y, x, 1e8 * np.eye(models), np.ones(models), chance, 1.0, DELTA, SCATTER_PRIOR)
+    return float(believe(y[None], blind).shapes[0, EMERGENT])
 
 
 def _emergence(judged: pl.DataFrame, able: pl.DataFrame) -> Numbers:
@@ -73,8 +92,8 @@ def _emergence(judged: pl.DataFrame, able: pl.DataFrame) -> Numbers:
         "able_largest": percent(able.group_by("benchmark").len()["len"].max() / max(able.height, 1)),
         "able_pythia": percent(able.filter(pl.col("origin") == "Pythia").height / max(able.height, 1)),
         "emergent_wrong": f"{(1 - emergent['confidence']).sum():.1f}",
-        "emergent_origins": ", ".join(sorted(emergent["origin"].unique())) or "–",
-        "emergent_n_origins": emergent["origin"].n_unique(),
+        "emergent_families": ", ".join(sorted(emergent["family"].unique())) or "–",
+        "emergent_n_families": emergent["family"].n_unique(),
         "emergent_n_benchmarks": emergent["benchmark"].n_unique(),
         "leaning": judged.filter(leaning).height,
         "could_late": judged.filter(late).height,
@@ -189,7 +208,8 @@ def _sisters(judged: pl.DataFrame) -> Numbers:
         rise = pl.lit(kind in RISES) & pl.col("shape_other").is_in(RISES)
         differs = (pl.col("shape_other") != kind) & (pl.col("shape_other") != "inconclusive") & ~rise
         other = "–" if kind == "inconclusive" else share(rows, differs)
-        found["table_sisters"].append((kind, rows.height, same, other))
+        found["table_sisters"].append((kind, rows.height, rows["origin"].n_unique(), same, other))
+    found["sisters_origins"] = both["origin"].n_unique()
     found["emergent_sisters"] = judged.filter(shape == "emergent", pl.col("sister") != "").height
     return found
 

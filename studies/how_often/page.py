@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from numbers_of import KEY, numbers, pairs, read
 from shares import Share, percent
-from words import AXES, DOUBTS, HEADS, NOTES, SHAPES
+from words import AXES, CLIMBS, DOUBTS, HEADS, NOTES, SHAPES
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = 5
@@ -81,13 +81,14 @@ def blocks_of(found: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], lang
     judged = tables["verdicts"].with_columns(pl.col("flags", "sublabel", "odd").fill_null(""))
     head = HEADS[lang]
     names = SHAPES[lang]
+    rates = {kind: rest for kind, *rest in found["table_planted"]}
     blocks = {
         "table_shapes": _shapes(judged, found, lang),
         "table_planted": grid(head["planted"], [
-            (head["courses"][kind], *rest) for kind, *rest in found["table_planted"]
+            (words, *rates[kind]) for kind, words in head["courses"].items() if kind in rates
         ]),
         "table_sets": _sets(judged, lang),
-        "table_sisters": grid(head["sisters"], [(names[k], n, s, o) for k, n, s, o in found["table_sisters"]]),
+        "table_sisters": grid(head["sisters"], [(names[kind], *rest) for kind, *rest in found["table_sisters"]]),
         "table_cover": grid(head["cover"], [(head["parts"][part], *rest) for part, *rest in found["table_cover"]]),
         "table_fc_less": grid(head["less"], [
             (head["asked"][asked], names[kind], points + clear) for asked, kind, points, clear in found["table_fc_less"]
@@ -161,7 +162,9 @@ def _examples(rows: pl.DataFrame, tables: Mapping[str, pl.DataFrame], judged: pl
         name = f"{row['task']}, {row['family']}" + (f", {head['shots'].format(n=row['shots'])}" if row["shots"] else "")
         sure = percent(row["confidence"])
         verdict = SHAPES[lang][row["shape"]]
-        doubts = doubt(row, sister, other, elsewhere(row, judged), lang)
+        doubts = "; ".join(
+            filter(None, (doubt(row, sister, other, elsewhere(row, judged), lang), note(row, own, lang)))
+        )
         if row["shape"] != "saturated":  # that is counted, not weighed
             verdict = f"{verdict}, {sure}"
         lines.append((place, name, scores, verdict, doubts))
@@ -212,8 +215,19 @@ def doubt(
         found.append(say["elsewhere"].format(shapes="、".join(counts) if lang == "zh" else ", ".join(counts)))
     if row["items"] < 250:
         found.append(say["items"].format(n=row["items"]))
-    note = NOTES[lang].get((row["family"], row["task"]), NOTES[lang].get((row["family"], ""), ""))
-    return "; ".join(part for part in (*found, note) if part)
+    return "; ".join(found)
+
+
+def note(row: Mapping[str, Any], own: pl.DataFrame, lang: str) -> str:
+    """What is known of a family, or of one of its curves with the points ``own``, from outside the tables."""
+    said_of = NOTES[lang].get((row["family"], row["task"]), NOTES[lang].get((row["family"], ""), ""))
+    scores = dict(own.select("rung", "y").iter_rows())
+    climbs = CLIMBS.get((row["family"], row["task"]), {})
+    return said_of.format(**{name: _points(scores[last] - scores[first]) for name, (first, last) in climbs.items()})
+
+
+def _points(value: float) -> str:
+    return f"{value:.2f}".lstrip("0")
 
 
 def grid(head: list[str], rows: list[tuple[Any, ...]]) -> str:

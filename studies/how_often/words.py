@@ -27,7 +27,7 @@ HEADS: dict[str, Any] = {
     "en": {
         "shapes": ["verdict", "curves", "share [95 %]", "firm"],
         "sets": ["source", "curves", "families", "most sizes", "could be emergent"],
-        "sisters": ["verdict", "comparisons", "sister says the same", "sister contradicts"],
+        "sisters": ["verdict", "comparisons", "origins", "sister says the same", "sister contradicts"],
         "axes": ["axis", "curves judged on both", "same verdict", "emergent over parameters", "of these emergent here",
                  "emergent here only", "off chance over parameters", "of these off chance here"],
         "index": ["verdict", "curves with B above the cut"],
@@ -35,7 +35,8 @@ HEADS: dict[str, Any] = {
         "forecast": ["targets", "origins", "error", "least error", "excess [95 %]", "last value", "line",
                      "in 80 %", "in 95 %"],
         "planted": ["planted", "called emergent [95 %]", "left open [95 %]"],
-        "courses": {"step": "a jump of .3", "small step": "a jump of .2", "narrow": "a rise of .3 over one decade",
+        "courses": {"step": "a jump of .3", "small step": "a jump of .2", "smaller step": "a jump of .15",
+                    "least step": "a jump of .1", "narrow": "a rise of .3 over one decade",
                     "medium": "over 1.5 decades", "gradual": "over two decades", "nothing": "nothing"},
         "shots": "{n} shots",
         "asked_head": "asked", "by_shape": "verdict on what was known", "by_set": "source", "by_distance": "distance",
@@ -53,7 +54,7 @@ HEADS: dict[str, Any] = {
     "zh": {
         "shapes": ["结论", "曲线数", "占比 [95 %]", "确定"],
         "sets": ["来源", "曲线数", "家族数", "最多规模数", "可能判为涌现"],
-        "sisters": ["结论", "比较次数", "姊妹系列相同", "姊妹系列矛盾"],
+        "sisters": ["结论", "比较次数", "来源数", "姊妹系列相同", "姊妹系列矛盾"],
         "axes": ["坐标轴", "两轴皆可判定", "结论相同", "按参数涌现", "其中此轴亦涌现", "仅此轴涌现",
                  "按参数离开随机水平", "其中此轴亦然"],
         "index": ["结论", "B 超过界限的曲线数"],
@@ -61,7 +62,8 @@ HEADS: dict[str, Any] = {
         "forecast": ["目标数", "来源数", "误差", "最小误差", "超出 [95 %]", "末值法", "直线",
                      "80 % 区间内", "95 % 区间内"],
         "planted": ["植入", "判为涌现 [95 %]", "未定 [95 %]"],
-        "courses": {"step": ".3 的跃升", "small step": ".2 的跃升", "narrow": "一个数量级内上升 .3",
+        "courses": {"step": ".3 的跃升", "small step": ".2 的跃升", "smaller step": ".15 的跃升",
+                    "least step": ".1 的跃升", "narrow": "一个数量级内上升 .3",
                     "medium": "1.5 个数量级", "gradual": "两个数量级", "nothing": "毫无变化"},
         "shots": "{n} 样本",
         "asked_head": "预测", "by_shape": "已知点的结论", "by_set": "来源", "by_distance": "距离",
@@ -107,8 +109,9 @@ NOTES: dict[str, dict[tuple[str, str], str]] = {
             "3-digit subtraction",
         ): "it rises where the recipe changes from GPT-Neo (the first three) to GPT-J",
         ("Pythia", "2-digit addition"): "Pythia-2.8B scores far above both larger models",
-        ("Qwen1.5", "leaderboard_math_hard"): "where it rises the source's training tokens change too: 2.4 T up to 4B, "
-        "4.0 T from 7B (110B: not stated)",
+        ("Qwen1.5", "leaderboard_math_hard"): "the source's training tokens change where the fitted rise begins (2.4 T "
+        "up to 4B, 4.0 T from 7B; 110B: not stated), but of the {whole} that the scores rise from 4B to 32B only "
+        "{first} lie between 4B and 7B; the rest, from 7B to 32B, is at the same 4.0 T",
         ("Pythia", "2-digit multiplication"): "Pythia-2.8B is odd on the other arithmetic tasks",
     },
     "zh": {
@@ -116,8 +119,15 @@ NOTES: dict[str, dict[tuple[str, str], str]] = {
         ("GPT-Neo/J", "2-digit addition"): "上升处正是配方由 GPT-Neo（前三个）变为 GPT-J 之处",
         ("GPT-Neo/J", "3-digit subtraction"): "上升处正是配方由 GPT-Neo（前三个）变为 GPT-J 之处",
         ("Pythia", "2-digit addition"): "Pythia-2.8B 远高于两个更大的模型",
-        ("Qwen1.5", "leaderboard_math_hard"): "上升处来源所记的训练词元数也变了：至 4B 为 2.4 T，"
-        "自 7B 起为 4.0 T（110B 未注明）",
+        ("Qwen1.5", "leaderboard_math_hard"): "拟合的上升起点处，来源所记的训练词元数也变了（至 4B 为 2.4 T，"
+        "自 7B 起为 4.0 T；110B 未注明），但从 4B 到 32B 上升的 {whole} 中，4B 与 7B 之间只占 {first}；"
+        "其余（7B 到 32B）都在同样的 4.0 T 上",
         ("Pythia", "2-digit multiplication"): "Pythia-2.8B 在其他算术任务上也反常",
     },
 }
+# What a note says of the scores: how much they rise from one model to another.
+CLIMBS = {
+    ("Qwen1.5", "leaderboard_math_hard"): {
+        "first": ("Qwen/Qwen1.5-4B", "Qwen/Qwen1.5-7B"), "whole": ("Qwen/Qwen1.5-4B", "Qwen/Qwen1.5-32B"),
+    },
+}  # fmt: skip
