@@ -1,5 +1,7 @@
 """The report in a real browser: it draws, it stays quiet, everybody can use it, and nothing foreign runs."""
 
+import re
+
 import pytest
 from chromium import Page
 from seen import DRAWN, PAGES, faults
@@ -172,6 +174,7 @@ def test_the_first_screen_tells_a_changed_question_the_next_sizes_and_what_is_go
     assert said.startswith(f"A question that changed between {a} and {b}")
     assert f"{a} ✗" in said
     assert f"{b} ✓" in said
+    assert len(re.findall(r"[✗✓] (picks|writes) ", said)) == 2, "which of the two is marked"
     points = page.run(lead + "return c.fan.points.map(p => [amount(p.x), p.y])")
     note = page.run("return document.getElementById('hero-note').textContent")
     assert all(f"at {size} {score:.2f} (" in note for size, score in points)
@@ -186,6 +189,10 @@ def test_the_first_screen_tells_a_changed_question_the_next_sizes_and_what_is_go
             marked = [at for at, (_, enough) in enumerate(row) if enough]
             from_on = [at for at in range(len(row)) if all(score >= float(least) for score, _ in row[at:])]
             assert marked == from_on[:1] or any(abs(score - float(least)) < 0.006 for score, _ in row)
+        counts = page.run("return [...document.querySelectorAll('#heat tfoot td')].map(c => Number(c.textContent))")
+        for at, count in enumerate(counts):
+            sure = sum(row[at][0] > float(least) + 0.006 for row in rows)
+            assert sure <= count <= sum(row[at][0] > float(least) - 0.006 for row in rows), "cells, as its label says"
 
 
 def test_the_head_of_the_heat_map_stays_in_sight(page) -> None:

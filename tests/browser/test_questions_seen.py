@@ -44,6 +44,19 @@ def test_filters_of_the_examples(page) -> None:
     assert set(pattern) == {4}
 
 
+def test_the_examples_say_what_is_scored(page) -> None:
+    page.open("#/overview").wait("document.querySelectorAll('#findings li').length")
+    choice, text = page.run(
+        "const first = (test) => state.data.curves.find(c => c.p && c.cost && test(CHOICE(c.m)))?.t ?? null;"
+        "return [first(is => is), first(is => !is)]"
+    )
+    for task, said in ((choice, "Scored is what was picked"), (text, "Scored is what a model wrote")):
+        if task is not None:
+            page.open(f"#/ability/{task}").wait("document.querySelectorAll('.example').length")
+            assert page.run("return document.getElementById('scored').textContent").startswith(said)
+    assert choice is not None or text is not None
+
+
 def test_a_file_with_fewer_questions_than_changed_says_so(page) -> None:
     page.open("#/overview")
     page.run("const whole = unpack; unpack = async (text) => { const book = await whole(text), kept = 25;"

@@ -115,3 +115,29 @@ def test_every_count_says_of_what(run: Path, tmp_path: Path) -> None:
         names = {(1, 1): "1 ability", (2, 1): "2 curves of one ability"}
         assert card["count"] == names.get((curves, abilities), f"{curves} curves of {abilities} abilities")
         assert card["count"] in html
+
+
+def test_a_prompt_that_harms_is_named_and_so_are_its_texts_without_an_answer(run: Path, tmp_path: Path) -> None:
+    import polars as pl
+
+    harmed = tmp_path / "harmed"
+    shutil.copytree(run, harmed)
+    scores = pl.read_parquet(harmed / "scores.parquet")
+    arm = (pl.col("task") == "lab:steady_1") & (pl.col("strategy") == "chain_of_thought")
+    scores = scores.with_columns(value=pl.when(arm & (pl.col("metric") == "exact_match")).then(0.0).otherwise("value"))
+    found = scores.filter(pl.col("task") == "lab:steady_1", pl.col("metric") == "exact_match").with_columns(
+        metric=pl.lit("extraction_rate"), value=pl.when(arm).then(0.0).otherwise(1.0)
+    )
+    for table, lang, doubt in (
+        (scores, "en", ""),
+        (pl.concat([scores, found]), "en", " (no answer was found in 100% of its texts)"),
+        (pl.concat([scores, found]), "zh", "（其文本中 100% 未抽取到答案）"),
+    ):
+        table.write_parquet(harmed / "scores.parquet")
+        html = write_report([harmed], tmp_path / "report.html", lang=lang).read_text()
+        first = unpacked(html, "data")["screen"]["harms"][0]
+        assert first["name"] == "steady 1"
+        largest = "最甚" if lang == "zh" else "most at syn-"
+        assert largest in first["by"]
+        assert ("answer" in first["by"] or "答案" in first["by"]) == bool(doubt)
+        assert first["by"].endswith(doubt)

@@ -9,6 +9,7 @@ from typing import Any
 from scalecurve.report.summary import counted
 from scalecurve.report.telling import Telling, strength
 
+UNREAD = 0.1  # share of texts without an answer from which on a harm may be one of reading
 KINDS = ("emergent", "artefact", "one-model", "late", "inverse", "U", "smooth", "saturated", "flat", "open")
 
 
@@ -38,7 +39,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Unlock:
-    """A way of asking that lifts an ability: indices of its curve and task, the task's name, and from which model."""
+    """A way of asking that lifts or harms an ability: indices of its curve and task, the task's name, and where."""
 
     curve: int
     task: int
@@ -55,6 +56,28 @@ def unlocks(telling: Telling) -> tuple[Unlock, ...]:
         curve = telling.curves[index]
         by = telling.say("{arm}, from {rung} on", "{arm}，自 {rung} 起", arm=telling.arm(index), rung=curve["unlock"])
         made.append(Unlock(index, curve["t"], telling.task(index), by))
+    return tuple(made)
+
+
+def harms(telling: Telling) -> tuple[Unlock, ...]:
+    """The ways of asking that are surely worse than direct ones at some model, the largest loss first.
+
+    ``by`` says what the score is with and without, and in how many texts no answer was found where that is one of ten.
+    """
+    hurt = [index for index, curve in enumerate(telling.curves) if curve["p"] and curve.get("harm")]
+    made = []
+    for index in sorted(hurt, key=lambda index: -telling.curves[index]["harm"]["loss"]):
+        harm = telling.curves[index]["harm"]
+        by = telling.say(
+            "{arm}, most at {rung}, by {loss:.2f}", "{arm}，在 {rung} 上最甚，差 {loss:.2f}",
+            arm=telling.arm(index), rung=harm["rung"], loss=harm["loss"],
+        )  # fmt: skip
+        if (harm["unread"] or 0.0) >= UNREAD:
+            by += telling.say(
+                " (no answer was found in {share:.0%} of its texts)", "（其文本中 {share:.0%} 未抽取到答案）",
+                share=harm["unread"],
+            )  # fmt: skip
+        made.append(Unlock(index, telling.curves[index]["t"], telling.task(index), by))
     return tuple(made)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.report.data import Contents, RunSource
 from scalecurve.report.safe import rounded
 from scalecurve.store import read_table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 AHEAD = (1.8, 3.2)  # times the largest size
 FORECASTS = 150  # curves; the time grows with their square
@@ -16,7 +19,7 @@ UNLOCKS = 150
 
 
 def add_extras(contents: Contents) -> Contents:
-    """Put ``fan`` (forecast) and ``unlock`` (rung) on the headline curves that have one, in place."""
+    """Put ``fan`` (forecast), ``unlock`` (rung) and ``harm`` on the headline curves that have one, in place."""
     family_of = {family["name"]: index for index, family in enumerate(contents.families)}
     task_of = {ref: index for index, ref in enumerate(contents.refs)}
     headline = {(c["f"], c["t"], c["s"], c["k"]): c for c in contents.curves if c["p"]}
@@ -63,7 +66,9 @@ def _add_unlocks(
     task_of: dict[str, int],
     rungs: Sequence[Mapping[str, Any]],
 ) -> None:
-    """For every arm that is not the direct one: the rung from which on it is better than asking directly.
+    """For every arm that is not the direct one: the rung from which on it is better than asking directly (``unlock``),
+    and where it is surely worse (``harm``: the rung of the largest loss, the loss, and the share of texts there in
+    which no answer was found under the arm, None where that was not measured).
 
     The flag ``extraction`` marks an arm with an effect, at some rung, that items read under both arms do not show.
     """
@@ -109,12 +114,23 @@ def _add_unlocks(
             curve = own.get((task_of[task], *arm))
             if curve is not None and curve["v"] and (found["flag"] == "extraction").any():
                 curve["v"]["flags"] = [*curve["v"].get("flags", ()), "extraction"]
-            if curve is not None and not unlocked.is_empty() and unlocked.height < found.height:
-                curve |= _first_kept(curve, rungs, unlocked["rung"].to_list())
+            if curve is None:
+                continue
+            names = {rung["key"]: str(rung["name"]) for rung in rungs}
+            if not unlocked.is_empty() and unlocked.height < found.height and unlocked["rung"][0] in names:
+                curve["unlock"] = names[unlocked["rung"][0]]
+            curve |= _harm(found, names, arm, found_in.get((task,)))
 
 
-def _first_kept(curve: dict[str, Any], rungs: Sequence[Mapping[str, Any]], unlocked: Sequence[str]) -> dict[str, str]:
-    """``unlock``: the first of the rungs that the curve's verdict does not leave out."""
-    apart = {rungs[curve["r"][at]]["key"] for at in curve.get("o", ())}
-    names = {rung["key"]: str(rung["name"]) for rung in rungs}
-    return next(({"unlock": names[key]} for key in unlocked if key not in apart and key in names), {})
+def _harm(
+    found: pl.DataFrame, names: Mapping[str, str], arm: tuple[str, int], read: pl.DataFrame | None
+) -> dict[str, Any]:
+    """``harm`` of an arm: the rung where it loses most of those where it surely loses, and what stands behind it."""
+    worse = found.filter(effect="harm").sort("uplift")
+    if worse.is_empty() or worse["rung"][0] not in names:
+        return {}
+    rung, unread = worse["rung"][0], None
+    if read is not None:
+        rates = read.filter(rung=rung, strategy=arm[0], shots=arm[1])["value"].drop_nulls()
+        unread = None if rates.is_empty() else rounded(1 - sum(rates) / len(rates), 3)
+    return {"harm": {"rung": names[rung], "loss": rounded(-worse["uplift"][0], 4), "unread": unread}}

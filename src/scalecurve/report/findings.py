@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scalecurve.report.cards import Card, Unlock, cards, unlocks
+from scalecurve.report.cards import Card, Unlock, cards, harms, unlocks
 from scalecurve.report.checks import answers_of
 from scalecurve.report.claims import jumps_where
 from scalecurve.report.data import Contents
@@ -27,7 +27,8 @@ RISES = ("smooth", "late", "saturated", "emergent")
 @dataclass(frozen=True, slots=True)
 class Findings:
     """The first screen. ``hero``: indices of the curves of its chart, empty where nothing was judged; ``lead``: that of
-    the one that the headline speaks of (−1: none); ``unlocks``: ways of asking that lift an ability, largest first."""
+    the one that the headline speaks of (−1: none); ``unlocks``: ways of asking that lift an ability, largest first;
+    ``harms``: those that harm one."""
 
     kicker: str
     trouble: str
@@ -37,6 +38,7 @@ class Findings:
     lead: int
     cards: tuple[Card, ...]
     unlocks: tuple[Unlock, ...]
+    harms: tuple[Unlock, ...]
 
 
 def findings(contents: Contents, words: Mapping[str, str], lang: str) -> dict[str, Any]:
@@ -44,7 +46,9 @@ def findings(contents: Contents, words: Mapping[str, str], lang: str) -> dict[st
     told = _Screen(contents, words, lang)
     text, lead = told.headline()
     hero = () if lead < 0 else told.arms(lead)
-    screen = Findings(told.kicker(), told.trouble(), text, told.doubt(), hero, lead, cards(told), unlocks(told))
+    screen = Findings(
+        told.kicker(), told.trouble(), text, told.doubt(), hero, lead, cards(told), unlocks(told), harms(told)
+    )
     return asdict(screen)
 
 

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -175,13 +176,16 @@ def _methods(source: RunSource, said: Mapping[str, str]) -> dict[str, Any]:
     study = source.run.study.read_text("utf-8", errors="replace") if source.run.study.exists() else ""
     seeds = sorted({cell["seed"] for cell in manifest.get("cells", [])})
     facts = [
-        (said["started"], manifest.get("created") or "–"),
-        (said["finished"], manifest.get("finished") or said["unfinished"]),
+        (said["started"], _minute(manifest.get("created")) or "–"),
+        (said["finished"], _minute(manifest.get("finished")) or said["unfinished"]),
         (said["questions"], f"{totals.get('examples', 0):,}"),
         (said["prompt_tokens"], f"{totals.get('prompt_tokens', 0):,}"),
         (said["generated_tokens"], f"{totals.get('generated_tokens', 0):,}"),
         (said["seconds"], f"{totals.get('seconds', 0):,.0f}"),
-        (said["seeds"], ", ".join(map(str, seeds[:20])) or str(study_of(source).get("seed", 0))),
+        (
+            said["seeds" if len(seeds) > 1 else "seed"],
+            ", ".join(map(str, seeds[:20])) or str(study_of(source).get("seed", 0)),
+        ),
     ]
     failures = [
         (visible(cell["key"], 200), visible(cell["reason"], 300))
@@ -197,6 +201,16 @@ def _methods(source: RunSource, said: Mapping[str, str]) -> dict[str, Any]:
         "study": visible(study, 8000),
         "reproduce": _reproduced(manifest, source),
     }
+
+
+def _minute(stamp: object) -> str:
+    """A time stamp (ISO 8601) to the minute, with UTC where it says so; as it is where it is none; "" for none."""
+    try:
+        when = datetime.fromisoformat(str(stamp or ""))
+    except ValueError:
+        return visible(str(stamp or ""), 40)
+    zone = "" if when.utcoffset() is None else " UTC" if not when.utcoffset() else f" UTC{when:%z}"
+    return f"{when:%Y-%m-%d %H:%M}{zone}"
 
 
 def _reproduced(manifest: Mapping[str, Any], source: RunSource) -> str:

@@ -62,6 +62,7 @@ PAGE: dict[str, tuple[str, str]] = {
         "按曲线计数：一项能力的一种提问方式为一条。点击条形可在表中查看其曲线。",
     ),
     "card_unlock": ("Lifted by the prompt", "由提问方式提升"),
+    "card_harm": ("Harmed by the prompt", "因提问方式受损"),
     "next_sizes": ("Next sizes (80%)", "后续规模（80%）"),
     "question_changed": ("A question that changed between {a} and {b}", "{a} 与 {b} 之间变化的一题"),
     "won_lost": ("{won} gained, {lost} lost", "新答对 {won} 题，退步 {lost} 题"),
@@ -153,7 +154,7 @@ PAGE: dict[str, tuple[str, str]] = {
     "hollow_named": ("Hollow: left out by the verdict, {names}", "空心点：判定时已剔除 {names}"),
     "stop": (". ", "。"),
     "axes": ("Axes", "坐标轴"),
-    "bars_note": ("Bars span two standard errors.", "误差线为两倍标准误。"),
+    "bars_note": ("Bars reach two standard errors either way.", "误差线向两侧各延伸两倍标准误。"),
     "bounds_note": (
         "Broad bars: from all answers that a limit cut off wrong to all right.",
         "宽条：被长度上限截断的回答全算错至全算对的范围。",
@@ -172,12 +173,8 @@ PAGE: dict[str, tuple[str, str]] = {
         "预测与上升起点仅在横轴为“{axis}”时可知。",
     ),
     "unlock_note": (
-        "Ring: {rung}, the first model significantly better than when asked directly.",
-        "圆圈：{rung}，首个显著优于直接作答的模型。",
-    ),
-    "unlock_kept_note": (
-        "Ring: {rung}, of the models the verdict keeps the first significantly better than when asked directly.",
-        "圆圈：{rung}，判定所保留的模型中首个显著优于直接作答的模型。",
+        "Ring: {rung}, the first model significantly better than when asked directly, as are all larger ones.",
+        "圆圈：{rung}，首个显著优于直接作答的模型，更大的模型也都如此。",
     ),
     "either_out": ("{rung} left out; it may be {other} instead", "已剔除 {rung}；也可能应是 {other}"),
     "shape_is": ("shape: {strength}", "形状：{strength}"),
@@ -196,8 +193,8 @@ PAGE: dict[str, tuple[str, str]] = {
         "{all} 题中等距抽取 {shown} 题。标记表示答案是否正确。",
     ),
     "examples_more": (
-        "Besides, {n} that changed between the two models chosen at first.",
-        "另附最初所选两个模型之间有变化的 {n} 题。",
+        "{n} more are kept because they changed between the two models chosen at first.",
+        "另外保留 {n} 题，因其在最初所选的两个模型之间有变化。",
     ),
     "examples_counts": (
         "Of all {all} questions, {won} were gained and {lost} lost between {a} and {b} ({arm}).",
@@ -224,6 +221,18 @@ PAGE: dict[str, tuple[str, str]] = {
     "two_only": ("these two only", "只看这两个"),
     "picked": ("picked", "选择"),
     "wrote": ("wrote", "写出"),
+    "wrote_beside": ("wrote (not scored)", "写出（不计分）"),
+    "picks": ("picks", "选"),
+    "writes": ("writes", "写出"),
+    "scored_pick": (
+        "Scored is what was picked: the option with the highest log-probability. What a model wrote is shown beside "
+        "it and is not scored.",
+        "计分的是所选项，即对数概率最高的选项；模型写出的内容仅在旁列出，不计分。",
+    ),
+    "scored_text": (
+        "Scored is what a model wrote; log-probabilities are shown beside it and are not scored here.",
+        "计分的是模型写出的内容；对数概率仅在旁列出，此处不计分。",
+    ),
     "option_bar": (
         "{name}: {share}% of the options' probability, log-probability {value}",
         "{name}：占各选项概率的 {share}%，对数概率 {value}",
@@ -292,6 +301,7 @@ PAGE: dict[str, tuple[str, str]] = {
     "generated_tokens": ("Generated tokens", "生成词元"),
     "seconds": ("Model seconds", "模型用时（秒）"),
     "seeds": ("Seeds", "随机种子"),
+    "seed": ("Seed", "随机种子"),
     "run": ("Run", "运行"),
     "fingerprint": ("Fingerprint", "指纹"),
 }

@@ -91,7 +91,7 @@ function notesOf(main) {
   if (main.some((c) => fanOf(c).length)) notes.push(say("fan_note"));
   if (main.some((c) => (c.o || []).length)) notes.push(say("hollow_note"));
   const rings = main.filter((c) => c.unlock && pointsOf(c).some((p) => p.rung === c.unlock));
-  notes.push(...unique(rings.map((c) => fill((c.o || []).length ? "unlock_kept_note" : "unlock_note", { rung: c.unlock }))));
+  notes.push(...unique(rings.map((c) => fill("unlock_note", { rung: c.unlock }))));
   const elsewhere = main.find((c) => (c.fan && c.fan.axis !== state.axis) || (c.v && typeof c.v.threshold === "number" && c.v.axis !== state.axis));
   if (elsewhere) notes.push(fill("only_by", { axis: say(elsewhere.fan ? elsewhere.fan.axis : elsewhere.v.axis) }));
   return notes.join(say("space"));

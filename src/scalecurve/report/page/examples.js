@@ -32,7 +32,7 @@ async function showExamples(section, index, main, given) {
   const note = el("p", { class: "note" }, book.q.length < book.all ? fill("examples_note", { shown: book.q.length - (book.x || 0), all: book.all }) + (book.x ? say("space") + fill("examples_more", { n: book.x }) : "") : "");
   const counts = el("p", { class: "note", id: "example-counts", role: "status" });
   const filters = el("div", { class: "filters" }), list = el("div", { id: "examples" }), after = el("p", { class: "after" });
-  section.append(counts, note, filters, list, after);
+  section.append(el("p", { class: "note", id: "scored" }, scoredBy(book, main)), counts, note, filters, list, after);
   const draw = () => {
     const arm = book.arms[look.arm], found = book.q.map((_, i) => i).filter((i) => (look.only ? book.q[i].id === look.only : matches(book, arm, i, look, look.show)));
     const shown = look.two && PAIRED.includes(look.show) && !look.only ? [look.from, look.to] : arm.a.map((_, r) => r);
@@ -65,6 +65,12 @@ async function showExamples(section, index, main, given) {
   controls();
   draw();
   if (look.only || given.get("from")) section.scrollIntoView();
+}
+// Which of the two is marked right or wrong: the option picked, or what was written; "" where there is neither.
+function scoredBy(book, main) {
+  const any = (test) => book.arms.some((arm) => arm.a.some((answers) => answers.some((answer) => answer && test(answer))));
+  if (main.some((curve) => CHOICE(curve.m)) && any((answer) => answer[4].length)) return say("scored_pick");
+  return any((answer) => answer[3] !== null) ? say("scored_text") : "";
 }
 // Of all questions of the task, not only of those in the page: how many one model gained and lost against another.
 function changesOf(arm, look) {
@@ -146,17 +152,18 @@ function rungCell(question, answer, rung, choice) {
   const best = logprobs.length ? logprobs.reduce((top, value, o) => (real(value) > real(logprobs[top]) ? o : top), 0) : -1;
   const byPick = choice && best >= 0;
   if (byPick) cell.append(said("picked", (question.options || [])[best] ?? String(best), false));
-  if (response !== null) cell.append(said("wrote", response, byPick));
+  if (response !== null) cell.append(said(byPick ? "wrote_beside" : "wrote", response, byPick));
   else if (text !== null && !byPick) cell.append(el("p", { class: "said soft" }, say("no_response")));
   if (logprobs.length) cell.append(...optionBars(question, logprobs));
   else if (typeof target === "number") cell.append(el("p", { class: "note" }, fill("logprob_of", { value: number(target, 2) })));
   return cell;
 }
-// What is marked right or wrong, in a word: the option picked where options are scored, else what was found or written.
+// What is marked right or wrong and how it was said, [word, text]: picks the option where options are scored, else writes.
 function saidIn(question, answer, choice) {
   const [, , text, response, logprobs] = answer;
-  if (choice && logprobs.length) return String((question.options || [])[logprobs.reduce((top, value, o) => (real(value) > real(logprobs[top]) ? o : top), 0)] ?? "");
-  return (response ?? text ?? say("no_response")).trim() || say("no_response");
+  if (choice && logprobs.length) return [say("picks"), String((question.options || [])[logprobs.reduce((top, value, o) => (real(value) > real(logprobs[top]) ? o : top), 0)] ?? "")];
+  const written = (response ?? text ?? "").trim();
+  return written ? [say("writes"), written] : ["", say("no_response")];
 }
 // The width is the option's share of probability among the options; the number its log-probability in nats.
 function optionBars(question, logprobs) {

@@ -135,14 +135,15 @@ function drawFirst() {
     const curve = state.data.curves[one.curve];
     const names = one.names.flatMap(([name, task], i) => [i ? say("list") : "", el("a", { href: addressOf(task) }, name)]);
     return el("li", {}, spark(curve, 96, 40),
-      el("span", {}, el("b", {}, el("a", { href: `#/abilities?shape=${encodeURIComponent(one.shapes.join(","))}` }, one.title), ` · ${one.count}`), el("span", { class: "sub" }, ...names, one.more), one.where ? el("span", { class: "sub" }, one.where) : "", one.aside ? el("span", { class: "sub long" }, one.aside) : ""),
+      el("span", {}, el("b", {}, el("a", { href: `#/abilities?shape=${encodeURIComponent(one.shapes.join(","))}`, title: meaning(termOf(one.kind)) }, one.title), termOf(one.kind) ? ` (${say(termOf(one.kind))})` : "", ` · ${one.count}`), el("span", { class: "sub" }, ...names, one.more), one.where ? el("span", { class: "sub" }, one.where) : "", one.aside ? el("span", { class: "sub long" }, one.aside) : ""),
       el("span", { class: `chip ${one.strength}`, title: meaning(one.strength) }, one.sure));
   }));
-  const lifted = W_screen().unlocks, first_of = lifted[0];
-  if (first_of) $("findings").append(el("li", {}, spark(state.data.curves[first_of.curve], 96, 40), el("span", {}, el("b", {}, say("card_unlock")),
+  for (const [card, lifted] of [["card_unlock", W_screen().unlocks], ["card_harm", W_screen().harms]]) if (lifted.length) $("findings").append(el("li", {}, spark(state.data.curves[lifted[0].curve], 96, 40), el("span", {}, el("b", {}, say(card)),
     ...unique(lifted.map((one) => one.by)).slice(0, UNLOCKS).map((by) => el("span", { class: "sub long" }, by, say("colon"),
       ...lifted.filter((one) => one.by === by).flatMap((one, i) => [i ? say("list") : "", el("a", { href: addressOf(one.task) }, one.name)]))))));
 }
+// What the tables call a kind of curve, where its card says it in other words; "" where they are the same.
+const termOf = (kind) => ({ emergent: "emergent", artefact: "metric-artefact", late: "late", inverse: "inverse" })[kind] || "";
 const UNLOCKS = 4; // ways of asking, each with the model from which on it lifts
 // What the headline's curve will score at the next sizes.
 function nextOf(curve) {
@@ -162,7 +163,7 @@ async function drawChanged(curve) {
   if (!found) return;
   const i = found.reduce((best, one) => (book.q[one].q.length < book.q[best].q.length ? one : best)), question = book.q[i], cut = (text, most) => (text.length > most ? text.slice(0, most) + "…" : text);
   const two = { a: rungs[from].name, b: rungs[to].name }, counts = changesOf(arm, look);
-  const said = (at) => { const answer = arm.a[at][i], right = solved(answer); return el("span", { class: right ? "better" : "worse" }, `${rungs[at].name} ${right ? "✓" : "✗"} `, el("bdi", {}, cut(saidIn(question, answer, choice), 60))); };
+  const said = (at) => { const answer = arm.a[at][i], right = solved(answer), [how, what] = saidIn(question, answer, choice); return el("span", { class: right ? "better" : "worse" }, `${rungs[at].name} ${right ? "✓" : "✗"} `, how ? `${how} ` : "", el("bdi", {}, cut(what, 60))); };
   box.replaceChildren(el("p", { class: "axis-title" }, fill("question_changed", two), counts ? ` (${fill("won_lost", counts)})` : ""),
     el("p", {}, el("q", { dir: "auto" }, cut(question.q.trim(), 160)), " → ", el("b", {}, el("bdi", {}, cut(wantedOf(question)[0].trim(), 60)))),
     el("p", {}, said(from), say("semicolon"), said(to), say("stop"), el("a", { href: `${addressOf(curve.t)}?${new URLSearchParams({ from: two.a, to: two.b, arm: curve.s })}` }, say("all_questions"))));
@@ -200,7 +201,7 @@ function drawHeat() {
       const curve = own.find((one) => one.f === f), at = curve ? curve.r.indexOf(r) : -1, y = at < 0 ? null : curve.y[at], from = enoughAt(curve);
       if (y === null) return el("td", { class: "num" }, "–");
       const share = Math.max(0, Math.min(1, curve.up ? (y - curve.c) / (curve.u - curve.c || 1) : (curve.c - y) / (curve.c - curve.u || 1)));
-      if (from >= 0 && at >= from) counts[i] += 1;
+      if (curve.u === 1 && curve.up && y >= state.enough) counts[i] += 1; // as its label says: every such cell, whatever larger models do
       const cell = el("td", { class: at === from ? "num enough" : "num", title: at === from ? fill("enough_here", { rung: rung.name, y: state.enough }) : null }, number(y, 2));
       cell.style.background = `color-mix(in srgb, ${colours().palette[0]} ${Math.round(42 * share)}%, transparent)`;
       return cell;
