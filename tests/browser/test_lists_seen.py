@@ -72,6 +72,10 @@ def test_parts_are_a_strip_in_the_order_in_which_they_are_above_chance(page) -> 
     order = sorted((4, 5), key=lambda task: (first[task], last[task]))
     names = page.run("return [...document.querySelectorAll('.ladder h3')].map(n => n.textContent)")
     assert names == [page.run(f"return state.data.tasks[{at}].name.split(': ')[1]") for at in order]
+    places = "return [...document.querySelectorAll('.ladder h3')].map(n => Number(n.dataset.place))"
+    begins = [page.run(f"return Math.min(...state.data.curves.filter(c => c.p && c.t === {task}).map(c => "
+                       "beginsAt(c) ?? Infinity)) ?? -1") for task in order]  # fmt: skip
+    assert page.run(places) == [1, 1 if begins[0] == begins[1] else 2], "those that begin together share a number"
     said = page.run("return [...document.querySelectorAll('.ladder > li')].map(n => n.textContent)")
     parts = ("begins between syn-", "chance from syn-", "from the smallest", "not surely")
     assert all(any(part in one for part in parts) for one in said)

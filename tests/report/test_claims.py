@@ -289,3 +289,31 @@ def test_a_check_left_open_names_the_scores_over_options_that_it_could_not_use(r
     (check,) = [text for text in evidence if text.startswith("Metric check: ")]
     assert "whatever the options (log-probability of the target), and others (" in check
     assert "cannot be compared here" in check
+
+
+def test_finer_scores_are_told_over_the_whole_floor_of_the_verdict(run: Path, tmp_path: Path) -> None:
+    sudden = {"task": "lab:sudden_0", "strategy": "direct", "metric": "exact_match"}
+    worse = '["companion-worsens", "target_logprob", -1.0, -2.0]'
+    reasons = ['["floor", 3, 5]', '["sharp-as-ladder"]', worse]
+    for threshold, shape in ((3e4, "emergent"), (3e4, "late")):
+        new = {"shape": shape, "artefact": "undetermined", "reasons": reasons, "threshold": threshold}
+        told = with_verdicts(run, tmp_path / shape, (sudden, new))
+        data = unpacked(write_report([told], tmp_path / f"{shape}.html").read_text(), "data")
+        task = next(at for at, one in enumerate(data["tasks"]) if one["ref"] == "lab:sudden_0")
+        own = [c for c in data["curves"] if c["t"] == task and c["s"] == "direct"]
+        curve, finer = (next(c for c in own if c["m"] == metric) for metric in ("exact_match", "target_logprob"))
+        first, worst = finer["y"][0], min(finer["y"][:3])
+        said = f"worsens from {first:.3g} to {worst:.3g} before the score rises.".replace("-", "−")
+        assert any(text.endswith(said) for text in curve["v"]["evidence"])
+        sharp = any("as sharp as two neighbouring models" in text for text in curve["v"]["evidence"])
+        assert sharp == (curve["st"] == curve["b"])
+
+
+def test_a_check_not_made_for_a_floor_off_chance_says_that(run: Path, tmp_path: Path) -> None:
+    sudden = {"task": "lab:sudden_0", "strategy": "direct", "metric": "exact_match"}
+    reasons = ['["floor-near", 2, 5, 0.05, 0.0]']
+    new = {"shape": "late", "artefact": "untested", "reasons": reasons, "threshold": 3e4}
+    told = with_verdicts(run, tmp_path / "near", (sudden, new))
+    for lang, said in (("en", "the floor lies above chance."), ("zh", "底部高于随机水平。")):
+        evidence = claims_of(write_report([told], tmp_path / f"{lang}.html", lang=lang))["lab:sudden_0"]["evidence"]
+        assert any(text.endswith(said) for text in evidence)

@@ -190,3 +190,17 @@ def test_bad_input_is_refused_in_one_line(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"curves\.parquet: cannot be read"):
         write_report([broken], tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()
+
+
+def test_texts_without_an_answer_are_told_with_the_cells_that_have_most(run: Path, tmp_path: Path) -> None:
+    lost = tmp_path / "lost"
+    shutil.copytree(run, lost)
+    manifest = json.loads((lost / "manifest.json").read_text())
+    counts = iter((9, 3, 12, 5))
+    for cell in manifest["cells"]:
+        cell |= {"texts": 30, "unextracted": next(counts, 0)}
+    (lost / "manifest.json").write_text(json.dumps(manifest))
+    html = re.sub(r"<[^>]+>", "", write_report([lost], tmp_path / "report.html").read_text())
+    said = html[html.index("No answer was found in 29 of ") :][:600]
+    assert re.findall(r": (\d+)/30\)", said) == ["12", "9", "5"]
+    assert "its text, the answer counts as wrong" in html

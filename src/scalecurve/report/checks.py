@@ -51,6 +51,10 @@ def metric_check(
     elif status == "untested":
         names = [one["m"] for one in companions if one["m"] in COMPANIONS]
         key = "untested-recorded" if names else status
+        near = any(r.code == "floor-near" and int(r.arguments[0]) > 1 for r in reasons)
+        alike = [one for one in companions if one["m"] in names and one["r"] == curve["r"]]
+        if near and any(all(isinstance(e, (int, float)) for e in one["e"]) for one in alike):
+            key = "untested-floor"
     if key not in CHECKS or (status != "untested" and not (compared or fluent)):
         return ""
     said = CHECKS[key][lang == "zh"].format(

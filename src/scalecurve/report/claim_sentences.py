@@ -161,6 +161,12 @@ CHECKS: dict[str, tuple[str, str]] = {
         "Metric check: not made, as no finer score of these answers was recorded.",
         "指标检验：未做，没有记录这些答案的更细指标。",
     ),
+    "untested-floor": (
+        "Metric check: not made. Finer scores were recorded ({names}), but the check compares models at chance, and of "
+        "those on the floor here fewer than two are: the floor lies above chance.",
+        "指标检验：未做。已记录更细的指标（{names}），但该检验比较处于随机水平的模型，而此处底部的模型中这样的不足两个："
+        "底部高于随机水平。",
+    ),
     "untested-recorded": (
         "Metric check: not made. The finer scores recorded ({names}) cannot be compared here: that takes the same "
         "models, with errors, and two models at least at chance before the rise.",

@@ -169,6 +169,8 @@ class _Claim:
         refute = self._pick(REFUTE, "inverse-repeated" if repeated else self._refuted())
         parted: dict[str, list[str]] = {"evidence": [], "refute": [refute], "caveats": [], "numbers": []}
         for reason in self.reasons:
+            if reason.code == "sharp-as-ladder" and list(self.curve.get("st", ())) != list(self.curve["b"]):
+                continue  # it begins before the two models between which it jumps
             kind = "numbers" if reason.code in NUMBERS else "caveats" if reason.code in DOUBTS else "evidence"
             parted[kind].append(self._sentence(reason))
         if repeated:
@@ -208,6 +210,7 @@ class _Claim:
 
     def _sentence(self, reason: Reason) -> str:
         """A reason with metrics called as the charts call them."""
+        reason = self._over_the_floor(reason)
         named = tuple(
             self.words.get(word, visible(word, 120)) if isinstance(word, str) and word not in SHAPES else word
             for word in reason.arguments
@@ -216,6 +219,19 @@ class _Claim:
         if self.lang == "zh":  # sentences leave a space for Latin names, and the report's are Chinese
             return re.sub(r"(?<=[\u4e00-\u9fff”]) (?=[\u4e00-\u9fff“])", "", said)
         return said[:1].upper() + said[1:] if reason.code.startswith("companion-") else said
+
+    def _over_the_floor(self, reason: Reason) -> Reason:
+        """How far a finer score worsens before the rise, over all models that the verdict counts on the floor: the
+        check itself compares those alone that are no better than chance."""
+        floor = [at for at in _kept(self.curve) if at < self.curve.get("off", 0)]
+        own = next((one for one in self.companions if reason.arguments[:1] == (one["m"],)), None)
+        if reason.code != "companion-worsens" or own is None:
+            return reason
+        known = dict(zip(own["r"], own["y"], strict=True))
+        scores = [y for at in floor if isinstance(y := known.get(self.curve["r"][at]), (int, float))]
+        if len(scores) < 2:
+            return reason
+        return Reason(reason.code, (own["m"], scores[0], (min if own["up"] else max)(scores)))
 
     def _metric(self, metric: str) -> str:
         return self.words.get(metric, visible(metric, 80))

@@ -17,7 +17,7 @@ from scalecurve.report.checks import answers_of
 from scalecurve.report.claims import jumps_where
 from scalecurve.report.data import Contents
 from scalecurve.report.summary import amount, families_of_models
-from scalecurve.report.telling import Telling, strength
+from scalecurve.report.telling import OPEN, Telling, strength
 
 LEAST_GAIN = 0.1  # of a way of asking over direct answers, to be a headline
 SURE = 3.0  # standard errors of a difference between two scores
@@ -153,11 +153,13 @@ class _Screen(Telling):
             "largest": self.rung(base, other), "with_": f"{self.curves[index]['y'][one]:.2f}",
             "without": f"{self.curves[base]['y'][other]:.2f}",
         }  # fmt: skip
-        en = "{arm} lifts {task}: {with_} against {without} at {rung}."
-        zh = "{arm}提升“{task}”：在 {rung} 上为 {with_} 对 {without}。"
+        chance = self.curves[index]["c"]
+        values["chance"] = self.say(" (chance {c:.2f})", "（随机水平 {c:.2f}）", c=chance) if chance else ""
+        en = "{arm} lifts {task}: {with_} against {without} at {rung}{chance}."
+        zh = "{arm}提升“{task}”：在 {rung} 上为 {with_} 对 {without}{chance}。"
         if small is not None:
-            en = "{arm} unlocks {task}: {rung} with it beats {largest} without, {with_} against {without}."
-            zh = "{arm}解锁“{task}”：{rung} 用它胜过 {largest} 不用它，{with_} 对 {without}。"
+            en = "{arm} unlocks {task}: {rung} with it beats {largest} without, {with_} against {without}{chance}."
+            zh = "{arm}解锁“{task}”：{rung} 用它胜过 {largest} 不用它，{with_} 对 {without}{chance}。"
         text = self.say(en, zh, **values)
         if self._is_open(index):
             text += self.say(
@@ -279,7 +281,8 @@ class _Screen(Telling):
                 en = "No finer score was recorded for {names}, so whether the jump is real is untested."
                 zh = "{names}没有更细的指标，跃升是否真实尚未检验。"
             return self.say(en, zh, names=self.names(untested))
-        odd = [i for i in self.judged if {"outlier-driven", "one-model"} & set(self.curves[i]["v"].get("flags", ()))]
+        apart = [i for i in self.judged if {"outlier-driven", "one-model"} & set(self.curves[i]["v"].get("flags", ()))]
+        odd = [i for i in apart if self.curves[i]["v"]["shape"] not in OPEN]  # what is open is told as no fact
         if odd:
             return self._apart(odd)
         firm = sum(strength(self.curves[index]["v"]) == "firm" for index in self.judged)

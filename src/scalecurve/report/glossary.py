@@ -133,8 +133,9 @@ CAVEATS: tuple[tuple[str, str], ...] = (
         "误差线反映题目的抽样，不含重新训练的差异：换一个训练种子，点可能移动更多。",
     ),
     (
-        "Missing scores are left out and counted as failures; they are never taken as zero.",
-        "缺失的得分会被剔除并计为失败，绝不当作零。",
+        "Where a model gave no reply the score is missing: it is left out and counted as a failure, never taken as "
+        "zero. Where it replied, but no answer was found in its text, the answer counts as wrong.",
+        "模型没有回复时得分缺失：会被剔除并计为失败，绝不当作零。有回复但文本中未抽取到答案时，该回答计为错误。",
     ),
 )
 

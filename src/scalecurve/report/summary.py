@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from scalecurve.report.data import Contents
-from scalecurve.report.safe import visible
+from scalecurve.report.safe import minus, visible
 from scalecurve.schema import ANSWER_TOKENS
 
 Part = str | dict[str, Any]
 """Text, or a link: ``{"task": index, "text": words}``."""
 
 _NAMED = 10  # abilities named in one sentence
+_CELLS = 3  # named of those with answers that were not found
 _SI = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -86,11 +87,8 @@ _TELLS: dict[str, tuple[Callable[[Mapping[str, Any]], bool], str, str]] = {
         "{n} grew steadily with scale: ",
         "{n}随规模稳步上升：",
     ),
-    "inverse": (
-        lambda v: v["shape"] in ("inverse", "inverted-U"),
-        "{n} fell with scale, at least at the end: ",
-        "{n}随规模下降（至少在后段）：",
-    ),
+    "inverse": (lambda v: v["shape"] == "inverse", "{n} got worse with scale: ", "{n}随规模变差："),
+    "inverted-U": (lambda v: v["shape"] == "inverted-U", "{n} rose and then fell: ", "{n}先升后降："),
     "U": (lambda v: v["shape"] == "U", "{n} fell and came back: ", "{n}先降后升："),
     "saturated": (
         lambda v: v["shape"] == "saturated",
@@ -139,27 +137,32 @@ def _scope(contents: Contents, lang: str) -> str:
 
 
 def _unread(contents: Contents, words: Mapping[str, str], lang: str) -> list[Part]:
-    """In how many generated texts no answer was found, and where most; nothing where all were found."""
+    """In how many generated texts no answer was found, and in which cells most of them; nothing where all were."""
     cells = [cell for source in contents.sources for cell in source.manifest.get("cells", []) if cell.get("texts")]
     texts, lost = sum(cell["texts"] for cell in cells), sum(cell["unextracted"] for cell in cells)
     if not lost:
         return []
-    worst = max(cells, key=lambda cell: cell["unextracted"] / cell["texts"])
-    index = contents.refs.index(worst["task"]) if worst["task"] in contents.refs else 0
-    where: Part = {"task": index, "text": contents.tasks[index]["name"]}
-    way, rung = words.get(worst["strategy"], visible(worst["strategy"], 80)), visible(worst["rung"], 120)
-    share = f"{worst['unextracted'] / worst['texts']:.0%}"
+    worst = sorted((cell for cell in cells if cell["unextracted"]), key=lambda cell: -cell["unextracted"])[:_CELLS]
+    where: list[Part] = []
+    for cell in worst:
+        index = contents.refs.index(cell["task"]) if cell["task"] in contents.refs else 0
+        way, rung = words.get(cell["strategy"], visible(cell["strategy"], 80)), visible(cell["rung"], 120)
+        where += [words["list"]] if where else []
+        where.append({"task": index, "text": contents.tasks[index]["name"]})
+        counts = f"{cell['unextracted']:,}/{cell['texts']:,}"
+        where.append(f"（{way}，{rung}：{counts}）" if lang == "zh" else f" ({way}, {rung}: {counts})")
     cut = _cut_off(sum(cell.get("censored", 0) for cell in cells), lang)
     if lang == "zh":
         return [
-            f"{texts:,} 段生成文本中有 {lost:,} 段（{lost / texts:.1%}）未能抽取出答案，均计为错误。占比最高的是",
-            where,
-            f"（{way}，{rung}：{share}）。{cut}",
+            f"{texts:,} 段生成文本中有 {lost:,} 段（{lost / texts:.1%}）未能抽取出答案，均计为错误。最多的是",
+            *where,
+            f"。{cut}",
         ]
     return [
-        f"No answer was found in {lost:,} of {texts:,} generated texts ({lost / texts:.1%}), which count as wrong: ",
-        where,
-        f" ({way}, {rung}: {share}).{cut}",
+        f"No answer was found in {lost:,} of {texts:,} generated texts ({lost / texts:.1%}), which count as wrong; "
+        "most in ",
+        *where,
+        f".{cut}",
     ]
 
 
@@ -221,9 +224,26 @@ def _aside(
             key=lambda curve: float(curve["v"]["threshold"]),
         )
         said.append(_begins(first, contents, lang))
+    if len(members) == 1 and (turn := _lowest(members[0], contents, lang)):
+        said.append(turn)
     if any("outlier-driven" in curve["v"].get("flags", ()) for curve in members):
         said.append(words["outlier-driven"])
     return comma.join(said)
+
+
+def _lowest(curve: Mapping[str, Any], contents: Contents, lang: str) -> str:
+    """Of a fall whose worst score is not the last one, where that is and what comes at last; else ""."""
+    kept = [at for at, y in enumerate(curve["y"]) if y is not None and at not in curve.get("o", ())]
+    if curve["v"]["shape"] != "inverse" or not kept:
+        return ""
+    worst = (min if curve["up"] else max)(reversed(kept), key=lambda at: curve["y"][at])
+    if worst == kept[-1]:
+        return ""
+    low, last = minus(f"{curve['y'][worst]:.2f}"), minus(f"{curve['y'][kept[-1]]:.2f}")
+    rung = contents.families[curve["f"]]["rungs"][curve["r"][worst]]["name"]
+    if lang == "zh":
+        return f"{rung} 最差，为 {low}，最后略有回升，为 {last}"
+    return f"worst at {rung}, {low}, and a little better again at the end, {last}"
 
 
 def _begins(curve: Mapping[str, Any], contents: Contents, lang: str) -> str:

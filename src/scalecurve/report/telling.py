@@ -9,7 +9,7 @@ from scalecurve.report.data import Contents
 from scalecurve.report.safe import minus, shorter
 from scalecurve.report.summary import families_of_models
 
-_OPEN = ("inconclusive", "irregular", "too-few", "undefined")
+OPEN = ("inconclusive", "irregular", "too-few", "undefined")
 _NAMED = 3  # abilities named on a card
 
 
@@ -18,7 +18,7 @@ def strength(verdict: Mapping[str, Any] | None) -> str:
     from scalecurve.analysis.verdicts.judge import word
 
     confidence, shape = (verdict or {}).get("confidence"), (verdict or {}).get("shape", "undefined")
-    if not isinstance(confidence, (int, float)) or shape in _OPEN:
+    if not isinstance(confidence, (int, float)) or shape in OPEN:
         return "open"
     return word(shape, confidence)
 

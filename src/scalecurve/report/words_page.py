@@ -120,8 +120,9 @@ PAGE: dict[str, tuple[str, str]] = {
     "subabilities": ("Its parts", "组成部分"),
     "ladder_note": (
         "In the order in which they begin: between the two models of their verdict, else surely above chance, by three "
-        "standard errors, from the named model on.",
-        "按开始的先后排列：依判定的起点，否则自所示模型起各规模得分均确实高于随机水平（三倍标准误）。",
+        "standard errors, from the named model on. Those that begin together have the same number.",
+        "按开始的先后排列：依判定的起点，否则自所示模型起各规模得分均确实高于随机水平（三倍标准误）。"
+        "同时开始的编号相同。",
     ),
     "begins": ("begins between {a} and {b}", "始于 {a} 与 {b} 之间"),
     "appears": ("surely above chance from {rung} on", "自 {rung} 起确实高于随机水平"),
@@ -139,6 +140,10 @@ PAGE: dict[str, tuple[str, str]] = {
     "ahead_note": (
         "Forecast with its 80% interval, at the next sizes by {axis}.",
         "预测值及其 80% 区间，横轴为{axis}。",
+    ),
+    "ahead_odd": (
+        "{names}: the forecast includes {rung}, which the verdict leaves out, so its interval is wider.",
+        "{names}：预测包含判定所剔除的 {rung}，因此区间较宽。",
     ),
     "at_size": ("at {size}", "{size} 时"),
     "prompt_tokens_each": ("prompt tokens", "提示词元"),

@@ -129,7 +129,8 @@ function aheadOf(main) {
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "h-ahead" }, el("table", { class: "fit stack" }, el("thead", {}, el("tr", {}, ...head)),
       el("tbody", {}, ...known.map((curve) => el("tr", {}, el("th", { scope: "row" }, known.length > 1 ? keyOf(curve) : "", nameAmong(curve, main)), ...places.map((x) => cell(curve, x)),
         ...(cost ? (curve.cost || [null, null]).map((tokens, i) => el("td", { class: "num", "data-label": say(i ? "generated_tokens_each" : "prompt_tokens_each") }, tokens === null ? "–" : String(tokens))) : [])))))),
-    fans.length ? el("p", { class: "note" }, fill("ahead_note", { axis: say(fans[0].fan.axis) })) : "");
+    fans.length ? el("p", { class: "note" }, fill("ahead_note", { axis: say(fans[0].fan.axis) }),
+      ...fans.filter((curve) => (curve.o || []).length).map((curve) => say("space") + fill("ahead_odd", { names: nameAmong(curve, main), rung: curve.o.map((at) => rungsOf(curve)[at].name).join(say("comma")) }))) : "");
 }
 
 function addOthers(page, curves, metrics, paired) {
@@ -164,7 +165,7 @@ function addParts(page, task, index) {
   const first = (curves) => Math.min(...curves.map((c) => { const at = beginsAt(c); return at === null ? Infinity : size(rungsOf(c)[at], at); }));
   const ordered = [...steps.values()].sort((a, b) => (first(a) === first(b) ? (b[0].y.at(-1) ?? 0) - (a[0].y.at(-1) ?? 0) : first(a) - first(b)));
   page.append(el("section", {}, el("h2", { id: "h-ladder" }, say("subabilities")), el("p", { class: "note" }, say("ladder_note")),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "h-ladder" }, el("ol", { class: "ladder" }, ...ordered.slice(0, STRIP).map((curves) => step(curves, index))))));
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "h-ladder" }, el("ol", { class: "ladder" }, ...ordered.slice(0, STRIP).map((curves) => step(curves, index, 1 + ordered.filter((other) => first(other) < first(curves)).length))))));
 }
 // The first model off the floor by the verdict, as everywhere on the page; without one, that from which on it is surely above chance, no odd one.
 function beginsAt(curve) {
@@ -173,11 +174,11 @@ function beginsAt(curve) {
   while (at !== null && [...(curve.o || []), ...(curve.ov || [])].includes(at)) at = at + 1 < curve.r.length ? at + 1 : null;
   return at;
 }
-function step(curves, index) {
+function step(curves, index, place) {
   const curve = curves[0], task = state.data.tasks[curve.t];
   const name = isProbe(curve.m) ? curve.m.slice("probe:".length) : task.parent ? task.name.slice(task.parent.length).replace(/^: /, "") : task.name;
   return el("li", { "aria-current": curve.t === index && !isProbe(curve.m) ? "true" : null },
-    el("h3", {}, curve.t === index ? name : el("a", { href: addressOf(curve.t) }, name)), sparkOf(curves, 150, 48),
+    el("h3", { "data-place": String(place) }, curve.t === index ? name : el("a", { href: addressOf(curve.t) }, name)), sparkOf(curves, 150, 48),
     el("p", { class: "sub soft" }, isProbe(curve.m) ? fill("probe_of", { task: task.name }) : say(curve.m)),
     ...curves.map((one) => el("p", { class: "sub" }, curves.length > 1 ? keyOf(one) : "", appears(one, curves))));
 }
