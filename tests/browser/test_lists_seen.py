@@ -115,3 +115,13 @@ def test_parts_of_a_group_are_folded_behind_it(browser, tmp_path) -> None:
     page.run("document.querySelector('#cards details.parts').open = true")
     page.wait("document.querySelectorAll('#cards details.parts .card').length === 3")
     assert page.errors() == []
+
+
+def test_a_card_names_the_term_of_the_tables_where_it_says_it_in_other_words(page) -> None:
+    page.open("#/overview").wait("document.querySelectorAll('#findings li').length")
+    terms = {"emergent": " (emergent)", "artefact": " (metric artefact)", "inverse": " (inverse)"}
+    cards = page.run("return W_screen().cards.map((c, i) => [c.kind, c.title, c.count,"
+                     " document.querySelectorAll('#findings li')[i].innerText])")  # fmt: skip
+    assert {kind for kind, *_ in cards} & set(terms)
+    for kind, title, count, said in cards:
+        assert said.startswith(f"{title}{terms.get(kind, '')} · {count}")

@@ -134,7 +134,10 @@ PAGE: dict[str, tuple[str, str]] = {
     "refute": ("What would refute it", "何种结果会推翻它"),
     "caveats_of": ("Caveats", "保留"),
     "numbers_fold": ("for the expert", "供专业读者"),
-    "probability": ("Probability of this shape: {p}%", "该形状的概率：{p}%"),
+    "probability": (
+        "Probability of this shape given these scores, as beside the verdict: {p}%",
+        "在这些得分下该形状的概率（即判定旁所示）：{p}%",
+    ),
     "ahead": ("The next sizes, and what an answer costs", "后续规模与每个回答的开销"),
     "cost_each": ("What an answer costs", "每个回答的开销"),
     "ahead_note": (

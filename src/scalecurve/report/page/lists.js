@@ -143,7 +143,7 @@ function drawFirst() {
       ...lifted.filter((one) => one.by === by).flatMap((one, i) => [i ? say("list") : "", el("a", { href: addressOf(one.task) }, one.name)]))))));
 }
 // What the tables call a kind of curve, where its card says it in other words; "" where they are the same.
-const termOf = (kind) => ({ emergent: "emergent", artefact: "metric-artefact", late: "late", inverse: "inverse" })[kind] || "";
+const termOf = (kind) => ({ emergent: "emergent", artefact: "metric-artefact", inverse: "inverse" })[kind] || "";
 const UNLOCKS = 4; // ways of asking, each with the model from which on it lifts
 // What the headline's curve will score at the next sizes.
 function nextOf(curve) {
