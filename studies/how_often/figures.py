@@ -18,6 +18,7 @@ KINDS = ("emergent", "index", "inverse", "one-model")
 LANGUAGES = {"en": "", "zh": ".zh"}
 MARKED = {"en": "odd: {name}", "zh": "异常：{name}"}
 APART = {"en": "differs most: {name}", "zh": "相差最大：{name}"}  # where the verdict, one model, names none
+SIZES = {"en": "Parameters", "zh": "参数量"}  # all where the source gives them, else those without embeddings
 LONGEST = 24  # letters of a model's name beside its point
 
 
@@ -60,6 +61,7 @@ def draw(examples: pl.DataFrame, folder: Path) -> None:
 def _figure(run: Path, kind: str, language: str, odd: Mapping[str, tuple[Mapping[str, str], str]]) -> Any:
     figure = Marked(gather([run]), kind, "params_total", language, 420)
     figure.odd = {model: words[language].format(name=name) for model, (words, name) in odd.items()}
+    figure.said = {**figure.said, figure.axis: SIZES[language]}
     panels = []
     for task in figure.tasks:
         curves = figure.curves(task=task)

@@ -9,6 +9,7 @@ import polars as pl
 from shares import difference, interval, percent, share
 
 RARE = 0.05
+FEW = 3  # origins
 Numbers = dict[str, Any]
 
 
@@ -76,6 +77,7 @@ def coverage(rows: pl.DataFrame) -> Numbers:
             rare = pl.col("share") < RARE
             ends = [_range(own.filter(rare)), _range(own.filter(~rare))]
         table.append((str(part), own["benchmarks"][0], own["origins"][0], *ends))
+    few = rows.filter(pl.col("share").is_null(), pl.col("origins") <= FEW)
     flat = shares.filter(pl.col("part") == "judged", pl.col("share") == pl.col("share").max())["held"]
     return {
         "cover_low": percent(float(shares["held"].min())), "cover_high": percent(float(shares["held"].max())),
@@ -84,7 +86,9 @@ def coverage(rows: pl.DataFrame) -> Numbers:
         "cover_common": percent(float(shares.filter(pl.col("share") > RARE)["share"].min())),
         "cover_sets": int(rows["sets"].max()), "cover_flat": " / ".join(percent(float(held)) for held in flat),
         "cover_near": f"{rows['spread'].min():.0f}", "cover_far": f"{rows['spread'].max():.0f}", "table_cover": table,
-        "cover_few": _range(shares.filter(pl.col("origins") <= 3, pl.col("share") > RARE)) if shares.height else "–",
+        "cover_means": _range(few.filter(pl.col("spread") == 1)),
+        "cover_skewed": _range(few.filter(pl.col("spread") == 2)),
+        "cover_few": _range(shares.filter(pl.col("origins") <= FEW, pl.col("share") > RARE)) if shares.height else "–",
     }  # fmt: skip
 
 

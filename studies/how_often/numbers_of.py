@@ -31,7 +31,9 @@ MOST_SCATTER = 0.0495  # what rounds to the largest scatter of models that the r
 KEY = ["family", "task", "shots", "metric"]
 LOURIE = (18, 46)  # tasks called predictable by eye (arXiv 2507.00885)
 FINER = 2  # finer scores read beside each of the OLMo ladder's
-RATES = Path(__file__).resolve().parents[2] / "docs" / "curves.md"  # the error rates of the rule, measured elsewhere
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+RATES = DOCS / "curves.md"  # the error rates of the rule, measured elsewhere
+BEFORE = DOCS / "studies" / "published_curves.md"  # the rule compared with an earlier one
 Numbers = dict[str, Any]
 shape = pl.col("shape")
 RISES = ("smooth", "late", "emergent", "saturated")
@@ -108,13 +110,16 @@ def _emergence(judged: pl.DataFrame, able: pl.DataFrame) -> Numbers:
 
 
 def _tested(every: pl.DataFrame) -> Numbers:
-    """How many curves were tested together, and what was measured elsewhere of lotteries between models."""
+    """How many curves were tested together; of what was measured elsewhere, lotteries and an earlier rule."""
     found = re.search(r"called emergent in (\d+) of (\d+) cases", RATES.read_text())
     assert found, "the rate of lotteries stands in docs/curves.md"
     lottery = _wilson(int(found[1]), int(found[2]))
+    before = re.search(r"\d+ of (\d+) verdicts are the same", BEFORE.read_text())
+    assert before, "on how many verdicts two rules were compared stands in docs/studies/published_curves.md"
     olmo = every.filter(pl.col("set") == "OLMo ladder").height
     most = every.filter(pl.col("family").str.ends_with("-32x"), shape != "too-few")
-    return {"tested": every.height + FINER * olmo, "lottery": lottery, "corpora_32": most["family"].n_unique()}
+    return {"tested": every.height + FINER * olmo, "lottery": lottery, "corpora_32": most["family"].n_unique(),
+            "compared": int(before[1])}  # fmt: skip
 
 
 def _late(judged: pl.DataFrame) -> Numbers:

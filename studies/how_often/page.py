@@ -111,7 +111,7 @@ def blocks_of(found: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], lang
                    "fc_excess": f"{best[6]:.2f} [{best[7]:.2f}, {best[8]:.2f}]"}  # fmt: skip
     for kind, rows in chosen(judged).items():
         blocks[f"examples_{kind.replace('-', '_')}"] = _examples(rows.head(EXAMPLES), tables, judged, lang)
-        blocks[f"{kind}_shown"] = str(min(rows.height, EXAMPLES))
+        blocks[f"{kind.replace('-', '_')}_shown"] = str(min(rows.height, EXAMPLES))
         blocks[f"of_{kind.replace('-', '_')}"] = str(rows.height)
     return blocks
 

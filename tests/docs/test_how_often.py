@@ -72,6 +72,28 @@ def test_the_verdicts_are_those_of_the_data(study: dict[str, ModuleType], shared
     assert sure < 1e-4
 
 
+def test_sizes_are_what_the_pages_say(study: dict[str, ModuleType], shared: Path) -> None:
+    """Both counts for Pythia, those without embeddings alone for OLMo and Gemstones, all parameters for the others."""
+    sizes = ["params_non_embedding", "params_total"]
+    frame = (
+        study["curves"]
+        .at_sizes(shared / "data")
+        .group_by("set")
+        .agg(
+            pl.col(sizes).is_not_null().all(),
+            same=(pl.col(sizes[0]) == pl.col(sizes[1])).all(),
+            none=pl.col(sizes[1]).is_null().all(),
+        )
+    )
+    assert {row[0]: row[1:] for row in frame.iter_rows()} == {
+        "Pythia": (True, True, False, False),
+        "OLMo ladder": (True, False, True, True),  # nothing to compare
+        "Gemstones": (True, False, True, True),
+        "Gadre": (True, True, True, False),
+        "Public models": (True, True, True, False),
+    }
+
+
 def test_no_two_benchmarks_are_one_under_two_names(study: dict[str, ModuleType]) -> None:
     kept = pl.read_csv(FOLDER / "how_often" / "verdicts.csv", infer_schema_length=None)
     names = sorted({study["curves"].benchmark(task) for task in kept["task"].unique()})
@@ -142,6 +164,8 @@ def test_a_small_set_from_curves_to_pages(
     assert Path("how_often/emergent.svg") in files
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes(), "twice is bit-equal"
+    drawn = (tmp_path / "one" / "how_often" / "emergent.svg").read_text()
+    assert ">Parameters<" in drawn, "all of them, or those without embeddings: the page says which"
     judged = pl.read_csv(tmp_path / "one" / "how_often" / "verdicts.csv")
     shapes = dict(judged.filter(family="c4-1x").select("task", "shape").iter_rows())
     assert shapes == {"jump": "emergent", "climb": "smooth", "fall": "inverse", "nothing": "flat"}
