@@ -74,6 +74,7 @@ class Ended:
 def forked(work: Callable[[], int], folder: Path, *, kill_after: float | None = None, whole: bool = True) -> Ended:
     """``work`` in a fork that stands in ``folder``, killed after some seconds (with its children, if ``whole``)."""
     log = folder.parent / f"{folder.name}.log"
+    log.write_bytes(b"")  # a fork may be killed before it opens its own
     began = time.monotonic()
     process = os.fork()
     if process == 0:
