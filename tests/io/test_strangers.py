@@ -221,3 +221,12 @@ def test_notes_beside_results_are_no_tables(tmp_path: Path) -> None:
     (tmp_path / "in" / "slurm.log").write_text(PRINTED)
     done = import_run([tmp_path / "in"], tmp_path / "run")
     assert (done.scores, done.files) == (4, 1)
+
+
+@pytest.mark.parametrize("name", ["HellaSwag ± se", "HellaSwag (± stderr)", "HellaSwag +/- SE", "HellaSwag (±)"])
+def test_a_heading_that_announces_the_error_in_its_cells_is_the_tasks(name: str, tmp_path: Path) -> None:
+    text = f"Model,Params,{name},PIQA\nfoo-1b,1B,45.2 ± 0.5,60\nfoo-3b,3B,55.0 ± 0.5,65\n"
+    curves, _ = brought(tmp_path / "t.csv", text)
+    found = curves.filter(task="leaderboard:HellaSwag").sort("y")
+    assert found["y"].to_list() == pytest.approx([0.452, 0.55])
+    assert found["se"].to_list() == pytest.approx([0.005, 0.005], rel=0.05)

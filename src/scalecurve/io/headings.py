@@ -95,8 +95,13 @@ def metric_columns(names: list[str]) -> list[str]:
     return [name for name in names if is_metric_name(name) and not of_error(name)]
 
 
+_WITH_ERROR = re.compile(r"(?<=\S)\s*[(（\[]?\s*(±|\+/-)[^)）\]]*[)）\]]?\s*$")
+
+
 def of_error(name: str) -> str:
     """What a column of errors is an error of, in lower case: ``piqa_acc_stderr`` of ``piqa_acc``; "" for another."""
+    if _WITH_ERROR.search(name):
+        return ""  # the score and its error stand in one cell
     found = _ERROR.fullmatch(name.strip().lower())
     return f"{found[1]}{found[3] or ''}" if found else ""
 
@@ -135,6 +140,7 @@ def heading(name: str) -> Heading:
     """
     up = True if re.search("[↑⬆▲]", name) else False if re.search("[↓⬇▼]", name) else None
     name = re.sub(r"\s*[(（]?\s*[↑⬆▲↓⬇▼]\ufe0f?\s*[)）]?", "", name) if up is not None else name
+    name = _WITH_ERROR.sub("", name)
     found = re.fullmatch(r"(.+?)\s*[(（\[]([^()（）\[\]]*)[)）\]]\s*", name)
     task, told = (found[1], found[2]) if found else (name.strip(), "")
     metric, shots, percent, kept = "", None, False, []
