@@ -60,7 +60,10 @@ class CodeEval(evaluate.Metric):
 
 
 def harness_folder() -> Path:
-    return Path(str(find_spec("lm_eval").origin)).parent / "tasks"  # type: ignore[union-attr]
+    installed = find_spec("lm_eval")
+    assert installed is not None
+    assert installed.origin is not None
+    return Path(installed.origin).parent / "tasks"
 
 
 def found_files() -> dict[str, Path]:

@@ -159,7 +159,7 @@ def _untar(path: Path, folder: Path, kinds: Sequence[str], budget: list[int]) ->
     """As ``_unzip``, of a tar archive, read once from its beginning to its end."""
     with _opened(path) as packed, tarfile.open(fileobj=packed, mode="r|", tarinfo=_Member) as archive:
         for count, one in enumerate(archive):
-            archive.members = []  # type: ignore[attr-defined]  # read once: none is asked for again
+            archive.members = []  # type: ignore[attr-defined]  # typeshed lacks it; kept, they fill memory
             target = _place(one.name, folder, kinds, count)
             inside = archive.extractfile(one) if target is not None and one.isreg() else None
             if target is not None and inside is not None:
