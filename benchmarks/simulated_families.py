@@ -96,10 +96,14 @@ def _task(
     p = np.clip(truth, 0.001, 0.999)
     noise = alike**0.5 * rng.normal() + (1 - alike) ** 0.5 * rng.normal(size=len(x))
     y = np.clip(np.round(n * (p + noise * np.sqrt(p * (1 - p) / n))), 0, n) / n
+    return kind, curve_of(name, x, y, n, chance)
+
+
+def curve_of(name: str, x: Floats, y: Floats, n: int, chance: float) -> Curve:
+    """The curve of a simulated task: ``x`` in decades from 10 million parameters, ``y`` of ``n`` items each."""
     se = np.sqrt(np.maximum(y * (1 - y), 1 / n) / n)
-    curve = Curve(
+    return Curve(
         family="simulated", task=name, strategy="direct", shots=0, metric="exact_match", axis="params_non_embedding",
         rungs=tuple(f"r{i}" for i in range(len(x))), x=tuple((10 ** (7 + x)).tolist()), y=tuple(y.tolist()),
         se=tuple(se.tolist()), n=(n,) * len(x), chance=chance, ceiling=1.0,
     )  # fmt: skip
-    return kind, curve

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from simulated_families import curve_of
 
 from scalecurve.types import Curve
 
@@ -80,10 +81,4 @@ def _task(
     guesses = np.where(keep, rng.random(n), rng.random((len(x), n))) < floor
     steady = rng.random(n) if rng.random() < 0.5 else rng.random((len(x), n))
     y = ((steady < right) | guesses).mean(axis=1)
-    se = np.sqrt(np.maximum(y * (1 - y), 1 / n) / n)
-    curve = Curve(
-        family="simulated", task=name, strategy="direct", shots=0, metric="exact_match", axis="params_non_embedding",
-        rungs=tuple(f"r{i}" for i in range(len(x))), x=tuple((10 ** (7 + x)).tolist()), y=tuple(y.tolist()),
-        se=tuple(se.tolist()), n=(n,) * len(x), chance=chance, ceiling=1.0,
-    )  # fmt: skip
-    return kind, curve
+    return kind, curve_of(name, x, y, n, chance)
