@@ -202,6 +202,37 @@ def test_a_cascade_keeps_its_promise_with_fewer_calls_of_the_oracle() -> None:
     assert analysed["actual_calls"].to_list() == [0], "all of it is kept"
 
 
+def test_what_a_cascade_has_learnt_is_kept_for_the_same_query_and_for_no_other(tmp_path: Path) -> None:
+    def opened(table: pl.DataFrame) -> tuple[Session, list[str]]:
+        small = Unsure(lambda question: "", "small", size=10)
+        large = Told(lambda question: "yes" if "YES" in question else "no", "large", size=1000)
+        small.fingerprint, large.fingerprint = "small", "large"
+        return session([small, large], {"t": table}, cache=tmp_path / "kept.sqlite"), large.asked
+
+    text = "SELECT x FROM t WHERE ai_filter('?', x) USING model ladder, recall .9, precision .9, delta .2"
+    table = texts(800)
+    first, asked = opened(table)
+    found = rows(first, text)
+    assert len(asked) > 64
+    first.close()
+
+    again, asked = opened(table.sample(fraction=1.0, shuffle=True, seed=1))
+    plan = again.run(f"EXPLAIN {text}").pl()
+    assert plan["calls"].to_list() == ["0"]
+    assert "accept ≥" in plan["thresholds"][0]
+    assert sorted(rows(again, text)) == sorted(found)
+    assert asked == []
+
+    for other in (text.replace("delta .2", "delta .01"), text.replace("'?'", "'??'")):
+        assert again.run(f"EXPLAIN {other}").pl()["calls"][0].startswith("at most")
+    again.close()
+    more, asked = opened(pl.concat([table, texts(820).tail(20)]))
+    assert more.run(f"EXPLAIN {text}").pl()["calls"][0].startswith("at most")
+    rows(more, text)
+    assert len(set(asked)) == len(asked) > 0
+    more.close()
+
+
 def test_a_cascade_needs_a_smaller_rung() -> None:
     only = Told(lambda question: "yes", "only")
     with pytest.raises(UserError, match="a rung smaller than only"):

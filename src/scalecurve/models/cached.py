@@ -80,12 +80,20 @@ def _read(text: str) -> Output:
     return Output(**lists | {"text_logprobs": tuple(tuple(row) for row in fields["text_logprobs"])})
 
 
+class NotKept(LookupError):
+    """A request without a kept answer, put to a model that is not to be asked."""
+
+
 class CachedModel(ModelWrapper):
-    """A model whose answers are looked up first. ``hits`` and ``misses`` count requests."""
+    """A model whose answers are looked up first. ``hits`` and ``misses`` count requests.
+
+    With ``asks`` False the model itself is not asked: what is not kept raises ``NotKept``.
+    """
 
     def __init__(self, model: Model, path: str | Path) -> None:
         super().__init__(model)
         self._store = Store(Path(path).expanduser())
+        self.asks = True
         self.hits = 0
         self.misses = 0
 
@@ -103,6 +111,8 @@ class CachedModel(ModelWrapper):
     def _run(self, window: list[tuple[int, Request]], on_output: Callable[[int, Output], None]) -> None:
         keys = {index: request_key(self.fingerprint, request) for index, request in window}
         known = self._store.get(list(dict.fromkeys(keys.values())))
+        if not self.asks and len(known) < len(set(keys.values())):
+            raise NotKept(f"{self.name}: an answer is not kept")
         asked: dict[bytes, list[int]] = {}
         new: list[Request] = []
         for index, request in window:

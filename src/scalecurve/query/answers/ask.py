@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
+from scalecurve.models.cached import NotKept
 from scalecurve.query.answers.aggregate import PART, aggregated, first_prompts
 from scalecurve.query.answers.call_cache import CallShape
 from scalecurve.query.answers.calls import AnswerCell, Tuple, cell_of
@@ -232,12 +233,27 @@ class Asker:
         found = self._estimate(shape, choice, rows)
         if not _cascades(shape, choice) or len(rows) <= LEAST:
             return found
+        if self._learnt(shape, choice, rows):
+            return replace(found, cached=len(rows), calls=0, tokens=0, exact=True)
         if choice.proxy is None:
             return replace(found, exact=False)
         proxy = self._estimate(shape, _as_proxy(choice), rows)
         return replace(
             found, cached=0, calls=found.calls + proxy.calls, tokens=found.tokens + proxy.tokens, exact=False
         )
+
+    def _learnt(self, shape: CallShape, choice: Choice, rows: Sequence[Tuple]) -> bool:
+        """Whether a cascade over ``rows`` finds all its answers kept, as after the same query; its thresholds then."""
+        if shape.options.budget is not None:
+            return False
+        again = replace(shape, cells={})
+        try:
+            with self.chooser.models.from_memory([choice.rung, *([choice.proxy] if choice.proxy else [])]):
+                self._cascade(again, choice, rows)
+        except NotKept:
+            return False
+        shape.thresholds = again.thresholds
+        return True
 
     def _estimate(self, shape: CallShape, choice: Choice, rows: Sequence[Tuple]) -> Estimate:
         model = self.chooser.models.open(choice.rung)
@@ -247,7 +263,12 @@ class Asker:
 
     # ── Cascade ─────────────────────────────────────────────────────────────────────────────────────────────
     def _cascade(self, shape: CallShape, choice: Choice, rows: Sequence[Tuple]) -> None:
-        """The proxy scores every row; the oracle labels a sample and what the thresholds leave open."""
+        """The proxy scores every row; the oracle labels a sample and what the thresholds leave open.
+
+        In one order whatever the rows' is: so the same rows lead to the same labels, which are kept, and nothing is
+        asked for the second time.
+        """
+        rows = sorted(rows)
         recall, precision, delta = _targets(shape)
         proxied = self._proxied(shape, choice, rows)
         scored = [row for row in rows if proxied[row].status in ("ok", "abstained")]

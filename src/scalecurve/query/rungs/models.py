@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,6 +120,18 @@ class Models:
             usage = self.usage.setdefault(rung.name, Usage())
             self._open[key] = CachedModel(Metered(model, usage), self._cache)
         return self._open[key]
+
+    @contextmanager
+    def from_memory(self, rungs: Sequence[Rung]) -> Iterator[None]:
+        """While it lasts these rungs say only what they have said before; anything else raises ``NotKept``."""
+        opened = [self.open(rung) for rung in rungs]
+        for model in opened:
+            model.asks = False
+        try:
+            yield
+        finally:
+            for model in opened:
+                model.asks = True
 
     def total(self) -> Usage:
         """What has been asked of all models together."""
