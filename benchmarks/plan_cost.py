@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from scalecurve.cost import estimate, pilot
-from scalecurve.runner.shard import compute, open_for, part_size, parts_of
+from scalecurve.runner.part import compute, open_for, part_size, parts_of
 from scalecurve.study.plan import Plan, make_plan
 from scalecurve.study.study import parse_study
 from scalecurve.study.task_plan import cells_of

@@ -18,7 +18,7 @@ from scalecurve.report.figures import plot
 from scalecurve.report.summary import sentences
 from scalecurve.report.words import words
 from scalecurve.store import RunDirectory
-from scalecurve.store.shards import read_outputs
+from scalecurve.store.parts import read_outputs
 from scalecurve.study.plan import make_plan
 from scalecurve.study.study import load_study, parse_study
 

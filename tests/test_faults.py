@@ -248,7 +248,7 @@ def test_parts_of_an_older_format_are_computed_anew(
     unharmed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("scalecurve.runner.shard.FORMAT", 0)
+        patched.setattr("scalecurve.runner.part.FORMAT", 0)
         run, _ = run_study(study(), tmp_path / "run")
     old = {path.name for path in run.outputs.rglob("part-*")}
     _, outcome = run_study(study(), run.path)

@@ -14,7 +14,7 @@ from scalecurve.analysis.repeats import majority, pass_at
 from scalecurve.errors import UserError
 from scalecurve.pipeline import run_study
 from scalecurve.store import RunDirectory
-from scalecurve.store.shards import read_outputs
+from scalecurve.store.parts import read_outputs
 from scalecurve.strategies.driver import ask
 from scalecurve.strategies.manner import manner_of
 from scalecurve.study.study import parse_study

@@ -25,7 +25,7 @@ from scalecurve.report.safe import visible
 from scalecurve.report.summary import sentences
 from scalecurve.report.words import words
 from scalecurve.store import RunDirectory
-from scalecurve.store.shards import read_outputs
+from scalecurve.store.parts import read_outputs
 from scalecurve.study.study import parse_study
 
 SUMS = {f"3 + {n}": str(3 + n) for n in (1, 2, 3, 4)}

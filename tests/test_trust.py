@@ -32,7 +32,7 @@ from scalecurve.io.tidy_run import INDEX, read_tidy_run
 from scalecurve.pipeline import run_study
 from scalecurve.store import RunDirectory, open_run, read_cell, write_part
 from scalecurve.store.csv_table import for_csv
-from scalecurve.store.shards import part_bytes, part_path
+from scalecurve.store.parts import part_bytes, part_path
 from scalecurve.study.study import parse_study
 from scalecurve.tasks import load_tasks
 from scalecurve.tasks.task_score import TaskScore

@@ -16,7 +16,7 @@ from scalecurve.cost.pilot import Pilot, predicted
 from scalecurve.errors import UserError
 from scalecurve.models import open_model, resolve_rung
 from scalecurve.models.local import open_tokens
-from scalecurve.runner.shard import compute, open_for, parts_of
+from scalecurve.runner.part import compute, open_for, parts_of
 from scalecurve.study.plan import Plan, make_plan
 from scalecurve.study.study import parse_study
 from scalecurve.study.task_plan import cells_of

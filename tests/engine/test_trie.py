@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalecurve.engine.trie import build_trie, plan_parts, tree_mask
+from scalecurve.engine.trie import build_trie, plan_tiles, tree_mask
 
 sequences = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size=1, max_size=12)
 
@@ -44,17 +44,17 @@ def test_a_pack_shows_each_token_its_ancestors_once(
     path = trie.ancestors(low)
     seen = np.zeros((high - low, len(trie)), int)
     met = np.zeros(high - low, bool)
-    for part in plan_parts(trie.depth[low:high], end, tree_tokens):
-        assert (met[part.q0 : part.q1] != part.first).all(), "the first piece of a token has nothing to merge with"
-        met[part.q0 : part.q1] = True
-        keys = path[part.k0 : part.k1] if part.on_path else np.arange(low + part.k0, low + part.k1)
-        shape = (part.q1 - part.q0, part.k1 - part.k0)
+    for tile in plan_tiles(trie.depth[low:high], end, tree_tokens):
+        assert (met[tile.q0 : tile.q1] != tile.first).all(), "the first piece of a token has nothing to merge with"
+        met[tile.q0 : tile.q1] = True
+        keys = path[tile.k0 : tile.k1] if tile.on_path else np.arange(low + tile.k0, low + tile.k1)
+        shape = (tile.q1 - tile.q0, tile.k1 - tile.k0)
         allowed = {
             "full": np.ones(shape, int),
             "causal": np.tri(*shape, dtype=int),
-            "tree": tree_mask(end[part.q0 : part.q1] - part.q0).astype(int),
-        }[part.kind]
-        seen[part.q0 : part.q1, keys] += allowed
+            "tree": tree_mask(end[tile.q0 : tile.q1] - tile.q0).astype(int),
+        }[tile.kind]
+        seen[tile.q0 : tile.q1, keys] += allowed
     for token in range(low, high):
         expected = np.zeros(len(trie), int)
         expected[[*trie.ancestors(token), token]] = 1
@@ -65,9 +65,9 @@ def test_a_wide_trie_takes_few_pieces() -> None:
     shots = list(range(500))
     lines = [[*shots, 1000 + q, *range(40)] for q in range(64)]
     trie = build_trie(lines)
-    parts = plan_parts(trie.depth, trie.end, 256)
-    assert len(parts) <= 2 + 64 * 41 // 200
-    assert sum((p.q1 - p.q0) * (p.k1 - p.k0) for p in parts) < 0.4 * len(trie) ** 2
+    tiles = plan_tiles(trie.depth, trie.end, 256)
+    assert len(tiles) <= 2 + 64 * 41 // 200
+    assert sum((p.q1 - p.q0) * (p.k1 - p.k0) for p in tiles) < 0.4 * len(trie) ** 2
 
 
 @pytest.mark.parametrize("starts", [None, [1, 2]])

@@ -11,7 +11,7 @@ import pytest
 from scalecurve.pipeline import run_study
 from scalecurve.query.session import Session
 from scalecurve.store import RunDirectory, write_part
-from scalecurve.store.shards import CELL_FIELDS, part_bytes
+from scalecurve.store.parts import CELL_FIELDS, part_bytes
 from scalecurve.study.study import parse_study
 from scalecurve.types import Answer, Cell, Example
 

@@ -19,7 +19,7 @@ from scalecurve.analysis.derive import derive
 from scalecurve.analysis.verdicts.run import judge_run
 from scalecurve.store import RunDirectory, task_record
 from scalecurve.store.atomic import write_bytes, write_parquet
-from scalecurve.store.shards import part_bytes, write_part
+from scalecurve.store.parts import part_bytes, write_part
 from scalecurve.types import Answer, Cell, Example, Rung, Task
 
 Shape = Callable[[float], float]

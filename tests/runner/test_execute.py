@@ -12,7 +12,7 @@ from scalecurve.errors import UserError
 from scalecurve.models import Model
 from scalecurve.models.wrapper import ModelWrapper
 from scalecurve.pipeline import rescore, run_study
-from scalecurve.runner import shard as part_of_work
+from scalecurve.runner import part as part_of_work
 from scalecurve.store import RunDirectory
 from scalecurve.strategies import Asking
 from scalecurve.strategies import driver as asking

@@ -18,7 +18,7 @@ from kept import results
 from scalecurve.errors import UserError
 from scalecurve.pipeline import run_study
 from scalecurve.runner.model_run import model_runs
-from scalecurve.runner.shard import Shard
+from scalecurve.runner.part import Part
 from scalecurve.runner.slurm import shares_of
 from scalecurve.store import RunDirectory
 from scalecurve.study.plan import make_plan
@@ -148,5 +148,5 @@ def test_shares_cover_every_part_once_and_go_to_the_heaviest(tmp_path: Path) -> 
     assert [(share.rung, share.index, share.count) for share in shares] == [(0, 0, 1), (1, 0, 3), (1, 1, 3), (1, 2, 3)]
     for task in range(5):
         for index in range(7):
-            part = Shard(task, index, 0, 4)
+            part = Part(task, index, 0, 4)
             assert [share.has(part) for share in shares if share.rung == 1].count(True) == 1

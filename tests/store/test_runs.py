@@ -27,7 +27,7 @@ from scalecurve.store import (
     write_part,
 )
 from scalecurve.store.atomic import write_bytes
-from scalecurve.store.shards import part_bytes
+from scalecurve.store.parts import part_bytes
 from scalecurve.types import Answer, Cell, Example, Task
 
 CELL = Cell("lab", "lab-3k", "lab:addition:1_digit", "direct", 0, 0)

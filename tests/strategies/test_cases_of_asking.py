@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from scalecurve.pipeline import run_study
-from scalecurve.store.shards import read_outputs
+from scalecurve.store.parts import read_outputs
 from scalecurve.strategies import draw
 from scalecurve.study.plan import make_plan
 from scalecurve.study.study import parse_study

@@ -9,7 +9,7 @@ from scalecurve.analysis.derive import score_schema
 from scalecurve.store.atomic import write_parquet
 from scalecurve.store.directory import RunDirectory
 from scalecurve.store.manifest import task_of
-from scalecurve.store.shards import CELL_FIELDS, cell_of, read_record
+from scalecurve.store.parts import CELL_FIELDS, cell_of, read_record
 from scalecurve.types import Answer, Cell, Example
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from scalecurve.schema import AXES, BOUNDS, CURVE_AXES, POINT_KEY
 from scalecurve.store.atomic import write_parquet
 from scalecurve.store.directory import RunDirectory
 from scalecurve.store.manifest import task_of
-from scalecurve.store.shards import CELL_FIELDS, cell_of, read_cell, read_outputs
+from scalecurve.store.parts import CELL_FIELDS, cell_of, read_cell, read_outputs
 from scalecurve.store.tables import reading
 from scalecurve.types import Answer, Cell, Example, Task
 

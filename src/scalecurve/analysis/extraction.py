@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scalecurve.store.directory import RunDirectory
-from scalecurve.store.shards import CELL_FIELDS, read_outputs
+from scalecurve.store.parts import CELL_FIELDS, read_outputs
 
 
 @dataclass(frozen=True, slots=True)

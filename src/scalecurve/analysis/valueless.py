@@ -8,7 +8,7 @@ from typing import Any
 
 from scalecurve.metrics import METRICS, refusal
 from scalecurve.store.directory import RunDirectory
-from scalecurve.store.shards import read_outputs
+from scalecurve.store.parts import read_outputs
 from scalecurve.store.tables import read_table
 
 _LACKS = {

@@ -11,7 +11,7 @@ import numpy as np
 from scalecurve.cost.count import CountingModel, Letters, Remembering, Replay, Tally, Tokens
 from scalecurve.cost.pilot import FEATURES, Floats, Pilot, Texts, predicted, run_pilot
 from scalecurve.cost.prices import Price
-from scalecurve.runner.shard import conversations, part_size
+from scalecurve.runner.part import conversations, part_size
 from scalecurve.strategies import FewShotExample
 from scalecurve.strategies.driver import drive
 from scalecurve.study.plan import Plan

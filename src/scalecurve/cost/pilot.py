@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scalecurve.cost.count import CountingModel, Tally, Tokens
 from scalecurve.models import Model
 from scalecurve.models.wrapper import ModelWrapper
-from scalecurve.runner.shard import conversations, open_for
+from scalecurve.runner.part import conversations, open_for
 from scalecurve.strategies import FewShotExample
 from scalecurve.strategies.driver import drive
 from scalecurve.study.plan import Plan

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scalecurve.engine.trie import Ints, Part, plan_parts, tree_mask
+from scalecurve.engine.trie import Ints, Tile, plan_tiles, tree_mask
 
 NAME = "scalecurve_pack"
 TREE_TOKENS = 256  # tokens under one tree mask
@@ -181,7 +181,7 @@ class KVPath:
 
 @dataclass(frozen=True, slots=True)
 class KeyMask:
-    """The keys that a part's queries see: from ``k0`` on, those of ``mask`` (None: all).
+    """The keys that a tile's queries see: from ``k0`` on, those of ``mask`` (None: all).
 
     ``mask`` is additive, (tokens, keys); ``fully_masked``, (tokens,), marks queries that see none (None: all see some).
     """
@@ -213,14 +213,14 @@ class PackPlan:
         self.depth = depth[low:high]
         self.end = np.minimum(end[low:high], high) - low
         self.path = path
-        self.parts = plan_parts(self.depth, self.end, tree_tokens)
+        self.tiles = plan_tiles(self.depth, self.end, tree_tokens)
         self.keys: dict[int, Tensor] = {}
         self.values: dict[int, Tensor] = {}
         self.keep = keep
-        self._key_masks: dict[tuple[Part, int], KeyMask] = {}
+        self._key_masks: dict[tuple[Tile, int], KeyMask] = {}
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, spec: LayerSpec) -> tuple[Tensor, Tensor]:
-        """(tokens, heads, value size) and log-sum-exps (tokens, heads): part by part, merged in place."""
+        """(tokens, heads, value size) and log-sum-exps (tokens, heads): tile by tile, merged in place."""
         if self.keep:
             self.keys[layer], self.values[layer] = k, v
         groups = k.shape[0]
@@ -228,56 +228,56 @@ class PackPlan:
         room = q.new_empty(q.shape[2], groups, q.shape[1], v.shape[-1])
         out = room.permute(1, 2, 0, 3)
         lse = q.new_empty(groups, q.shape[1], q.shape[2], dtype=torch.float32)
-        for part in self.parts:
-            key_mask = self._key_mask(part, spec.window, q)
-            here, here_lse = out[:, :, part.q0 : part.q1], lse[:, :, part.q0 : part.q1]
-            if key_mask.k0 >= part.k1:  # nothing of it is within the window
-                if part.first:
+        for tile in self.tiles:
+            key_mask = self._key_mask(tile, spec.window, q)
+            here, here_lse = out[:, :, tile.q0 : tile.q1], lse[:, :, tile.q0 : tile.q1]
+            if key_mask.k0 >= tile.k1:  # nothing of it is within the window
+                if tile.first:
                     here.zero_()
                     here_lse.fill_(-math.inf)
                 continue
-            keys = self.path.keys[layer] if part.on_path else k
-            values = self.path.values[layer] if part.on_path else v
+            keys = self.path.keys[layer] if tile.on_path else k
+            values = self.path.values[layer] if tile.on_path else v
             got, got_lse = piece(
-                q[:, :, part.q0 : part.q1],
-                keys[:, None, key_mask.k0 : part.k1],
-                values[:, None, key_mask.k0 : part.k1],
+                q[:, :, tile.q0 : tile.q1],
+                keys[:, None, key_mask.k0 : tile.k1],
+                values[:, None, key_mask.k0 : tile.k1],
                 spec,
                 key_mask.mask,
-                causal=part.kind == "causal" and key_mask.mask is None,
+                causal=tile.kind == "causal" and key_mask.mask is None,
             )
             if key_mask.fully_masked is not None:  # a kernel may give anything for a token that sees no key
                 got = got.masked_fill(key_mask.fully_masked[:, None], 0.0)
                 got_lse = got_lse.masked_fill(key_mask.fully_masked, -math.inf)
-            if part.first:
+            if tile.first:
                 here.copy_(got)
                 here_lse.copy_(got_lse)
             else:
                 merge_state(here, here_lse, got, got_lse)
         return room.flatten(1, 2), lse.flatten(0, 1).T
 
-    def _key_mask(self, part: Part, window: int, q: Tensor) -> KeyMask:
-        """What the queries of a part see of its keys; the same in every layer of one window."""
-        key = (part, window)
+    def _key_mask(self, tile: Tile, window: int, q: Tensor) -> KeyMask:
+        """What the queries of a tile see of its keys; the same in every layer of one window."""
+        key = (tile, window)
         if key not in self._key_masks:
-            self._key_masks[key] = self._look(part, window, q)
+            self._key_masks[key] = self._look(tile, window, q)
         return self._key_masks[key]
 
-    def _look(self, part: Part, window: int, q: Tensor) -> KeyMask:
-        q_depth = self.depth[part.q0 : part.q1]
-        k_depth = np.arange(part.k0, part.k1) if part.on_path else self.depth[part.k0 : part.k1]
-        k0 = part.k0
-        allowed = tree_mask(self.end[part.q0 : part.q1] - part.q0) if part.kind == "tree" else None
+    def _look(self, tile: Tile, window: int, q: Tensor) -> KeyMask:
+        q_depth = self.depth[tile.q0 : tile.q1]
+        k_depth = np.arange(tile.k0, tile.k1) if tile.on_path else self.depth[tile.k0 : tile.k1]
+        k0 = tile.k0
+        allowed = tree_mask(self.end[tile.q0 : tile.q1] - tile.q0) if tile.kind == "tree" else None
         if window and int(q_depth.max()) - int(k_depth[0]) >= window:
             near = q_depth[:, None] - k_depth[None, :] < window
-            if part.kind == "full":  # keys that lie too far back for all are left out
+            if tile.kind == "full":  # keys that lie too far back for all are left out
                 seen = np.flatnonzero(near.any(axis=0))
-                k0 = part.k0 + int(seen[0]) if len(seen) else part.k1
-                near = near[:, k0 - part.k0 :]
-            elif part.kind == "causal":
+                k0 = tile.k0 + int(seen[0]) if len(seen) else tile.k1
+                near = near[:, k0 - tile.k0 :]
+            elif tile.kind == "causal":
                 near &= q_depth[:, None] >= k_depth[None, :]
             allowed = near if allowed is None else allowed & near
-        if allowed is None or k0 >= part.k1 or allowed.all():
+        if allowed is None or k0 >= tile.k1 or allowed.all():
             return KeyMask(k0, None, None)
         fully_masked = ~allowed.any(axis=1)
         return KeyMask(

@@ -76,11 +76,11 @@ def common_prefix(a: Ints, b: Ints) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Tile:
     """A piece of a pack's attention: tokens ``q0:q1`` look at keys ``k0:k1``, of the pack or of the path before it.
 
     ``kind``: ``full`` (all keys), ``causal`` (the same range, each token what comes before it) or ``tree`` (the same
-    range, each token its ancestors). ``first``: no earlier part has these queries, so there is nothing to merge with.
+    range, each token its ancestors). ``first``: no earlier tile has these queries, so there is nothing to merge with.
     """
 
     q0: int
@@ -92,27 +92,27 @@ class Part:
     first: bool
 
 
-def plan_parts(depth: Ints, end: Ints, tree_tokens: int) -> list[Part]:
+def plan_tiles(depth: Ints, end: Ints, tree_tokens: int) -> list[Tile]:
     """How the tokens of a pack attend: a few large pieces instead of one mask over everything.
 
     ``depth`` and ``end`` describe the pack (``end`` counted from its start). Subtrees of up to ``tree_tokens``
     tokens are taken together under a tree mask; a longer stretch without branches is causal in itself and wholly
     visible to its descendants.
     """
-    parts: list[Part] = []
+    tiles: list[Tile] = []
     size, at = len(depth), 0
     while at < size:
         stop = int(end[at])
         while stop < size and depth[stop] == depth[at]:
             stop = int(end[stop])
         if depth[at] > 0:
-            parts.append(Part(at, stop, 0, int(depth[at]), "full", on_path=True, first=True))
-        _cover(at, stop, end, tree_tokens, parts, first=depth[at] == 0)
+            tiles.append(Tile(at, stop, 0, int(depth[at]), "full", on_path=True, first=True))
+        _cover(at, stop, end, tree_tokens, tiles, first=depth[at] == 0)
         at = stop
-    return parts
+    return tiles
 
 
-def _cover(low: int, high: int, end: Ints, tree_tokens: int, parts: list[Part], *, first: bool) -> None:
+def _cover(low: int, high: int, end: Ints, tree_tokens: int, tiles: list[Tile], *, first: bool) -> None:
     todo = [(low, high, first)]
     while todo:
         at, high, first = todo.pop()
@@ -122,13 +122,13 @@ def _cover(low: int, high: int, end: Ints, tree_tokens: int, parts: list[Part], 
                 while stop < high and int(end[stop]) - at <= tree_tokens:
                     stop = int(end[stop])
                 chain = bool((end[at:stop] == stop).all())
-                parts.append(Part(at, stop, at, stop, "causal" if chain else "tree", on_path=False, first=first))
+                tiles.append(Tile(at, stop, at, stop, "causal" if chain else "tree", on_path=False, first=first))
             else:
                 branches = np.flatnonzero(end[at:stop] != stop)
                 fork = at + int(branches[0]) if len(branches) else stop
-                parts.append(Part(at, fork, at, fork, "causal", on_path=False, first=first))
+                tiles.append(Tile(at, fork, at, fork, "causal", on_path=False, first=first))
                 if fork < stop:
-                    parts.append(Part(fork, stop, at, fork, "full", on_path=False, first=first))
+                    tiles.append(Tile(fork, stop, at, fork, "full", on_path=False, first=first))
                     todo.append((fork, stop, False))
             at = stop
 

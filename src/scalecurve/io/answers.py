@@ -14,7 +14,7 @@ from scalecurve.errors import UserError
 from scalecurve.io.shape import Evaluation, Sample, Samples
 from scalecurve.metrics.registry import mean_and_error
 from scalecurve.store.directory import RunDirectory
-from scalecurve.store.shards import digest, part_bytes, write_part
+from scalecurve.store.parts import digest, part_bytes, write_part
 from scalecurve.types import Answer, Cell, Example
 
 PART_ROWS, PART_CHARACTERS = 1024, 8_000_000

@@ -26,7 +26,7 @@ from scalecurve.schema import AXES, POINT_KEY
 from scalecurve.store.atomic import write_parquet
 from scalecurve.store.directory import RunDirectory
 from scalecurve.store.manifest import environment, task_of
-from scalecurve.store.shards import CELL_FIELDS
+from scalecurve.store.parts import CELL_FIELDS
 from scalecurve.store.tables import read_table
 from scalecurve.tasks.bigbench import LITE
 from scalecurve.tasks.repairs import GENERATIVE

@@ -15,7 +15,7 @@ from scalecurve.io.answers import Answers, Items, mean
 from scalecurve.io.conventions import PERPLEXITIES, higher_is_better, is_share
 from scalecurve.io.groups import group_points
 from scalecurve.io.shape import Evaluation, Point, Samples
-from scalecurve.store.shards import CELL_FIELDS
+from scalecurve.store.parts import CELL_FIELDS
 from scalecurve.types import Cell
 
 if TYPE_CHECKING:

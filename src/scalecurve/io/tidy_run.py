@@ -26,7 +26,7 @@ from scalecurve.schema import AXES
 from scalecurve.store import RunDirectory, read_table
 from scalecurve.store.atomic import parquet_bytes, whole_directory
 from scalecurve.store.csv_table import for_csv
-from scalecurve.store.shards import CELL_FIELDS, cell_of, check_part, digest, part_path
+from scalecurve.store.parts import CELL_FIELDS, cell_of, check_part, digest, part_path
 from scalecurve.util.guard import regular
 from scalecurve.util.untrusted import parsed
 

@@ -12,7 +12,7 @@ from scalecurve.errors import UserError
 from scalecurve.report.data import Contents, RunSource
 from scalecurve.report.safe import PROMPT_LIMIT, TEXT_LIMIT, rounded, visible
 from scalecurve.store import reading, scan_table
-from scalecurve.store.shards import cell_of, check_part, part_path
+from scalecurve.store.parts import cell_of, check_part, part_path
 from scalecurve.types import Cell
 
 if TYPE_CHECKING:

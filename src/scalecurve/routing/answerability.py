@@ -20,7 +20,7 @@ from scalecurve.errors import UserError
 from scalecurve.metrics import answerability as known
 from scalecurve.metrics.ranking import auroc, risk_coverage
 from scalecurve.store import RunDirectory, read_record, task_of
-from scalecurve.store.shards import cell_of
+from scalecurve.store.parts import cell_of
 from scalecurve.strategies.gating import GateThreshold, fit_threshold
 from scalecurve.types import Answer, Cell, Example, Task
 

@@ -1,1 +1,1 @@
-"""WHERE and in which pieces a plan is computed: shards, the state of one model, executors."""
+"""WHERE and in which pieces a plan is computed: parts, the state of one model, executors."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scalecurve._version import __version__
 from scalecurve.models import Model
-from scalecurve.runner.shard import Done, Opened, Shard, compute, open_for
+from scalecurve.runner.part import Done, Opened, Part, compute, open_for
 from scalecurve.store import environment
 from scalecurve.study.plan import Plan
 from scalecurve.study.task_plan import Arm, cells_of
@@ -48,7 +48,7 @@ class Actor:
         self.of = family, rung
         return opened
 
-    def compute(self, part: Shard) -> dict[Arm, Done]:
+    def compute(self, part: Part) -> dict[Arm, Done]:
         assert self.model is not None
         assert self.of is not None
         family, rung = self.of

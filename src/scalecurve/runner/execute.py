@@ -11,7 +11,7 @@ from typing import Protocol
 from scalecurve._version import __version__
 from scalecurve.runner.local import LocalExecutor
 from scalecurve.runner.model_run import CellRecord, Executor, Listener, ModelRun, Silent, model_runs
-from scalecurve.runner.shard import weight
+from scalecurve.runner.part import weight
 from scalecurve.store import RunDirectory, environment, task_record
 from scalecurve.study.plan import Plan
 

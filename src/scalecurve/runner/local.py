@@ -22,7 +22,7 @@ from multiprocessing.process import BaseProcess
 from scalecurve.errors import UserError
 from scalecurve.models import SMALL
 from scalecurve.runner.model_run import Listener, ModelRun
-from scalecurve.runner.shard import weight
+from scalecurve.runner.part import weight
 from scalecurve.types import Rung
 
 PRELOAD = ["transformers.models.llama.modeling_llama", "scalecurve.runner.preload"]  # in this order

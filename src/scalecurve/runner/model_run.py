@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from scalecurve.errors import UserError
 from scalecurve.models import identity, sized
-from scalecurve.runner.shard import (
+from scalecurve.runner.part import (
     Done,
     Opened,
-    Shard,
+    Part,
     Totals,
     compute,
     open_for,
@@ -27,7 +27,7 @@ from scalecurve.runner.shard import (
     weight,
 )
 from scalecurve.store import RunDirectory, finished_parts, write_part
-from scalecurve.store.shards import cell_of, part_totals
+from scalecurve.store.parts import cell_of, part_totals
 from scalecurve.strategies.driver import reason
 from scalecurve.study.plan import Plan
 from scalecurve.study.task_plan import Arm, cells_of
@@ -153,7 +153,7 @@ class ModelRun:
             self._count(part, found, listener, computed=False)
         return True
 
-    def go(self, listener: Listener, changed: Callable[[], None], mine: Callable[[Shard], bool] | None = None) -> None:
+    def go(self, listener: Listener, changed: Callable[[], None], mine: Callable[[Part], bool] | None = None) -> None:
         """Open the model and ask it everything (or the parts that are ``mine``), calling ``changed`` now and then.
 
         What fails is recorded in ``state`` and the rest goes on, but for ``UserError`` when the disk takes no more.
@@ -197,7 +197,7 @@ class ModelRun:
         record |= asdict(sized(rung, opened.params_non_embedding, opened.params_total))
         record["part_size"] = part_size(self.plan.study.part_size, opened.params_total)
 
-    def missing(self, at: int, listener: Listener) -> Iterator[Shard]:
+    def missing(self, at: int, listener: Listener) -> Iterator[Part]:
         """The parts of task number ``at`` that must be computed; those found on disk are counted on the way."""
         for part, found in self.look(at):
             if found:
@@ -205,7 +205,7 @@ class ModelRun:
             else:
                 yield part
 
-    def look(self, at: int) -> Iterator[tuple[Shard, Mapping[Arm, Totals]]]:
+    def look(self, at: int) -> Iterator[tuple[Part, Mapping[Arm, Totals]]]:
         """Each part of task number ``at`` with what it came to in every arm; empty when it must be computed.
 
         That is also so when a part is not what was written (a copy cut short or misplaced, a bad block), and, with
@@ -223,7 +223,7 @@ class ModelRun:
                 found = {}
             yield part, found
 
-    def _totals(self, record: CellRecord, part: Shard, arm: Arm, key: str) -> Totals:
+    def _totals(self, record: CellRecord, part: Part, arm: Arm, key: str) -> Totals:
         """What an arm of a part on disk came to. ``UserError`` when it is not what was written."""
         ids = [query.example.id for query in part.stretch(self.plan.tasks[part.task])[arm]]
         known = record.hashes.get(key, "")
@@ -233,7 +233,7 @@ class ModelRun:
             record.hashes.pop(key, None)
             raise
 
-    def keep(self, part: Shard, done: Mapping[Arm, Done], listener: Listener) -> None:
+    def keep(self, part: Part, done: Mapping[Arm, Done], listener: Listener) -> None:
         """Put a computed part in place, all its arms together. ``UserError`` when the disk takes no more."""
         keys, cells = part_keys(self.plan, part, self.state.record["fingerprint"]), self._cells(part.task)
         for arm, each in done.items():
@@ -259,7 +259,7 @@ class ModelRun:
             if cell.status == "pending":
                 cell.status, cell.reason = "failed", reason(error)
 
-    def work(self, part: Shard) -> float:
+    def work(self, part: Part) -> float:
         """What a part weighs in the progress of the whole."""
         return sum(map(len, part.stretch(self.plan.tasks[part.task]).values())) * weight(self.rung)
 
@@ -281,7 +281,7 @@ class ModelRun:
         cell.status = "pending" if cell.status == "done" else cell.status
         return True
 
-    def _parts(self, at: int) -> list[Shard]:
+    def _parts(self, at: int) -> list[Part]:
         """The parts that are allowed; under a limit, without the arms in which they are counted already."""
         every = parts_of(self.plan, at, int(self.state.record["part_size"]))
         allowed = self.state.allowed
@@ -299,7 +299,7 @@ class ModelRun:
         task = self.plan.tasks[at]
         return {arm: self.state.cells[cell] for arm, cell in cells_of(self.family, self.rung, task).items()}
 
-    def _count(self, part: Shard, totals: Mapping[Arm, Totals], listener: Listener, *, computed: bool) -> None:
+    def _count(self, part: Part, totals: Mapping[Arm, Totals], listener: Listener, *, computed: bool) -> None:
         every = -(-self.plan.tasks[part.task].longest // int(self.state.record["part_size"]))
         keys, cells = part_keys(self.plan, part, self.state.record["fingerprint"]), self._cells(part.task)
         allowed = self.state.allowed

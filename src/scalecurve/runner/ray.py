@@ -20,8 +20,8 @@ from typing import Any
 from scalecurve.errors import UserError
 from scalecurve.runner.actor import Actor, ActorHost, this_place
 from scalecurve.runner.model_run import Listener, ModelRun
+from scalecurve.runner.part import Opened, Part, weight
 from scalecurve.runner.resources import Resources, resources_of
-from scalecurve.runner.shard import Opened, Shard, weight
 from scalecurve.util.text import one_line
 
 CLIENT_PORT = ":10001"  # Ray's own client protocol (needs grpcio); any other port is a cluster's address
@@ -91,12 +91,12 @@ class _Queue:
     job: ModelRun
     needs: Resources
     opened: Opened | None = None
-    waiting: deque[Shard] = field(default_factory=deque)
+    waiting: deque[Part] = field(default_factory=deque)
     actors: int = 0
     most_actors: float = float("inf")
     begun: bool = False
     closed: bool = False
-    deaths: Counter[Shard | None] = field(default_factory=Counter)
+    deaths: Counter[Part | None] = field(default_factory=Counter)
     asked: set[int] = field(default_factory=set)
 
     @property
@@ -128,7 +128,7 @@ class _ActorState:
     needs: Resources
     place: ActorHost | None = None
     queue: _Queue | None = None
-    part: Shard | None = None
+    part: Part | None = None
 
 
 class _Dispatcher:

@@ -23,8 +23,8 @@ from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.runner.model_run import Listener, ModelRun, Silent
+from scalecurve.runner.part import Opened, Part, weight
 from scalecurve.runner.resources import Resources, resources_of
-from scalecurve.runner.shard import Opened, Shard, weight
 from scalecurve.store import RunDirectory
 from scalecurve.store.atomic import write_bytes
 
@@ -42,7 +42,7 @@ class Share:
     index: int
     count: int
 
-    def has(self, part: Shard) -> bool:
+    def has(self, part: Part) -> bool:
         return (part.task + part.index) % self.count == self.index
 
 

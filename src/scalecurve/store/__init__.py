@@ -9,7 +9,7 @@
 
 from scalecurve.store.directory import RunDirectory, open_run
 from scalecurve.store.manifest import environment, task_of, task_record
-from scalecurve.store.shards import finished_parts, part_totals, read_cell, read_outputs, read_record, write_part
+from scalecurve.store.parts import finished_parts, part_totals, read_cell, read_outputs, read_record, write_part
 from scalecurve.store.tables import read_table, reading, scan_table
 
 __all__ = [

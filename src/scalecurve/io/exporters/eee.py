@@ -16,7 +16,7 @@ from scalecurve.errors import UserError
 from scalecurve.io.eee import SAMPLES, SCALE, SCHEMA, owned
 from scalecurve.store import RunDirectory, read_table
 from scalecurve.store.atomic import whole_directory
-from scalecurve.store.shards import CELL_FIELDS, cell_of, read_record
+from scalecurve.store.parts import CELL_FIELDS, cell_of, read_record
 from scalecurve.types import Answer, Cell, Example
 
 Json = dict[str, Any]

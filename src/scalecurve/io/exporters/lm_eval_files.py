@@ -26,7 +26,7 @@ from scalecurve.errors import UserError
 from scalecurve.io.conventions import safe_name
 from scalecurve.store import RunDirectory, read_record, task_of
 from scalecurve.store.atomic import whole_directory
-from scalecurve.store.shards import CELL_FIELDS, cell_of
+from scalecurve.store.parts import CELL_FIELDS, cell_of
 from scalecurve.types import Answer, Cell, Example
 
 Json = dict[str, Any]

@@ -44,7 +44,7 @@ def run_sources(runs: Sequence[RunDirectory]) -> list[tuple[str, dict[str, list[
     """Of each run its name, and the files of each of its tables; of one without files an empty table."""
     from scalecurve.query.executor.database import ipc_of
     from scalecurve.store import read_outputs, scan_table
-    from scalecurve.store.shards import output_paths
+    from scalecurve.store.parts import output_paths
 
     found = []
     for run in runs:

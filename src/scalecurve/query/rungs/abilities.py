@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scalecurve.errors import UserError
 from scalecurve.query.rungs.ladder import Ability, wilson_lower
 from scalecurve.store import RunDirectory, read_outputs, read_table, reading, scan_table
-from scalecurve.store.shards import parts_by_task, scan_parts
+from scalecurve.store.parts import parts_by_task, scan_parts
 
 if TYPE_CHECKING:
     import polars as pl

@@ -15,7 +15,7 @@ from scalecurve.models import SMALL
 from scalecurve.runner.adaptive.allocation import FIRST, GROWTH, LARGE_GROWTH, OpenCurve, next_round
 from scalecurve.runner.adaptive.confidence_sequence import interval
 from scalecurve.runner.model_run import Executor, Listener, ModelRun
-from scalecurve.runner.shard import weight
+from scalecurve.runner.part import weight
 from scalecurve.schema import AXES
 from scalecurve.store import read_cell
 from scalecurve.store.atomic import write_bytes

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 
 from scalecurve.metrics import needed
 from scalecurve.models import SMALL, Model, open_model
-from scalecurve.store.shards import digest, part_bytes
+from scalecurve.store.parts import digest, part_bytes
 from scalecurve.strategies import Asking, FewShotExample, Question, determining
 from scalecurve.strategies.driver import drive
 from scalecurve.strategies.manner import in_manner, manner_of
@@ -28,11 +28,11 @@ FORMAT = 3
 """Of the parts; raised when what a row means changes, so that older parts are computed anew."""
 
 Totals = Mapping[str, int | str]
-"""What the manifest keeps of a part (see ``scalecurve.store.shards.part_totals``)."""
+"""What the manifest keeps of a part (see ``scalecurve.store.parts.part_totals``)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
+class Part:
     """The examples ``start:stop`` of the plan's task number ``task``, asked of one rung in every arm (or ``arms``)."""
 
     task: int
@@ -83,7 +83,7 @@ def compute(
     model: Model,
     plan: Plan,
     cells: Mapping[Arm, Cell],
-    part: Shard,
+    part: Part,
     on_requests: Callable[[int, int], None] | None = None,
 ) -> dict[Arm, Done]:
     """Ask one stretch of examples in every arm. Touches no file of the run, so that any machine can do it."""
@@ -117,7 +117,7 @@ def conversations(plan: Plan, task: TaskPlan, arm: Arm, rung: str, queries: Sequ
     return [in_manner(strategy(Question(task.task, query, wants, settings)), manner) for query in queries]
 
 
-def part_keys(plan: Plan, part: Shard, fingerprint: str) -> dict[Arm, str]:
+def part_keys(plan: Plan, part: Part, fingerprint: str) -> dict[Arm, str]:
     """A hash, for each arm, of all that determines the answers of a part: weights, task, way of asking, examples."""
     study, task = plan.study, plan.tasks[part.task]
     keys = {}
@@ -142,10 +142,10 @@ def part_keys(plan: Plan, part: Shard, fingerprint: str) -> dict[Arm, str]:
     return keys
 
 
-def parts_of(plan: Plan, at: int, size: int) -> list[Shard]:
+def parts_of(plan: Plan, at: int, size: int) -> list[Part]:
     """The parts of the plan's task number ``at``, of ``size`` examples each."""
     starts = range(0, plan.tasks[at].longest, size)
-    return [Shard(at, index, start, start + size) for index, start in enumerate(starts)]
+    return [Part(at, index, start, start + size) for index, start in enumerate(starts)]
 
 
 def part_size(wanted: int | None, params: int) -> int:
