@@ -77,7 +77,7 @@ def replies_of(example: Example, answer: Answer) -> list[list[Any]]:
     ]
 
 
-def _points(cell: Cell, asked: int, found: Graded, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _points(cell: Cell, asked: int, found: Graded, record: Mapping[str, object]) -> list[dict[str, Any]]:
     own = {name: getattr(cell, name) for name in CELL_FIELDS}
     return [
         {

@@ -224,7 +224,7 @@ class _Measured:
 
 
 def _measure(
-    record: Mapping[str, Any], metrics: Sequence[str], parts: Iterable[Sequence[tuple[Example, Answer]]]
+    record: Mapping[str, object], metrics: Sequence[str], parts: Iterable[Sequence[tuple[Example, Answer]]]
 ) -> _Measured:
     """Score a cell part by part: texts are held for one part only, unless a corpus metric needs them together."""
     together = any(metrics_room.METRICS[metric].corpus for metric in metrics)
@@ -294,7 +294,7 @@ def _root_mean_square(errors: Sequence[float | None]) -> float | None:
 
 
 def _curve_frame(
-    points: Sequence[_Point], rungs: Sequence[Mapping[str, Any]], preferred: Mapping[str, str]
+    points: Sequence[_Point], rungs: Sequence[Mapping[str, object]], preferred: Mapping[str, str]
 ) -> pl.DataFrame:
     """One row a rung of a curve. Seeds are averaged, their errors by root mean square (they share the items)."""
     import polars as pl

@@ -154,12 +154,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """Standard JSON, readable: dataclasses as objects, paths as text, NaN and infinities as null."""
     return plain_json(json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, float):

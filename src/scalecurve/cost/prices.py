@@ -16,7 +16,6 @@ import math
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.util.guard import regular
@@ -66,7 +65,7 @@ def load_prices(path: str | Path) -> tuple[Price, ...]:
     return prices
 
 
-def _price(row: Any, where: str) -> Price:
+def _price(row: object, where: str) -> Price:
     known = [field.name for field in fields(Price)]
     if not isinstance(row, dict) or not isinstance(row.get("name"), str) or not row["name"]:
         raise UserError(f'{where}: name: is missing; add name = "…"')

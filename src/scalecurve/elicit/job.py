@@ -84,7 +84,7 @@ def _asked(plan: Plan, budget: SearchBudget, space: Space) -> dict[str, Any]:
     return plain
 
 
-def _check_out(out: Path, asked: Mapping[str, Any]) -> None:
+def _check_out(out: Path, asked: Mapping[str, object]) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; give a directory with --out")
     path = out / "elicit.json"

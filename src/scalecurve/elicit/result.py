@@ -178,7 +178,7 @@ def write_prompt(folder: Path, task: str, who: str, candidate: Candidate, chosen
     return path
 
 
-def write_study(folder: Path, study: Mapping[str, Any], prompts: Mapping[str, Sequence[str]]) -> Path:
+def write_study(folder: Path, study: Mapping[str, object], prompts: Mapping[str, Sequence[str]]) -> Path:
     """``study.toml``: ``study`` with each task asked under the default prompt and under those found (task → files)."""
     import tomli_w
 

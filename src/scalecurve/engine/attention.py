@@ -62,7 +62,7 @@ def attending(plan: AttentionPlan) -> Iterator[None]:
 
 
 def attention(
-    module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **given: Any
+    module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: object, **given: Any
 ) -> tuple[Tensor, None]:
     """What transformers calls in each layer: (1, heads, tokens, size) → (1, tokens, heads, size)."""
     if not _active or query.shape[0] != 1:

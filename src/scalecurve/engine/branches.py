@@ -31,7 +31,7 @@ STATE_BYTES = {"cpu": 1 << 28, "cuda": 1 << 31}  # of the copies that are comput
 
 
 # ── States ───────────────────────────────────────────────────────────────────────────────────────────────────
-def picked(value: Any, rows: Tensor, count: int) -> Any:
+def picked(value: object, rows: Tensor, count: int) -> Any:
     """A copy of a state of ``count`` sequences, with those of ``rows``, in their order; its parts are not shared."""
     if isinstance(value, Tensor):
         batched = value.ndim > 1 and value.shape[0] == count
@@ -48,7 +48,7 @@ def picked(value: Any, rows: Tensor, count: int) -> Any:
     return value
 
 
-def state_bytes(value: Any) -> int:
+def state_bytes(value: object) -> int:
     """Bytes of all tensors of a state."""
     if isinstance(value, Tensor):
         return value.numel() * value.element_size()
@@ -59,7 +59,7 @@ def state_bytes(value: Any) -> int:
     return sum(map(state_bytes, vars(value).values())) if _is_state(value) else 0
 
 
-def _is_state(value: Any) -> bool:
+def _is_state(value: object) -> bool:
     """Whether a value is one of transformers' caches or a layer of one."""
     from transformers.cache_utils import Cache, CacheLayerMixin, LinearAttentionCacheLayerMixin
 

@@ -222,7 +222,7 @@ def _gated(block: Any) -> bool:
     own, own_scan = block.forward, block.rg_lru._rnn_scan
 
     def forward(
-        input_states: Tensor, position_ids: Tensor, attention_mask: Any, use_cache: bool = True, **_: Any
+        input_states: Tensor, position_ids: Tensor, attention_mask: object, use_cache: bool = True, **_: Any
     ) -> Any:
         if not use_cache or input_states.shape[1] == 1:
             return own(input_states, position_ids, attention_mask, use_cache)

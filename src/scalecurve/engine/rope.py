@@ -35,7 +35,7 @@ def border(model: Any, max_length: int) -> Border | None:
     return nearest if nearest is not None and nearest.length < max_length else None
 
 
-def _ropes(given: Any) -> list[Mapping[str, Any]]:
+def _ropes(given: object) -> list[Mapping[str, Any]]:
     """The tables of rotary parameters: one, or one a kind of layer."""
     if not isinstance(given, Mapping):
         return []

@@ -100,7 +100,7 @@ def _last_place(model: Any) -> Iterator[None]:
         return
     step = torch.finfo(model.dtype).eps
 
-    def moved(_: Any, __: Any, out: Tensor) -> Tensor:
+    def moved(_: object, __: object, out: Tensor) -> Tensor:
         signs = torch.ones(out.shape[-1], dtype=out.dtype, device=out.device)
         signs[::2] = -1
         return out * (1 + step * signs)

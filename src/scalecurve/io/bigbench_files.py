@@ -135,7 +135,7 @@ def _model(path: Path, model: Mapping[str, Any]) -> ModelData:
     return ModelData(**known)
 
 
-def _score(path: Path, at: int, record: Any) -> TaskScore:
+def _score(path: Path, at: int, record: object) -> TaskScore:
     if not isinstance(record, dict) or not isinstance(record.get("score_dict"), dict):
         _fail(path, f"scores[{at}].score_dict", "must map metrics to scores")
     for key, kind in (("preferred_score", str), ("number_of_shots", int), ("subtask_description", str)):
@@ -157,7 +157,7 @@ def _score(path: Path, at: int, record: Any) -> TaskScore:
     )
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
 
 

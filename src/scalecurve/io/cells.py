@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scalecurve.io.conventions import finite
 
@@ -40,7 +40,7 @@ _RIGHT = ("✓", "✔", "✔️", "✅", "yes", "true", "correct", "right", "pas
 _WRONG = ("✗", "✘", "❌", "×", "no", "false", "wrong", "incorrect", "fail", "failed", "错", "错误", "否")
 
 
-def number(value: Any) -> float | None:
+def number(value: object) -> float | None:
     """A finite number, also when it is written as text; else None. Marks of emphasis and what follows ± go.
 
     >>> [number(one) for one in ("0.25", "25%", "0,25", "7,000", "1 838", "25.5 ± 1.2", "0.25 (0.01)", "**25.5**†")]
@@ -67,7 +67,7 @@ def number(value: Any) -> float | None:
     return float(value) if isinstance(value, bool) else finite(value)
 
 
-def spread_in(value: Any) -> float | None:
+def spread_in(value: object) -> float | None:
     """The error written behind a score, in the unit that ``number`` gives it; None where there is none.
 
     >>> [spread_in(one) for one in ("45.2 ± 1.1", "0.452 +/- 0.011", "45.2 (1.1)", "50% ± 2%", "45.2 (3)", "45.2")]
@@ -80,7 +80,7 @@ def spread_in(value: Any) -> float | None:
     return None if error is None or error <= 0 else error / 100 if percent else error
 
 
-def unread_spread(value: Any) -> bool:
+def unread_spread(value: object) -> bool:
     """Whether more stands behind a score that is no error by its looks: an interval, a rank, a number of items."""
     behind = _BEHIND.search(value.translate(_MINUS)) if isinstance(value, str) else None
     return behind is not None and number(value) is not None and not (behind["plus"] or behind["said"] or behind["bare"])
@@ -96,7 +96,7 @@ def numbers(values: pl.Series) -> list[float | None]:
     return [number(value) for value in values.to_list()]
 
 
-def amount(value: Any) -> float | None:
+def amount(value: object) -> float | None:
     """A count as people write it; None where it is none.
 
     >>> amount("7B"), amount("8x7B"), amount("7,000,000,000"), amount("350M"), amount("30B-A3B"), amount("large")
@@ -112,7 +112,7 @@ def amount(value: Any) -> float | None:
     return finite(whole * 10.0 ** int(power or 0) * SCALE.get((unit or "").lower(), 1.0))
 
 
-def shots_in(value: Any) -> int | None:
+def shots_in(value: object) -> int | None:
     """A number of shots as people write it: 5, "5", "5-shot", "zero-shot"; None where it is none."""
     found = number(value)
     if found is not None:
@@ -130,31 +130,31 @@ def _counted(value: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found and 0 < int(found[2]) >= int(found[1]) else None
 
 
-def with_percent_sign(value: Any) -> bool:
+def with_percent_sign(value: object) -> bool:
     """Whether a cell says itself that it is in percent, and ``number`` gives its fraction."""
     signed = isinstance(value, str) and re.search("%|％|percent|per cent|pct|prozent|pour cent", value.lower())
     return bool(signed) and number(value) is not None
 
 
-def items_in(value: Any) -> int | None:
+def items_in(value: object) -> int | None:
     """The number of items that a score written as ``12/40`` states."""
     found = _counted(value) if isinstance(value, str) else None
     return found[1] if found else None
 
 
-def right_or_wrong(value: Any) -> float | None:
+def right_or_wrong(value: object) -> float | None:
     """1 or 0 for a mark of right or wrong (✓, ✗, "yes", "wrong"); None for anything else."""
     text = str(value).strip().lower() if isinstance(value, str) else ""
     return 1.0 if text in _RIGHT else 0.0 if text in _WRONG else None
 
 
-def plain_text(value: Any) -> str:
+def plain_text(value: object) -> str:
     """A cell's text, without the tags of a link."""
     text = "" if value is None else str(value).strip()
     return re.sub(r"<[^>]*>", "", text).strip() if "<" in text else text
 
 
-def model_name(value: Any) -> str:
+def model_name(value: object) -> str:
     """The name of a model: of a link its text, without the pictures that leaderboards put before it.
 
     >>> model_name("🟢 [me/model-7b](https://example.org/x)"), model_name("**model-7b** ⭐")

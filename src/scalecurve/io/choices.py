@@ -21,7 +21,7 @@ def log_probability(value: Any) -> float:
     return math.nan if found == math.inf else found
 
 
-def truth(value: Any) -> bool:
+def truth(value: object) -> bool:
     return value is True or str(value).strip().lower() in ("true", "1")
 
 
@@ -49,7 +49,7 @@ def _common_words(texts: Sequence[str]) -> str:
     return low[: max(low.rfind(" ", 0, end), low.rfind("\n", 0, end)) + 1]
 
 
-def gold_options(target: Any, options: Sequence[str], *, digits_are_text: bool = False) -> tuple[int, ...]:
+def gold_options(target: object, options: Sequence[str], *, digits_are_text: bool = False) -> tuple[int, ...]:
     """The positions of the right options from a target as it was written: a position, a letter, a text, or several.
 
     A text of digits is a position, unless ``digits_are_text`` and an option says just that. Empty when it cannot be
@@ -84,7 +84,7 @@ def choice_example(
     options: Sequence[str],
     gold: Sequence[int],
     targets: Sequence[str] | None = None,
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, object] | None = None,
 ) -> Example:
     """A multiple-choice question; where nobody knows which option is right, it has none, and so no grade."""
     said = tuple(options[at] for at in gold) if targets is None else tuple(targets)
@@ -94,7 +94,7 @@ def choice_example(
     return Example(name, text, targets=said, options=tuple(options), option_scores=worth, metadata=metadata or {})
 
 
-def question_of(doc: Any, prompt: str) -> str:
+def question_of(doc: object, prompt: str) -> str:
     """What a document asks: the text under one of the usual keys, else the prompt."""
     if isinstance(doc, dict):
         for key in QUESTION_KEYS:

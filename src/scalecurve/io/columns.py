@@ -237,7 +237,7 @@ def with_states(frame: pl.DataFrame, columns: Mapping[str, str]) -> frozenset[st
 
 
 def model_of(
-    row: Mapping[str, Any], columns: Mapping[str, str], path: Path, states: frozenset[str] = frozenset()
+    row: Mapping[str, object], columns: Mapping[str, str], path: Path, states: frozenset[str] = frozenset()
 ) -> SourceModel:
     """The model of a row, with what the table says of its scale (units in column names are heeded).
 

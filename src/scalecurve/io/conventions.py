@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
-from typing import Any
 
 _LOWER = re.compile(
     r"(^|_)(ppl|perplexity|bits_per_byte|bpb|brier|loss|nll|wer|cer|ter|mae|mse|rmse|ece|calibration_error|error"
@@ -23,7 +22,7 @@ PERPLEXITIES = re.compile(r"(^|_)(ppl|perplexity)(_|$)")
 """Metrics that are at least 1 and no share of anything."""
 
 
-def finite(value: Any) -> float | None:
+def finite(value: object) -> float | None:
     """A finite number, or None for anything else ("N/A", NaN, missing)."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
@@ -33,7 +32,7 @@ def finite(value: Any) -> float | None:
         return None
 
 
-def item_score(value: Any) -> float | None:
+def item_score(value: object) -> float | None:
     """An item's score: ``finite``, and booleans as 0 and 1."""
     return float(value) if isinstance(value, bool) else finite(value)
 
@@ -51,7 +50,7 @@ def is_share(metric: str) -> bool:
     return bool(_SHARE.search(name)) and not _LOWER.search(name) and not name.endswith(("_pct", "_percent"))
 
 
-def missing_mark(value: Any) -> bool:
+def missing_mark(value: object) -> bool:
     """Whether a text stands for a score that is not there."""
     return isinstance(value, str) and value.strip().lower() in _MISSING
 

@@ -19,7 +19,7 @@ REQUIRED = frozenset({"schema_version", "evaluation_id", "model_info", "evaluati
 SCALE = ("params_non_embedding", "params_total", "training_flops", "training_tokens", "step", "loss")
 
 
-def own(details: Any, name: str) -> str:
+def own(details: object, name: str) -> str:
     """What an export of ours wrote under ``name`` ("" for nothing)."""
     value = details.get(OWN + name) if isinstance(details, Mapping) else None
     return value if isinstance(value, str) else ""

@@ -147,7 +147,7 @@ class Families:
         return model.family or UNMATCHED, _with(rung, stated), bool(model.family and stated)
 
 
-def variant_of(arguments: Mapping[str, Any]) -> str:
+def variant_of(arguments: Mapping[str, object]) -> str:
     """What a harness's arguments put upon a model's weights: ``load_in_4bit=True``."""
     put = {key: arguments[key] for key in _VARIANTS if str(arguments.get(key, "")).lower() not in ("", "none", "false")}
     return ",".join(f"{key}={value}" for key, value in sorted(put.items()))

@@ -238,7 +238,7 @@ def record_rows(content: Any) -> Rows:
     return [names, *([_text(one.get(name)) for name in names] for one in flat)]
 
 
-def _records(content: Any) -> bool:
+def _records(content: object) -> bool:
     return isinstance(content, list) and bool(content) and all(isinstance(one, dict) for one in content)
 
 
@@ -279,9 +279,9 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _plain(value: Any) -> bool:
+def _plain(value: object) -> bool:
     return not isinstance(value, list | dict)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return "" if value is None else str(value)

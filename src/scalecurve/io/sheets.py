@@ -76,7 +76,7 @@ def _cells(path: str, sheet: Any) -> list[list[str]]:
     return rows
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """A cell as a CSV file would hold it: whole numbers without a point, truth as 1 and 0, days as 2025-01-31."""
     if isinstance(value, bool):
         return str(int(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log, sqrt
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scalecurve.io.cells import number, spread_in, unread_spread
 
@@ -17,7 +17,7 @@ INTERVAL = 1.96
 
 
 def written_errors(
-    source: SourceFile, column: str, cells: Sequence[Any], counts: Sequence[int | None]
+    source: SourceFile, column: str, cells: Sequence[object], counts: Sequence[int | None]
 ) -> list[float | None]:
     """The standard errors written in a column's cells, in the unit of the scores; what they were taken for is noted.
 

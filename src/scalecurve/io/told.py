@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from scalecurve.io.sources import SourceFile
 from scalecurve.types import Cell
@@ -13,7 +12,9 @@ from scalecurve.types import Cell
 SHOWN_METRICS = 4
 
 
-def understood(formats: Iterable[str], points: Sequence[tuple[Cell, str]], cells: Sequence[Mapping[str, Any]]) -> str:
+def understood(
+    formats: Iterable[str], points: Sequence[tuple[Cell, str]], cells: Sequence[Mapping[str, object]]
+) -> str:
     """One sentence: files by format, results, models, tasks, metrics. ``points`` are (cell, metric) of every score,
     ``cells`` the records of answers."""
     files = Counter(formats)

@@ -292,7 +292,7 @@ class EndpointModel(Model):
             how["stop"] = list(request.stop)
         return how
 
-    def _count(self, reply: Any) -> None:
+    def _count(self, reply: object) -> None:
         self.used_tokens += tokens_told(reply)[2]
 
     def close(self) -> None:

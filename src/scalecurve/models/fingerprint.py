@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 FILES = (
     "*.safetensors", "config.json", "generation_config.json", "tokenizer*", "vocab*", "merges*", "special_tokens*",
@@ -28,7 +27,7 @@ def model_files(folder: Path) -> list[Path]:
     return sorted({path for pattern in FILES for path in folder.glob(pattern) if path.is_file()})
 
 
-def fingerprint(paths: Iterable[Path], said: Mapping[str, Any]) -> str:
+def fingerprint(paths: Iterable[Path], said: Mapping[str, object]) -> str:
     """SHA-256 over the contents of the files, their names, and ``said`` (dtype and options)."""
     hashed = [(path.name, file_hash(path)) for path in paths]
     return hashlib.sha256(json.dumps([hashed, dict(said)], sort_keys=True, default=str).encode()).hexdigest()

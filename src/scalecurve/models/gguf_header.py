@@ -155,7 +155,7 @@ def _check(header: Header, size: int) -> None:
                 _within(name, one, 0 if isinstance(value, list) else 1, most, "as its largest side")
 
 
-def _within(name: str, value: Any, least: int, most: int, what: str) -> None:
+def _within(name: str, value: object, least: int, most: int, what: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{name} is {str(value)[:40]!r}, not a whole number")
     if not least <= value <= most:

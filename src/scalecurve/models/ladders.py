@@ -160,7 +160,7 @@ def _table(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
-def _axes(given: Any, rungs: list[Rung], where: str) -> tuple[str, ...]:
+def _axes(given: object, rungs: list[Rung], where: str) -> tuple[str, ...]:
     """The axes on which every rung has a value; those of ``given`` first when it is given."""
     if given is not None and not (isinstance(given, list) and all(axis in AXES for axis in given)):
         raise UserError(f"{where}: axes: use some of {', '.join(AXES)}")
@@ -172,7 +172,7 @@ def _axes(given: Any, rungs: list[Rung], where: str) -> tuple[str, ...]:
     return tuple(axis for axis in wanted if axis not in missing)
 
 
-def _rung(row: Any, folder: Path, where: str) -> Rung:
+def _rung(row: object, folder: Path, where: str) -> Rung:
     if not isinstance(row, Mapping):
         raise UserError(f"{where}: must be a table under [[rung]]")
     row = {key: _whole(value) if key in _INTEGERS else value for key, value in row.items()}
@@ -199,12 +199,12 @@ def _rung(row: Any, folder: Path, where: str) -> Rung:
     return with_flops(Rung(**values))
 
 
-def _whole(value: Any) -> Any:
+def _whole(value: object) -> Any:
     """A size written as ``7e9``, which TOML takes for a float."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _location(row: Mapping[str, Any], folder: Path) -> str:
+def _location(row: Mapping[str, object], folder: Path) -> str:
     location = str(row["location"])
     beside = folder / location
     if row["backend"] in ("transformers", "gguf") and (location.startswith(("./", "../")) or beside.exists()):

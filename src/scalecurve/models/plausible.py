@@ -59,7 +59,7 @@ def _table(rung: Rung, path: Path) -> Mapping[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
-def _tables(value: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _tables(value: Mapping[str, object]) -> Iterator[Mapping[str, Any]]:
     yield value
     for one in value.values():
         if isinstance(one, dict):
@@ -86,7 +86,7 @@ def _least_elements(config: Mapping[str, Any]) -> float:
     return max(of_words, float(hidden) ** 2 * (layers if isinstance(layers, int) else 1) / 4)
 
 
-def _growth(normalizer: Any) -> float:
+def _growth(normalizer: object) -> float:
     """How many times longer a tokenizer's normaliser can make a text, by its replacements."""
     if not isinstance(normalizer, dict):
         return 1
@@ -101,7 +101,7 @@ def _growth(normalizer: Any) -> float:
     return float(max(1, len(content)) + (bool(content) and _may_be_empty(pattern.get("Regex"))))
 
 
-def _may_be_empty(pattern: Any) -> bool:
+def _may_be_empty(pattern: object) -> bool:
     """Whether a regular expression matches between any two characters; one that Python cannot read may."""
     try:
         return re.compile(str(pattern)).match("") is not None

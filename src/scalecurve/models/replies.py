@@ -42,7 +42,7 @@ def said(choice: Any) -> str:
     return message.content
 
 
-def thought(message: Any) -> str:
+def thought(message: object) -> str:
     """What a chat's turn holds of thinking, by either name that servers have for it; "" for none."""
     found = getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None)
     if found is not None and not isinstance(found, str):
@@ -64,7 +64,7 @@ def check_logprobs(values: Sequence[Any]) -> None:
         raise Refused("the server told a log-probability that is not a number, or above 0")
 
 
-def token_logprobs(told: Any) -> tuple[float, ...]:
+def token_logprobs(told: object) -> tuple[float, ...]:
     """Log-probabilities of a text's tokens, as OpenAI's completions tell them or as llama.cpp does; empty if untold."""
     values, tokens = getattr(told, "token_logprobs", None), getattr(told, "tokens", None)
     if values is None:

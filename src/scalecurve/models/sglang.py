@@ -90,7 +90,7 @@ async def _after(post: Post, context: list[int], option: list[int]) -> tuple[flo
     return float(sum(values)), greedy
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -97,5 +97,5 @@ def for_parquet(table: Any) -> Any:
     return pa.table(found, names=names(table))
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     return json_text(value) if value is None or isinstance(value, list | dict | tuple) else str(value)

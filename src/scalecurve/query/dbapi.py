@@ -101,7 +101,7 @@ class Connection:
             raise InterfaceError("connection: it is closed; connect again")
         return Cursor(self)
 
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Cursor:
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> Cursor:
         """A new cursor that has run ``statement``."""
         return self.cursor().execute(statement, parameters)
 
@@ -136,7 +136,7 @@ class Cursor:
         self._rows: list[tuple[Any, ...]] | None = None
         self._closed = False
 
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Cursor:
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> Cursor:
         """Run one statement, ``?`` standing for the parameters in order.
 
         ``ProgrammingError`` says what is wrong with it, ``OperationalError`` which limit it met.
@@ -155,7 +155,7 @@ class Cursor:
             raise ProgrammingError(str(error)) from None
         return self
 
-    def executemany(self, statement: str, parameters: Sequence[Sequence[Any]]) -> Cursor:
+    def executemany(self, statement: str, parameters: Sequence[Sequence[object]]) -> Cursor:
         """Refused for what returns rows (as PEP 249 allows); run with each of ``parameters`` otherwise."""
         for each in parameters:
             self.execute(statement, each)
@@ -210,7 +210,7 @@ class Cursor:
         """The whole result as an Arrow table."""
         return self.result.table
 
-    def setinputsizes(self, sizes: Sequence[Any]) -> None:
+    def setinputsizes(self, sizes: Sequence[object]) -> None:
         """Does nothing, as PEP 249 allows."""
 
     def setoutputsize(self, size: int, column: int | None = None) -> None:

@@ -68,7 +68,7 @@ class Session:
         self,
         model: str = "",
         *,
-        attach: Mapping[str, Any] | None = None,
+        attach: Mapping[str, object] | None = None,
         runs: Sequence[str | Path] = (),
         cache: str | Path | None = None,
         models: Mapping[str, Model] | None = None,
@@ -95,7 +95,7 @@ class Session:
             self.models.ladder()  # an unknown name is refused now
         self.connection = Database(attach or {}, directories, self.abilities, memory=memory, threads=threads)
 
-    def run(self, text: str, parameters: Sequence[Any] = ()) -> Result:
+    def run(self, text: str, parameters: Sequence[object] = ()) -> Result:
         """Run one statement. ``UserError`` of one line for everything that is wrong with it."""
         statement = parse(text)
         if isinstance(statement, KnowledgeTable):
@@ -117,7 +117,7 @@ class Session:
         table, steps = self._go(statement, parameters, dry=False)
         return Result(table, tuple(steps), self.models.total().since(before))
 
-    def plan(self, text: str, parameters: Sequence[Any] = ()) -> AiPlan:
+    def plan(self, text: str, parameters: Sequence[object] = ()) -> AiPlan:
         """What a query would ask; nothing is asked. ``UserError`` where it is none."""
         statement = parse(text)
         if isinstance(statement, KnowledgeTable):
@@ -125,7 +125,7 @@ class Session:
         self.connection.allow(self.limits.seconds)
         return AiPlan(tuple(step.ask for step in self._go(statement, parameters, dry=True)[1]))
 
-    def _go(self, query: Query, parameters: Sequence[Any], *, dry: bool) -> tuple[Any, list[CallStep]]:
+    def _go(self, query: Query, parameters: Sequence[object], *, dry: bool) -> tuple[Any, list[CallStep]]:
         import duckdb
         from sqlglot.errors import SqlglotError
 

@@ -41,7 +41,7 @@ def show(result: Result, console: Console) -> None:
     console.print(f"{rows} row{'s' * (rows != 1)}{shown}", highlight=False)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> Any:
     from rich.text import Text
 
     if value is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from scalecurve.report.summary import counted
 from scalecurve.report.telling import Telling, strength
@@ -102,7 +101,7 @@ def cards(telling: Telling) -> tuple[Card, ...]:
     return tuple(made[:6])
 
 
-def shape_of(verdict: Mapping[str, Any]) -> str:
+def shape_of(verdict: Mapping[str, object]) -> str:
     """What the page counts and filters a curve as: its shape, and a jump that the metric makes as one of its own."""
     made = verdict["shape"] in ("emergent", "late") and verdict.get("artefact") == "metric-artefact"
     return "metric-artefact" if made else str(verdict["shape"])

@@ -289,7 +289,7 @@ def front_chart(words: Mapping[str, str] | None = None) -> Any:
     )
 
 
-def filled(chart: Any, data: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
+def filled(chart: Any, data: Mapping[str, Sequence[Mapping[str, object]]]) -> Any:
     """``chart`` with its named data sets filled (those not given stay empty) and the shared look."""
     import altair as alt
 

@@ -124,7 +124,7 @@ def _off_floor(curve: Curve, reasons: list[Reason]) -> dict[str, int]:
     return {"off": kept[lengths[0]]} if lengths and 0 < lengths[0] < len(kept) else {}
 
 
-def _decider(verdict: Mapping[str, Any] | None, reasons: list[Reason]) -> dict[str, str]:
+def _decider(verdict: Mapping[str, object] | None, reasons: list[Reason]) -> dict[str, str]:
     """``by``: of an artefact the finer score that climbs most before the score does, else the first examined."""
     climbs = {str(r.arguments[0]): float(r.arguments[2]) for r in reasons if r.code == "companion-climbs"}
     others = [str(r.arguments[0]) for r in reasons if r.code in ("companion-still", "companion-worsens")]

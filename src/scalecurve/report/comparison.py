@@ -84,7 +84,7 @@ def _shown(one: Side, other: Side, row: Mapping[str, Any], widest: float, lang: 
     }  # fmt: skip
 
 
-def _numbers(row: Mapping[str, Any], lang: str) -> dict[str, str]:
+def _numbers(row: Mapping[str, object], lang: str) -> dict[str, str]:
     """Scores, their difference and its interval as the page writes them."""
     interval = "–"
     if row["low"] is not None:

@@ -32,7 +32,7 @@ class CurveView:
 
         return curve_chart(self.curve)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
         return self.plot()._repr_mimebundle_(include, exclude)
 
     def __str__(self) -> str:

@@ -107,7 +107,7 @@ def render_waiting(title: str, lang: str) -> str:
     )  # fmt: skip
 
 
-def pack(value: Any) -> str:
+def pack(value: object) -> str:
     """``value`` as JSON, gzipped, in base64: the form data travels in inside the page."""
     return base64.b64encode(gzip.compress(to_json(value).encode("utf-8", "replace"), 6, mtime=0)).decode()
 

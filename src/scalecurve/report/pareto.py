@@ -11,7 +11,7 @@ from scalecurve.report.words import words
 SERIES = ("controllers", "always_fast", "always_slow", "random", "task_router", "other_ways", "larger_rung", "oracle")
 
 
-def draw_fronts(reports: Sequence[Mapping[str, Any]], lang: str = "en") -> Any:
+def draw_fronts(reports: Sequence[Mapping[str, object]], lang: str = "en") -> Any:
     """An Altair chart of rung reports (``scalecurve.routing.RungReport`` as plain values).
 
     Left to right, top to bottom: a front for every rung, controllers joined by a line; last, where the rungs' sizes are

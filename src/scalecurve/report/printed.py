@@ -53,7 +53,7 @@ def fitted(spec: dict[str, Any], width: float | None, font_size: float | None) -
     return spec
 
 
-def _scaled(value: Any, size: float, key: str = "") -> Any:
+def _scaled(value: object, size: float, key: str = "") -> Any:
     """Letters of ``size``; points, lines and gaps as much smaller as the letters are than on the screen."""
     small = size / _SCREEN
     if isinstance(value, dict):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
 
 TEXT_LIMIT = 2_000  # characters of one answer shown in the report
 PROMPT_LIMIT = 12_000
@@ -52,7 +51,7 @@ def rounded(value: float | None, digits: int = 5) -> float | str | None:
     return value if math.isinf(shorter) else shorter
 
 
-def to_json(value: Any) -> str:
+def to_json(value: object) -> str:
     """Compact JSON that may stand inside a script element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -48,15 +48,15 @@ def sentences(contents: Contents, words: Mapping[str, str], lang: str) -> list[d
     return told
 
 
-def _jumps(verdict: Mapping[str, Any]) -> bool:
+def _jumps(verdict: Mapping[str, object]) -> bool:
     return verdict["shape"] in ("emergent", "late") or verdict.get("sublabel") == "late-onset"
 
 
-def _late(verdict: Mapping[str, Any]) -> bool:
+def _late(verdict: Mapping[str, object]) -> bool:
     return verdict["shape"] == "late" or verdict.get("sublabel") == "late-onset"
 
 
-def _artefact(verdict: Mapping[str, Any]) -> bool:
+def _artefact(verdict: Mapping[str, object]) -> bool:
     """A jump of the score while what it measures rises steadily."""
     return _jumps(verdict) and verdict.get("artefact") == "metric-artefact"
 

@@ -164,7 +164,7 @@ def _gate(data: Mapping[str, Any]) -> Gate:
     return Gate(float(data["value"]), str(data["dismissal"]), n=int(data["n"]), **rates)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """NaN as null."""
     if isinstance(value, float):
         return value if value == value else None

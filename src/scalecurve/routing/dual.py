@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.routing.controllers import Controller, Controllers, load_controllers
@@ -16,7 +15,7 @@ from scalecurve.routing.trace import Step
 from scalecurve.strategies.protocol import Asking, Question, strategy
 
 
-def check(settings: Mapping[str, Any], rungs: Sequence[str]) -> None:
+def check(settings: Mapping[str, object], rungs: Sequence[str]) -> None:
     """``UserError`` where there is nothing to decide by for one of the rungs."""
     for rung in rungs:
         _mind(settings, rung)
@@ -33,7 +32,7 @@ def dual(question: Question) -> Asking:
     return (yield from reason(question, _mind(question.settings, str(question.settings.get("rung", ""))), steps.append))
 
 
-def _mind(settings: Mapping[str, Any], rung: str) -> Mind:
+def _mind(settings: Mapping[str, object], rung: str) -> Mind:
     """How the settings say ``rung`` thinks."""
     file, least = settings.get("controller", ""), settings.get("threshold")
     if not isinstance(file, str) or isinstance(least, bool) or not isinstance(least, int | float | None):

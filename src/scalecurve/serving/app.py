@@ -148,7 +148,7 @@ class _PendingReply:
         finally:
             self._job.fail("left")
 
-    async def stream(self, head: Mapping[str, Any]) -> AsyncIterator[str]:
+    async def stream(self, head: Mapping[str, object]) -> AsyncIterator[str]:
         """Server-sent events: an opening, every step as it is done, the answer, the end."""
         try:
             yield _event(protocol.opening(self._asked, head))
@@ -169,7 +169,7 @@ class _PendingReply:
             self._job.fail("left")
 
 
-def _event(data: Mapping[str, Any]) -> str:
+def _event(data: Mapping[str, object]) -> str:
     return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 

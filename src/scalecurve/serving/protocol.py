@@ -132,7 +132,7 @@ class CompletionRequest(Common):
 _UNSUPPORTED = ("tools", "functions", "logprobs", "top_logprobs", "logit_bias", "audio", "modalities")
 
 
-def parse(kind: type[ChatRequest] | type[CompletionRequest], data: Any) -> ChatRequest | CompletionRequest:
+def parse(kind: type[ChatRequest] | type[CompletionRequest], data: object) -> ChatRequest | CompletionRequest:
     """The request in ``data``; ``Fault`` naming the first field at fault, or one that would have to be obeyed."""
     if not isinstance(data, Mapping):
         raise Fault(400, "the body must be a JSON object")
@@ -181,7 +181,7 @@ def told(trace: Trace) -> dict[str, Any]:
     return own | {"steps": [asdict(step) for step in trace.steps]}
 
 
-def whole(request: ChatRequest | CompletionRequest, head: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
+def whole(request: ChatRequest | CompletionRequest, head: Mapping[str, object], trace: Trace) -> dict[str, Any]:
     """The reply in one piece. ``head``: id, created, model."""
     text = content(trace, request.stop)
     choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "logprobs": None}
@@ -192,17 +192,19 @@ def whole(request: ChatRequest | CompletionRequest, head: Mapping[str, Any], tra
     return {**head, "object": kind, "choices": [choice | own], "usage": usage(trace), "scalecurve": told(trace)}
 
 
-def opening(request: ChatRequest | CompletionRequest, head: Mapping[str, Any]) -> dict[str, Any]:
+def opening(request: ChatRequest | CompletionRequest, head: Mapping[str, object]) -> dict[str, Any]:
     """The first piece of a stream."""
     return _piece(request, head, "")
 
 
-def step_piece(request: ChatRequest | CompletionRequest, head: Mapping[str, Any], step: Step) -> dict[str, Any]:
+def step_piece(request: ChatRequest | CompletionRequest, head: Mapping[str, object], step: Step) -> dict[str, Any]:
     """A piece without text that tells a step, as it is done."""
     return _piece(request, head, None) | {"scalecurve": {"step": asdict(step)}}
 
 
-def pieces(request: ChatRequest | CompletionRequest, head: Mapping[str, Any], trace: Trace) -> Iterator[dict[str, Any]]:
+def pieces(
+    request: ChatRequest | CompletionRequest, head: Mapping[str, object], trace: Trace
+) -> Iterator[dict[str, Any]]:
     """The answer word by word, then the end with the trace, then the tokens where they were asked for."""
     for word in _WORDS.findall(content(trace, request.stop)):
         yield _piece(request, head, word)
@@ -212,7 +214,7 @@ def pieces(request: ChatRequest | CompletionRequest, head: Mapping[str, Any], tr
 
 
 def _piece(
-    request: ChatRequest | CompletionRequest, head: Mapping[str, Any], text: str | None, finish: str | None = None
+    request: ChatRequest | CompletionRequest, head: Mapping[str, object], text: str | None, finish: str | None = None
 ) -> dict[str, Any]:
     choice: dict[str, Any] = {"index": 0, "finish_reason": finish, "logprobs": None}
     if not isinstance(request, ChatRequest):

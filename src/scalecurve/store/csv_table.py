@@ -35,12 +35,12 @@ def for_csv(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.rename({name: f"'{name}" for name, is_odd in zip(frame.columns, odd, strict=True) if is_odd})
 
 
-def json_text(value: Any) -> str | None:
+def json_text(value: object) -> str | None:
     """JSON of ``value``, which has no infinities and no NaN: they become null."""
     return None if value is None else json.dumps(_plain(value), ensure_ascii=False, default=str)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

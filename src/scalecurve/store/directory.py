@@ -160,7 +160,7 @@ def _lines(manifest: dict[str, Any]) -> str:
     """JSON with every record of a list on its own line; a whole indentation takes ten times as long."""
     text = json.JSONEncoder(ensure_ascii=False).encode
 
-    def listed(value: Any) -> str:
+    def listed(value: object) -> str:
         each = ",\n  ".join(map(text, value)) if isinstance(value, list) else ""
         return f"[\n  {each}\n ]" if each else text(value)
 

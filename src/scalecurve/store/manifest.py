@@ -60,6 +60,6 @@ def task_of(record: Mapping[str, Any], examples: Iterable[Example] = ()) -> Task
     )
 
 
-def _tuples(record: Mapping[str, Any]) -> dict[str, Any]:
+def _tuples(record: Mapping[str, object]) -> dict[str, Any]:
     """JSON's lists as the tuples they were."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}

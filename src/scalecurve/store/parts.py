@@ -255,7 +255,7 @@ def _columns(cell: Cell, rows: Sequence[tuple[Example, Answer]]) -> dict[str, li
     return found | {"metadata": [_json(dict(example.metadata)) for example, _ in rows]}
 
 
-def _table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+def _table(columns: Mapping[str, Sequence[object]]) -> pa.Table:
     """The columns as an Arrow table: lists of lists become one ten times as fast as a Polars frame."""
     import polars as pl
     import pyarrow as pa
@@ -263,7 +263,7 @@ def _table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     plain: dict[Any, pa.DataType] = {pl.String(): pa.large_string(), pl.Boolean(): pa.bool_()}
     plain |= {pl.Int64(): pa.int64(), pl.Float64(): pa.float64()}
 
-    def kind(wanted: Any) -> pa.DataType:
+    def kind(wanted: object) -> pa.DataType:
         return pa.large_list(plain[wanted.inner]) if isinstance(wanted, pl.List) else plain[wanted]
 
     return pa.table({name: pa.array(columns[name], kind(wanted)) for name, wanted in schema().items()})

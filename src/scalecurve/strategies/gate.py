@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.strategies.gating import (
@@ -86,7 +85,7 @@ def _verdict(reply: Output, threshold: float) -> tuple[tuple[str, ...], bool]:
     return (f"gate:{gate_label(reply)}", f"margin:{margin!r}", *refusal), accepted
 
 
-def _threshold(settings: Mapping[str, Any]) -> float:
+def _threshold(settings: Mapping[str, object]) -> float:
     given = settings.get("gate_threshold", 0.0)
     rung = settings.get("rung", "")
     if isinstance(given, Mapping):
@@ -98,7 +97,7 @@ def _threshold(settings: Mapping[str, Any]) -> float:
     return float(given)
 
 
-def _shots(settings: Mapping[str, Any]) -> tuple[GateShot, ...]:
+def _shots(settings: Mapping[str, object]) -> tuple[GateShot, ...]:
     given = settings.get("gate_shots")
     if given is None:
         return DEFAULT_SHOTS

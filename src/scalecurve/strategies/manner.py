@@ -40,7 +40,7 @@ class Manner:
         )
 
 
-def manner_of(settings: Mapping[str, Any], repeat: int | None = None) -> Manner:
+def manner_of(settings: Mapping[str, object], repeat: int | None = None) -> Manner:
     """What ``settings`` say (``thinking_tokens``, ``effort``, and of repeats ``temperature``).
 
     ``UserError`` for values of another kind.

@@ -169,7 +169,7 @@ def parse_prompt(text: str, source: str) -> Prompt:
     return Prompt(**table)
 
 
-def _shot(raw: Any, at: int, source: str) -> Example:
+def _shot(raw: object, at: int, source: str) -> Example:
     where = f"{source}: shots[{at}]"
     if not isinstance(raw, dict):
         raise UserError(f"{where}: must be a table with input and target")

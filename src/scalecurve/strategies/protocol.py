@@ -109,7 +109,7 @@ def least_shots(name: str) -> int:
     return _LEAST_SHOTS.get(name.rpartition("+")[2], 0)
 
 
-def check_settings(names: Iterable[str], settings: Mapping[str, Any], rungs: Sequence[str]) -> None:
+def check_settings(names: Iterable[str], settings: Mapping[str, object], rungs: Sequence[str]) -> None:
     """``UserError`` where one of the strategies cannot work with ``settings`` on one of the rungs."""
     _load_all()
     for name in names:

@@ -31,7 +31,7 @@ THROUGHPUT_FIELDS = frozenset({"device", "batch_tokens", "description", "cache",
 """Fields that never change an answer's meaning: a run may be continued with other values of them."""
 
 
-def _ref_table(value: Any) -> Any:
+def _ref_table(value: object) -> Any:
     return {"ref": value} if isinstance(value, str) else value
 
 
@@ -223,7 +223,9 @@ def load_study(path: str | Path, *, models: Sequence[str] = ()) -> Study:
     return parse_study(data, source=str(path), text=text, base=path.parent)
 
 
-def parse_study(data: Mapping[str, Any], *, source: str = "study", text: str = "", base: Path | None = None) -> Study:
+def parse_study(
+    data: Mapping[str, object], *, source: str = "study", text: str = "", base: Path | None = None
+) -> Study:
     """Validate ``data``. ``source`` and ``text`` (the file's) serve the error messages; ``base`` resolves paths."""
     try:
         study = Study.model_validate(data)
@@ -274,13 +276,13 @@ def _without_null(schema: Any) -> Any:
     return kept
 
 
-def _once(field: str, values: Sequence[Any], fix: str = "remove the repetition") -> None:
+def _once(field: str, values: Sequence[object], fix: str = "remove the repetition") -> None:
     twice = next((value for i, value in enumerate(values) if value in values[:i]), None)
     if twice is not None:
         raise ValueError(f"{field}: {twice!r} is given twice; {fix}")
 
 
-def _without_none(value: Any) -> Any:
+def _without_none(value: object) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):

@@ -31,7 +31,7 @@ def build_index(
 
     with log.open("a", encoding="utf-8") as record:
 
-        def index(path: Path, parent: str, data: Any = None) -> dict[str, Any]:
+        def index(path: Path, parent: str, data: object = None) -> dict[str, Any]:
             key = key_of(path)
             if key not in known:
                 known[key] = _record(root, path, read_object(path) if data is None else data, parent)

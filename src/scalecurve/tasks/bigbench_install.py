@@ -241,7 +241,7 @@ def _write_whole(target: Path, data: bytes) -> None:
     os.replace(part, target)
 
 
-def _drop_strangers(root: Path, files: Mapping[str, Any]) -> None:
+def _drop_strangers(root: Path, files: Mapping[str, object]) -> None:
     """Remove what an earlier installation left and this one does not have."""
     for path in root.rglob("*"):
         if path.is_file() and path.relative_to(root).as_posix() not in files:

@@ -104,7 +104,7 @@ def _scalar(dtype: Any, data: bytes) -> float:
     return float(np.frombuffer(data, dtype=dtype, count=1)[0])
 
 
-def _scores(raw: Any) -> dict[str, float]:
+def _scores(raw: object) -> dict[str, float]:
     known = {} if not isinstance(raw, dict) else raw
     return {
         str(metric): float(value) / (100.0 if metric in _PERCENT else 1.0)

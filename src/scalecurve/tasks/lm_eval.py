@@ -357,6 +357,6 @@ def _apart(before: str, after: str) -> bool:
     return bool(before and after) and not (before[-1].isspace() or after[0].isspace())
 
 
-def doc_hash(doc: Mapping[str, Any]) -> str:
+def doc_hash(doc: Mapping[str, object]) -> str:
     """The harness's hash of a document."""
     return hashlib.sha256(json.dumps(doc, indent=2, ensure_ascii=False, default=str).encode()).hexdigest()

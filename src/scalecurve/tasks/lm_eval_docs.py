@@ -27,7 +27,7 @@ _MISSING = frozenset(
 _TRUE, _FALSE = frozenset({"True", "TRUE", "true"}), frozenset({"False", "FALSE", "false"})
 
 
-def data_files(where: str, kind: Any, kwargs: Any, folder: Path) -> dict[str, list[Path]]:
+def data_files(where: str, kind: object, kwargs: Any, folder: Path) -> dict[str, list[Path]]:
     """Split → its files, from a task's ``dataset_path`` and ``dataset_kwargs``.
 
     Paths are beside the task's file or beneath its folder, wherever links lead: a stranger's task reads nothing else.
@@ -48,7 +48,7 @@ def data_files(where: str, kind: Any, kwargs: Any, folder: Path) -> dict[str, li
     return {str(split): _paths(f"{where}: dataset_kwargs.data_files", value, folder) for split, value in splits.items()}
 
 
-def _paths(where: str, value: Any, folder: Path) -> list[Path]:
+def _paths(where: str, value: object, folder: Path) -> list[Path]:
     found: list[Path] = []
     for one in value if isinstance(value, list) else [value]:
         if not isinstance(one, str) or not one:

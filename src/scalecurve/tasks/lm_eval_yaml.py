@@ -64,11 +64,11 @@ class Config:
     path: Path
     values: Mapping[str, Any]
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         value = self.values.get(key)
         return default if value is None else value
 
-    def fewshot(self, key: str, default: Any = None) -> Any:
+    def fewshot(self, key: str, default: object = None) -> Any:
         """A field of ``fewshot_config``, else the task's own."""
         value = (self.values.get("fewshot_config") or {}).get(key)
         return default if value is None else value
@@ -163,12 +163,12 @@ def _check_fields(config: Config) -> None:
         config.fail("num_fewshot", "must be a whole number of 0 or more")
 
 
-def _check_text(config: Config, field: str, value: Any) -> None:
+def _check_text(config: Config, field: str, value: object) -> None:
     if value is not None and not isinstance(value, str):
         config.fail(field, f"{value!r} is not a text; put it into quotes")
 
 
-def _no_code(config: Config, field: str, value: Any) -> None:
+def _no_code(config: Config, field: str, value: object) -> None:
     if isinstance(value, Code):
         config.fail(field, f"!function {value.spec} is code, which is not run; use a template or a column's name")
     for key, one in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
@@ -210,7 +210,7 @@ def ignored(config: Config) -> dict[str, Any]:
     return found
 
 
-def _check_metric(config: Config, entry: Mapping[str, Any]) -> None:
+def _check_metric(config: Config, entry: Mapping[str, object]) -> None:
     name = entry["metric"]
     known = METRICS[config.output_type]
     if name not in known:

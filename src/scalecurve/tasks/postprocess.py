@@ -45,7 +45,7 @@ def postprocess(text: str, rules: Postprocess, max_length: int = 0) -> str:
     return text
 
 
-def not_a_regex(regex: Any) -> str:
+def not_a_regex(regex: object) -> str:
     """Why ``regex`` is no regular expression, or "" where it is one."""
     if not isinstance(regex, str):
         return "not a regular expression (it must be text)"

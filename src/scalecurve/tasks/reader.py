@@ -86,7 +86,7 @@ def subtask_files(path: Path) -> list[Path]:
     return sorted(found, key=str)
 
 
-def build_task(path: Path, data: Mapping[str, Any], *, parent: str = "", mode: str, source: str) -> Task:
+def build_task(path: Path, data: Mapping[str, object], *, parent: str = "", mode: str, source: str) -> Task:
     """One leaf from its parsed file. ``UserError`` names the file, line and field of what is wrong."""
     leaf = _Leaf(path, data, parent, mode, source)
     name = task_name(path, data)
@@ -148,7 +148,7 @@ def read_object(path: Path) -> Mapping[str, Any]:
     return data
 
 
-def task_name(path: Path, data: Mapping[str, Any]) -> str:
+def task_name(path: Path, data: Mapping[str, object]) -> str:
     """The name, with ``?`` for what is not ASCII, as the reference has it."""
     name = data.get("name")
     if not isinstance(name, str) or not name:
@@ -257,7 +257,7 @@ def _examples(leaf: _Leaf, needs_options: bool, *, keep: bool) -> tuple[tuple[Ex
     return _mark_equals(examples, [raw for _, raw in kept]), len(raws) - len(seen)
 
 
-def _ids(kept: Sequence[tuple[int, Mapping[str, Any]]], times: Sequence[int]) -> list[str]:
+def _ids(kept: Sequence[tuple[int, Mapping[str, object]]], times: Sequence[int]) -> list[str]:
     """The file's own ids where every example has a different one, else positions in the file from 0.
 
     What is there for the second time has ``#2`` after its id, and so on.
@@ -270,7 +270,7 @@ def _ids(kept: Sequence[tuple[int, Mapping[str, Any]]], times: Sequence[int]) ->
     return own if len(own) == len(kept) == len(set(own)) else [str(index) for index, _ in kept]
 
 
-def _example(leaf: _Leaf, index: int, raw: Mapping[str, Any], name: str, needs_options: bool) -> Example:
+def _example(leaf: _Leaf, index: int, raw: Mapping[str, object], name: str, needs_options: bool) -> Example:
     where = ("examples", index)
     text, rationale = raw.get("input"), raw.get("rationale", "")
     if not isinstance(text, str):
@@ -307,7 +307,7 @@ def _scores(leaf: _Leaf, where: tuple[str | int, ...], raw: Mapping[str, Any]) -
     return {option: float(score) for option, score in scores.items()}
 
 
-def _targets(leaf: _Leaf, where: tuple[str | int, ...], target: Any) -> tuple[str, ...]:
+def _targets(leaf: _Leaf, where: tuple[str | int, ...], target: object) -> tuple[str, ...]:
     targets = target if isinstance(target, list) else [target]
     if not targets or not all(isinstance(item, str) for item in targets):
         leaf.fail(*where, "target", problem="must be a text or a list of at least one text")
@@ -322,7 +322,7 @@ def _best_option(leaf: _Leaf, where: tuple[str | int, ...], scores: Mapping[str,
     return next(option for option, score in scores.items() if score == best)
 
 
-def _mark_equals(examples: Sequence[Example], raws: Sequence[Mapping[str, Any]]) -> tuple[Example, ...]:
+def _mark_equals(examples: Sequence[Example], raws: Sequence[Mapping[str, object]]) -> tuple[Example, ...]:
     """Name, on each example that equals an earlier one once formatted, the first of them."""
     first: dict[Any, int] = {}
     marked = list(examples)
@@ -344,7 +344,7 @@ def _shown(example: Example) -> tuple[Any, ...]:
     return example.input, example.targets, example.options, example.option_scores
 
 
-def _hashable(value: Any) -> Any:
+def _hashable(value: object) -> Any:
     """A key that is equal where two values of JSON are: lists in order, objects in any."""
     if isinstance(value, dict):
         return "object", frozenset((key, _hashable(each)) for key, each in value.items())
@@ -353,7 +353,7 @@ def _hashable(value: Any) -> Any:
     return ("list", *map(_hashable, value)) if isinstance(value, list | tuple) else value
 
 
-def _formatted(example: Example, raw: Mapping[str, Any]) -> list[Any]:
+def _formatted(example: Example, raw: Mapping[str, object]) -> list[Any]:
     """What the reference compares: all members in file order, the target as a list."""
     members = {**raw, "target": list(example.targets)}
     if "target_scores" in raw:

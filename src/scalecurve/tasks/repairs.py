@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from scalecurve.tasks.postprocess import (
     DEFAULT_REGEX,
@@ -52,7 +51,7 @@ _MATCHES: Mapping[str, Callable[[str, tuple[str, ...]], bool]] = {
 }
 
 
-def inspect_and_repair(task: Task, data: Mapping[str, Any], *, corrected: bool) -> Task:
+def inspect_and_repair(task: Task, data: Mapping[str, object], *, corrected: bool) -> Task:
     """``task`` with its flags; in corrected mode also repaired. ``data`` is the parsed task file."""
     found = {
         "append_choices_text": isinstance(data.get("append_choices_to_input"), str) and task.rendering.append_choices,

@@ -172,7 +172,7 @@ def read_problems(path: Path) -> list[Problem]:
     return found
 
 
-def _problem(path: Path, place: str, at: int, raw: Any) -> Problem:
+def _problem(path: Path, place: str, at: int, raw: object) -> Problem:
     def wrong(what: str) -> UserError:
         return UserError(f"{path}: {place}: {what}")
 
@@ -196,18 +196,18 @@ def _problem(path: Path, place: str, at: int, raw: Any) -> Problem:
     )
 
 
-def _first(raw: Mapping[str, Any], what: str) -> Any:
+def _first(raw: Mapping[str, object], what: str) -> Any:
     """The value of the first key for ``what`` that is there, out of its list where it stands in one."""
     value = next((raw[key] for key in _KEYS[what] if key in raw), None)
     return value[0] if isinstance(value, list) and value else value
 
 
-def _number(value: Any) -> str:
+def _number(value: object) -> str:
     """The answer as it is written: 5.0 as 5."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
-def _needed(text: str, equation: Any) -> tuple[str, ...]:
+def _needed(text: str, equation: object) -> tuple[str, ...]:
     """The numbers of the text that the equation has; without one, those of a text that has exactly two."""
     numbers = NUMBER.findall(text)
     if equation is None:

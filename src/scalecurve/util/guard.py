@@ -46,7 +46,7 @@ def regular(path: Path, most: int = LARGEST_FILE) -> Path:
     return path
 
 
-def check_size(value: Any) -> None:
+def check_size(value: object) -> None:
     """``ValueError`` when lists and tables nest too deeply, or come to too many once every alias is written out."""
     count, layer = 0, [value]
     for _ in range(DEEPEST):

@@ -29,7 +29,7 @@ def main() -> None:
         pipe.send_bytes(reply)
 
 
-def _answer(function: str, arguments: tuple[Any, ...], folder: str) -> tuple[str, Any]:
+def _answer(function: str, arguments: tuple[object, ...], folder: str) -> tuple[str, Any]:
     """(kind, value): "ok" and the result, or how the call ended."""
     module, _, name = function.partition(":")
     try:

@@ -30,7 +30,7 @@ def whole_json(text: str) -> str:
     return _ESCAPES.sub(lambda found: "\\ufffd" if found["half"] else found[0], text)
 
 
-def whole(value: Any) -> Any:
+def whole(value: object) -> Any:
     """``value`` with its texts, and those in its lists and tuples, free of halves of surrogate pairs."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan, sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +53,7 @@ def mcnemar(wins: int, losses: int) -> float:
     return min(1.0, 2.0 * float(bdtr(min(wins, losses), count, 0.5))) if count else 1.0
 
 
-def paired_difference(a: Floats, b: Floats, clusters: Sequence[Any] | None = None) -> Difference:
+def paired_difference(a: Floats, b: Floats, clusters: Sequence[object] | None = None) -> Difference:
     """A − B of scores of the same questions, position by position; ``clusters`` labels repeats of one question.
 
     Scores that are right or wrong, each question once: exact McNemar, and the interval of Bonett and Price (2012), an

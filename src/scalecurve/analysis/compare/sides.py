@@ -166,7 +166,7 @@ def _row(one: Mapping[str, Any], other: Mapping[str, Any], a: Side, b: Side, sha
     return own | {"rung_b": other["rung"], "strategy_b": other["strategy"]} | asdict(found)
 
 
-def _items(side: Side, row: Mapping[str, Any]) -> pl.DataFrame:
+def _items(side: Side, row: Mapping[str, object]) -> pl.DataFrame:
     import polars as pl
 
     same = [pl.col(name) == row[name] for name in KEY]
@@ -224,14 +224,14 @@ def _matrix(a: Side, b: Side, part: pl.DataFrame, axis: str) -> tuple[Any, Any, 
     return np.array([[column[item] for column in columns] for item in items]), np.array(x), items
 
 
-def _items_of_other(side: Side, row: Mapping[str, Any]) -> pl.DataFrame:
+def _items_of_other(side: Side, row: Mapping[str, object]) -> pl.DataFrame:
     import polars as pl
 
     same = [pl.col(name) == row[name] for name in ("rung", "task", "strategy", "metric")]
     return side.scores.filter(*same).drop_nulls("value").select("example_id", "seed", "value")
 
 
-def questions(a: Side, b: Side, row: Mapping[str, Any]) -> dict[str, list[str]]:
+def questions(a: Side, b: Side, row: Mapping[str, object]) -> dict[str, list[str]]:
     """The questions of a row that only A, or only B, got the better of: ``wins`` and ``losses``, by id."""
     other = dict(row) | {"rung": row["rung_b"], "strategy": row["strategy_b"]}
     both = _means(_items(a, row)).join(_means(_items_of_other(b, other)), on="example_id", suffix="_b")

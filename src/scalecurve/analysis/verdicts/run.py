@@ -21,7 +21,7 @@ def judge_run(run: RunDirectory) -> None:
     write_parquet(run.verdicts, judge_tables(curves, scores, run.read_manifest()["tasks"]))
 
 
-def judge_tables(curves: pl.DataFrame, scores: pl.DataFrame, tasks: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+def judge_tables(curves: pl.DataFrame, scores: pl.DataFrame, tasks: Iterable[Mapping[str, object]]) -> pl.DataFrame:
     """The verdicts on a curves table; families that are judged on one axis are judged together.
 
     ``tasks``: the manifest's records of the tasks.

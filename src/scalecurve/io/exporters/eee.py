@@ -266,7 +266,7 @@ def _text(value: Example | Answer) -> str:
     return json.dumps(_plain(asdict(value)), ensure_ascii=True)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):

@@ -58,7 +58,7 @@ def benchmark_of(task: str) -> tuple[str, str] | None:
     return next((found for pattern, found in BENCHMARKS.items() if re.fullmatch(pattern, name)), None)
 
 
-def _entry(point: Mapping[str, Any], benchmark: tuple[str, str], finished: str) -> dict[str, Any]:
+def _entry(point: Mapping[str, object], benchmark: tuple[str, str], finished: str) -> dict[str, Any]:
     dataset, task = benchmark
     error = f", standard error {point['se']:.4f}" if point["se"] is not None else ""
     return {

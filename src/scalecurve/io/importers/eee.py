@@ -73,7 +73,7 @@ def _samples_of(source: SourceFile) -> Path | None:
     return found
 
 
-def _table(value: Any, name: str) -> Mapping[str, Any]:
+def _table(value: object, name: str) -> Mapping[str, Any]:
     found = value.get(name) if isinstance(value, dict) else None
     return found if isinstance(found, dict) else {}
 
@@ -96,7 +96,7 @@ def _model(source: SourceFile) -> SourceModel:
     return replace(told, name=rung) if rung and unmatched_name(told) != rung else told
 
 
-def _asked(source: SourceFile, model: SourceModel, result: Mapping[str, Any], number: int) -> tuple[Evaluation, str]:
+def _asked(source: SourceFile, model: SourceModel, result: Mapping[str, object], number: int) -> tuple[Evaluation, str]:
     name, data = result.get("evaluation_name"), _table(result, "source_data")
     where = f"evaluation_results[{number}]"
     if not isinstance(name, str) or not name:
@@ -130,7 +130,7 @@ def _metric(config: Mapping[str, Any]) -> str:
     return "score"
 
 
-def _shots(source: SourceFile, result: Mapping[str, Any]) -> int:
+def _shots(source: SourceFile, result: Mapping[str, object]) -> int:
     generation = _table(result, "generation_config")
     for table in (_table(generation, "additional_details"), _table(generation, "generation_args")):
         for name in _SHOTS:
@@ -140,7 +140,7 @@ def _shots(source: SourceFile, result: Mapping[str, Any]) -> int:
     return source.shots_or_zero()
 
 
-def _point(source: SourceFile, asked: Evaluation, metric: str, result: Mapping[str, Any], number: int) -> Point:
+def _point(source: SourceFile, asked: Evaluation, metric: str, result: Mapping[str, object], number: int) -> Point:
     details, config = _table(result, "score_details"), _table(result, "metric_config")
     if "score" not in details:
         raise source.fail(f"evaluation_results[{number}].score_details.score: is missing")
@@ -167,7 +167,7 @@ def _point(source: SourceFile, asked: Evaluation, metric: str, result: Mapping[s
     )
 
 
-def _error(uncertainty: Mapping[str, Any]) -> float | None:
+def _error(uncertainty: Mapping[str, object]) -> float | None:
     """The standard error: stated, or of an interval, whose ends some files give as distances from the score."""
     stated = uncertainty.get("standard_error")
     value = finite(stated.get("value") if isinstance(stated, dict) else stated)
@@ -181,7 +181,7 @@ def _error(uncertainty: Mapping[str, Any]) -> float | None:
     return (high - low) / (2 * _Z)
 
 
-def _count(uncertainty: Mapping[str, Any], data: Mapping[str, Any]) -> int | None:
+def _count(uncertainty: Mapping[str, object], data: Mapping[str, object]) -> int | None:
     ids = data.get("sample_ids")
     for value in (
         uncertainty.get("num_samples"),

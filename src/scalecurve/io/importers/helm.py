@@ -78,7 +78,7 @@ def _asked(adapter: Mapping[str, Any], name: str, source: SourceFile) -> Evaluat
     )
 
 
-def _is_plain(stat: Any, path: Path) -> bool:
+def _is_plain(stat: object, path: Path) -> bool:
     """Whether a statistic is of unperturbed instances and of a whole split."""
     name = stat.get("name") if isinstance(stat, dict) else None
     if not isinstance(name, dict) or not isinstance(name.get("name"), str):
@@ -108,7 +108,7 @@ def _instance_scores(path: Path) -> dict[str, dict[str, float | None]]:
     return found
 
 
-def _id(instance: Any, record: Mapping[str, Any]) -> str:
+def _id(instance: Any, record: Mapping[str, object]) -> str:
     trial = record.get("train_trial_index") or 0
     return f"{instance} trial {trial}" if trial else str(instance)
 

@@ -116,7 +116,7 @@ def _names(scores: list[dict[str, Any]]) -> Callable[[str, str], list[str]]:
     return names
 
 
-def _samples(source: SourceFile, samples: Iterator[Any], names: Callable[[str, str], list[str]]) -> Iterator[Sample]:
+def _samples(source: SourceFile, samples: Iterator[object], names: Callable[[str, str], list[str]]) -> Iterator[Sample]:
     for sample in samples:
         if not isinstance(sample, dict) or "id" not in sample or "input" not in sample:
             raise UserError(f"{source.path}: a sample has no id or input; give the log as Inspect wrote it")
@@ -131,7 +131,7 @@ def _samples(source: SourceFile, samples: Iterator[Any], names: Callable[[str, s
         yield Sample(*_answered(name, sample), values)
 
 
-def _value(value: Any) -> float | None:
+def _value(value: object) -> float | None:
     """A score as Inspect's metrics take it: letters, yes and no, and numbers also as text."""
     if isinstance(value, bool):
         return float(value)
@@ -179,7 +179,7 @@ def _answered(name: str, sample: Mapping[str, Any]) -> tuple[Example, Answer]:
     )
 
 
-def _text(content: Any, kept: Mapping[str, str]) -> str:
+def _text(content: object, kept: Mapping[str, str]) -> str:
     """The text of a message's content or of messages; long texts are stored apart, under ``attachment://``."""
     if isinstance(content, str):
         return str(kept.get(content.removeprefix("attachment://"), content)) if "attachment://" in content else content

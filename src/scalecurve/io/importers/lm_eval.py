@@ -109,7 +109,7 @@ def _group_of(content: Mapping[str, Any], task: str) -> str:
     return ""
 
 
-def _whole(value: Any) -> int | None:
+def _whole(value: object) -> int | None:
     """A number of shots, also where it is written as text or as a float."""
     if isinstance(value, str):
         value = value.strip().lower().removesuffix("-shot")
@@ -125,7 +125,7 @@ def _shots_of_name(source: SourceFile) -> int | None:
     return int(found[1]) if found else None
 
 
-def _strategy(content: Mapping[str, Any], shots: int) -> str:
+def _strategy(content: Mapping[str, object], shots: int) -> str:
     """How it was asked: as our exports say; a chat template, a system instruction, shots as turns are other prompts."""
     ours = content.get("scalecurve")
     if isinstance(ours, dict) and isinstance(ours.get("strategy"), str) and ours["strategy"]:
@@ -149,7 +149,7 @@ def _prompts(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _setting(content: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _setting(content: Mapping[str, object], config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """What may differ between results that are set side by side, and is told where it does."""
     template = content.get("chat_template")
     system = content.get("system_instruction")
@@ -205,7 +205,12 @@ def _read_number(text: str) -> Any:
 
 
 def _samples(
-    source: SourceFile, asked: Evaluation, task: str, row: Mapping[str, Any], better: Mapping[str, Any], rolling: bool
+    source: SourceFile,
+    asked: Evaluation,
+    task: str,
+    row: Mapping[str, object],
+    better: Mapping[str, object],
+    rolling: bool,
 ) -> Iterator[Samples]:
     new = _samples_file(source, task)
     if new is not None:
@@ -250,7 +255,7 @@ def items(share: float, se: float | None) -> int | None:
     return round(n) if abs(n - round(n)) < 1e-3 else None
 
 
-def _model(source: SourceFile, content: Mapping[str, Any], config: Mapping[str, Any]) -> SourceModel:
+def _model(source: SourceFile, content: Mapping[str, object], config: Mapping[str, Any]) -> SourceModel:
     """The model of ``model_args`` (text or object, ``pretrained`` anywhere in it), or as the user says it."""
     given = config.get("model_args")
     pairs = given if isinstance(given, dict) else dict(p.split("=", 1) for p in str(given or "").split(",") if "=" in p)

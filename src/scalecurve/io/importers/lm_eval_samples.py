@@ -71,13 +71,13 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield int(number) + 1, record
 
 
-def _metrics_of(line: Mapping[str, Any]) -> list[str]:
+def _metrics_of(line: Mapping[str, object]) -> list[str]:
     """Files before 0.4.8 do not list their metrics: what is left are numbers."""
     known = {*_NEEDED, "doc", "arguments", "filter", "doc_hash", "prompt_hash", "target_hash", "scores_per_repeat"}
     return [key for key in line if key not in known]
 
 
-def _answered(line: Mapping[str, Any], where: str, rolling: bool) -> tuple[Example, Answer]:
+def _answered(line: Mapping[str, object], where: str, rolling: bool) -> tuple[Example, Answer]:
     name, asked, said = str(line["doc_id"]), _arguments(line.get("arguments")), line["resps"]
     prompt = asked[0][0] if asked else ""
     if said == [] and line.get("error"):  # our own export of an answer that failed
@@ -112,7 +112,7 @@ def _answered(line: Mapping[str, Any], where: str, rolling: bool) -> tuple[Examp
 
 
 def _chosen(
-    name: str, line: Mapping[str, Any], asked: list[tuple[str, str]], found: list[tuple[float, bool]]
+    name: str, line: Mapping[str, object], asked: list[tuple[str, str]], found: list[tuple[float, bool]]
 ) -> tuple[Example, Answer]:
     """A multiple-choice question. (For acc_mutual_info the second half of the requests has no context: not ours.)"""
     if len(asked) == len(found) and len(asked) % 2 == 0 and _repeats(asked):
@@ -150,7 +150,7 @@ def _repeats(asked: list[tuple[str, str]]) -> bool:
 
 
 def _likelihood(
-    name: str, line: Mapping[str, Any], asked: list[tuple[str, str]], found: tuple[float, bool]
+    name: str, line: Mapping[str, object], asked: list[tuple[str, str]], found: tuple[float, bool]
 ) -> tuple[Example, Answer]:
     """One continuation, or one whole text (rolling), of which the log-probability was asked."""
     prompt, rest = asked[0] if asked else ("", "")
@@ -161,14 +161,14 @@ def _likelihood(
     )
 
 
-def _only(value: Any) -> Any:
+def _only(value: object) -> Any:
     """What lists of one element hold."""
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
     return value
 
 
-def _scored(response: Any) -> tuple[Any, Any] | None:
+def _scored(response: object) -> tuple[Any, Any] | None:
     """(log-probability, is greedy) of a response such as [["-3.2", "False"]]; None for generated text."""
     one = response
     while isinstance(one, list) and len(one) == 1 and isinstance(one[0], list):
@@ -178,7 +178,7 @@ def _scored(response: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _arguments(given: Any) -> list[tuple[str, str]]:
+def _arguments(given: object) -> list[tuple[str, str]]:
     """(context, continuation) of each request; both layouts: {"gen_args_0": {"arg_0": …}}, and a list of lists."""
     requests = list(given.values()) if isinstance(given, dict) else given if isinstance(given, list) else []
     found = []
@@ -189,7 +189,7 @@ def _arguments(given: Any) -> list[tuple[str, str]]:
     return found
 
 
-def _targets(target: Any) -> tuple[str, ...]:
+def _targets(target: object) -> tuple[str, ...]:
     if isinstance(target, list):
         return tuple(map(str, target))
     text = str(target)
@@ -227,7 +227,7 @@ def old_samples(path: Path) -> Iterator[Sample]:
         yield Sample(*_old_answer(name, doc.get("truth"), prompts, said), scores)
 
 
-def _old_answer(name: str, gold: Any, prompts: list[str], said: list[Any]) -> tuple[Example, Answer]:
+def _old_answer(name: str, gold: object, prompts: list[str], said: list[Any]) -> tuple[Example, Answer]:
     if said and all(isinstance(one, int | float) and not isinstance(one, bool) for one in said) and len(said) > 1:
         prompt, options = split_joined(prompts)
         example = choice_example(name, prompt, options, gold_options(gold, options))
@@ -244,7 +244,7 @@ def _old_answer(name: str, gold: Any, prompts: list[str], said: list[Any]) -> tu
     return Example(name, prompt, targets=targets), Answer(name, prompt, target_logprobs=likely)
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> Any:
     if isinstance(value, str):
         try:
             return float({"True": "1", "False": "0"}.get(value, value))

@@ -99,7 +99,7 @@ def _up(metric: str) -> bool:
     return higher_is_better(metric) and not re.match(r"ppl|bits_per_byte|no_answer|bpb|.*perplexity", metric)
 
 
-def _flat(line: Mapping[str, Any]) -> dict[str, float | None]:
+def _flat(line: Mapping[str, object]) -> dict[str, float | None]:
     own = line.get("metrics")
     return {
         key: item_score(value)
@@ -133,7 +133,7 @@ def _olmo_eval(source: SourceFile, content: Mapping[str, Any]) -> Iterator[Found
             yield Samples(asked, source.use(predictions), rows)
 
 
-def _nested(metrics: Any) -> dict[str, float | None]:
+def _nested(metrics: object) -> dict[str, float | None]:
     """{metric: {scorer: value}} flattened: ``metric,scorer``, or ``metric`` where both have one name."""
     found: dict[str, float | None] = {}
     for metric, row in (metrics if isinstance(metrics, dict) else {}).items():
@@ -143,7 +143,7 @@ def _nested(metrics: Any) -> dict[str, float | None]:
     return found
 
 
-def _instance(line: Mapping[str, Any]) -> dict[str, float | None]:
+def _instance(line: Mapping[str, object]) -> dict[str, float | None]:
     return _nested(line.get("instance_metrics"))
 
 
@@ -190,7 +190,7 @@ def _requests(path: Path) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
 
 
 def _answered(
-    name: str, line: Mapping[str, Any], said: list[dict[str, Any]], requests: list[dict[str, Any]]
+    name: str, line: Mapping[str, object], said: list[dict[str, Any]], requests: list[dict[str, Any]]
 ) -> tuple[Example, Answer]:
     doc = requests[0].get("doc") if requests else None
     pairs = _pairs(requests)
@@ -230,13 +230,13 @@ def _answered(
     )
 
 
-def _gold(line: Mapping[str, Any], label: Any) -> Any:
+def _gold(line: Mapping[str, object], label: object) -> Any:
     own = line.get("metrics")
     stated = own.get("correct_choice") if isinstance(own, dict) else None
     return stated if isinstance(stated, int) else label
 
 
-def _targets(label: Any) -> tuple[str, ...]:
+def _targets(label: object) -> tuple[str, ...]:
     if label is None:
         return ()
     return tuple(map(str, label)) if isinstance(label, list) else (str(label),)

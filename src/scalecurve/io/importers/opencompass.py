@@ -80,7 +80,7 @@ def read(source: SourceFile) -> Iterable[Found]:
         yield Samples(asked, predictions[0], _samples(predictions, marks))
 
 
-def _point(asked: Evaluation, metric: str, value: Any, count: int | None) -> Point:
+def _point(asked: Evaluation, metric: str, value: object, count: int | None) -> Point:
     found, share = number(value), _is_percent(metric)
     return Point(
         asked,
@@ -166,7 +166,7 @@ def _samples(paths: list[Path], scores: Mapping[str, dict[str, float | None]]) -
             place += 1
 
 
-def _answered(name: str, record: Mapping[str, Any]) -> tuple[Example, Answer]:
+def _answered(name: str, record: Mapping[str, object]) -> tuple[Example, Answer]:
     labels = [key for key in record if key.startswith(_LABEL) and isinstance(record[key], dict)]
     gold = record.get("gold")
     if labels:
@@ -201,7 +201,7 @@ def _by_perplexity(name: str, record: Mapping[str, Any], labels: list[str], gold
     return example, Answer(name, prompt, options=options, response=str(record["prediction"]))
 
 
-def _prompt(given: Any) -> str:
+def _prompt(given: object) -> str:
     """A prompt's text, of a chat the turns one below the other."""
     if isinstance(given, list):
         return "\n\n".join(str(turn.get("prompt", "")) if isinstance(turn, dict) else str(turn) for turn in given)

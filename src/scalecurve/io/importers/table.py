@@ -236,7 +236,7 @@ def _numbers(frame: pl.DataFrame, columns: Mapping[str, str], name: str) -> list
     return numbers(frame[columns[name]]) if name in columns else [None] * len(frame)
 
 
-def _metric(row: Mapping[str, Any], columns: Mapping[str, str], column: str) -> str:
+def _metric(row: Mapping[str, object], columns: Mapping[str, str], column: str) -> str:
     """The metric of a score: what the row says, else its column's name, where that says more than ``score``."""
     if "metric" in columns and column == columns.get("score"):
         return _named(plain_text(row.get(columns["metric"])))
@@ -294,7 +294,7 @@ def _in_percent(metric: str, task: str) -> bool:
     return is_share(metric) or (metric == "score" and known.known(task).chance is not None)
 
 
-def _asked(source: SourceFile, row: Mapping[str, Any], columns: Mapping[str, str], model: SourceModel) -> Evaluation:
+def _asked(source: SourceFile, row: Mapping[str, object], columns: Mapping[str, str], model: SourceModel) -> Evaluation:
     def text(name: str) -> str:
         return plain_text(row.get(columns[name])) if name in columns else ""
 
@@ -327,7 +327,7 @@ def _items(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str], 
         yield Samples(asked, source.path, _samples(rows, columns, scores))
 
 
-def _score_of(value: Any) -> float | None:
+def _score_of(value: object) -> float | None:
     """An item's score: a number, or a mark of right and wrong."""
     marked = right_or_wrong(value)
     return item_score(number(value)) if marked is None else marked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scalecurve.errors import UserError
 from scalecurve.models.cached import NotKept
@@ -185,7 +185,7 @@ class Asker:
         rows: Sequence[Tuple],
         strategy: str,
         called: str,
-        settings: Mapping[str, Any] | None = None,
+        settings: Mapping[str, object] | None = None,
     ) -> dict[Tuple, AnswerCell]:
         """Cells of ``rows`` by one strategy, asked side by side."""
         if not rows:

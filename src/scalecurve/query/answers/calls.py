@@ -104,7 +104,7 @@ class Asked:
         return parts[0]
 
 
-def asked(function: str, arguments: Sequence[Any]) -> Asked:
+def asked(function: str, arguments: Sequence[object]) -> Asked:
     """What a call asks. ``arguments``: a text, a list of texts, or None where the rows give one."""
     least, most, form = _ARGUMENTS[function]
     if not least <= len(arguments) <= most:
@@ -171,7 +171,7 @@ def filled(question: str, texts: Sequence[str]) -> str:
 
 
 # ── To the model ─────────────────────────────────────────────────────────────────────────────────────────────
-def question_of(what: Asked, values: Sequence[str], settings: Mapping[str, Any], *, scored: bool = True) -> Question:
+def question_of(what: Asked, values: Sequence[str], settings: Mapping[str, object], *, scored: bool = True) -> Question:
     """The question that strategies ask. ``scored``: the model can score options; if not, they are shown and written."""
     kind, scored = what.kind, bool(what.kind.options) and scored
     free = what.function == "ai_complete"

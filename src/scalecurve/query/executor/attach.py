@@ -9,7 +9,7 @@ from typing import Any
 from scalecurve.errors import UserError
 
 
-def attachments(given: Sequence[str], frames: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def attachments(given: Sequence[str], frames: Mapping[str, object] | None = None) -> dict[str, Any]:
     """name → source of every ``name=path``; a bare path is called after its file.
 
     ``frames``: data frames by the names of variables, which may stand in place of a path.

@@ -109,14 +109,14 @@ class Worker:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    def rows(self, sql: str, used: Mapping[str, Any], seconds: float) -> None:
+    def rows(self, sql: str, used: Mapping[str, object], seconds: float) -> None:
         """All rows of a statement as JSON; values that JSON has not are told as text."""
         with _Timed(self, seconds):
             done = self.connection.execute(sql, dict(used)) if used else self.connection.execute(sql)
             found = done.fetchall()
         self.pipe.send_bytes(b"J" + json.dumps(found, default=str, skipkeys=True).encode())
 
-    def table(self, sql: str, used: Mapping[str, Any], seconds: float, most_rows: int, most_bytes: int) -> None:
+    def table(self, sql: str, used: Mapping[str, object], seconds: float, most_rows: int, most_bytes: int) -> None:
         """The result as Arrow streams of one batch each, the first without rows; then "J", or "R" or "B" where it has
         more rows or bytes than allowed.
         """
@@ -148,7 +148,7 @@ class Worker:
         self.lookups.define(self.connection, name, kind, arity)
         self.pipe.send_bytes(b"J[]")
 
-    def tell(self, name: str, cells: Mapping[tuple[str, ...], tuple[Any, ...]]) -> None:
+    def tell(self, name: str, cells: Mapping[tuple[str, ...], tuple[object, ...]]) -> None:
         """Answers, from now on."""
         self.lookups.cells[name].update(cells)
         self.pipe.send_bytes(b"J[]")

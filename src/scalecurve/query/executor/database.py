@@ -52,7 +52,7 @@ class Database:
 
     def __init__(
         self,
-        attach: Mapping[str, Any],
+        attach: Mapping[str, object],
         runs: Sequence[RunDirectory],
         abilities: pl.DataFrame,
         *,
@@ -97,15 +97,15 @@ class Database:
         self._left = seconds
 
     # ── Orders ──────────────────────────────────────────────────────────────────────────────────────────────
-    def rows(self, sql: str, used: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, used: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a statement. Errors are DuckDB's, and ``LimitError`` where the process had to be ended."""
         return [tuple(row) for row in json.loads(self._ask("rows", sql, used or {}, self._left)[0])]
 
-    def execute(self, sql: str, used: Mapping[str, Any] | None = None) -> Rows:
+    def execute(self, sql: str, used: Mapping[str, object] | None = None) -> Rows:
         """The rows of a statement, as DuckDB's own connection gives them."""
         return Rows(self.rows(sql, used))
 
-    def table(self, sql: str, used: Mapping[str, Any], most_rows: int, most_bytes: int) -> Any:
+    def table(self, sql: str, used: Mapping[str, object], most_rows: int, most_bytes: int) -> Any:
         """The result of a statement as an Arrow table; ``UserError`` where it is larger than allowed."""
         import pyarrow as pa
 
@@ -129,7 +129,7 @@ class Database:
         """The functions of a call (``lookups``)."""
         self._ask("define", name, kind, arity)
 
-    def tell(self, name: str, cells: Mapping[tuple[str, ...], tuple[Any, ...]]) -> None:
+    def tell(self, name: str, cells: Mapping[tuple[str, ...], tuple[object, ...]]) -> None:
         """Answers of a call."""
         if cells:
             self._ask("tell", name, dict(cells))

@@ -41,7 +41,7 @@ class Lookups:
         struct = pa.struct([(each, arrow_type(sql)) for each, sql in fields])
         spelled = f"STRUCT({', '.join(f'{each} {sql}' for each, sql in fields)})"
 
-        def create(suffix: str, sql: str, arrow: Any, read: Callable[[tuple[str, ...]], Any]) -> None:
+        def create(suffix: str, sql: str, arrow: object, read: Callable[[tuple[str, ...]], Any]) -> None:
             def look_up(*columns: Any) -> Any:
                 rows = zip(*(column.to_pylist() for column in columns), strict=True)
                 return pa.array([read(row) for row in rows], arrow)

@@ -62,7 +62,7 @@ class Run:
         connection: Database,
         asker: Asker,
         knowledge: Mapping[str, KnowledgeTable],
-        parameters: Sequence[Any],
+        parameters: Sequence[object],
         limits: Limits,
         *,
         dry: bool,
@@ -97,7 +97,7 @@ class Run:
         self.rows(f'CREATE TEMPORARY TABLE "{name}" AS {text}')
         return name
 
-    def create_from(self, columns: Mapping[str, Any], casts: Mapping[str, str]) -> str:
+    def create_from(self, columns: Mapping[str, object], casts: Mapping[str, str]) -> str:
         """A new temporary table of Arrow arrays, each cast to its type of DuckDB; its name."""
         import pyarrow as pa
 

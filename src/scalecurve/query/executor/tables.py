@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scalecurve.errors import UserError
 from scalecurve.query.executor.attached import Source, load, source_of
@@ -26,7 +26,7 @@ LOCKED = (
 )
 
 
-def sources_of(attach: Mapping[str, Any]) -> dict[str, Source]:
+def sources_of(attach: Mapping[str, object]) -> dict[str, Source]:
     """What is attached, as another process can read it. ``UserError`` naming the table and what is wrong."""
     from scalecurve.query.executor.database import ipc_of
 

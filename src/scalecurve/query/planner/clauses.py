@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlglot import exp
 
@@ -108,7 +107,7 @@ def plan_select(
     select: Node,
     lookups: Sequence[tuple[Node, CallShape, str, str]],
     aggregates: frozenset[str],
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, object],
     *,
     correlated: bool = False,
 ) -> SelectPlan:
@@ -188,7 +187,7 @@ def _may_stop(pool: Sequence[Conjunct]) -> bool:
     return not any(or_top(c.node) or any(p.shape.options.cascades for p in c.places) for c in calls)
 
 
-def _limit(select: Node, parameters: Mapping[str, Any]) -> int | None:
+def _limit(select: Node, parameters: Mapping[str, object]) -> int | None:
     """LIMIT and OFFSET together; None where they cannot be known."""
     limit = select.args.get("limit")
     if limit is None or limit.args.get("limit_options"):

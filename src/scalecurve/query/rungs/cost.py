@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scalecurve.query.answers.aggregate import PART, first_prompts, later_calls, next_prompts
 from scalecurve.query.answers.calls import Tuple, question_of
@@ -52,7 +52,7 @@ class CostBound:
 
 
 def row_question(
-    shape: CallShape, model: CachedModel, row: Tuple, settings: Mapping[str, Any] | None = None
+    shape: CallShape, model: CachedModel, row: Tuple, settings: Mapping[str, object] | None = None
 ) -> Question:
     """The question of one row, held to its type's grammar where the model can be."""
     grammar = shape.asked.kind.grammar if model.constrains else ""

@@ -34,7 +34,7 @@ def built(spec: str, shots: int | None = None) -> tuple[Task, ...]:
     return tuple(_task(record, spec, shots) for record in records)
 
 
-def graded(task: str, harness: Harness, cells: Sequence[Mapping[str, Any]]) -> list[dict[str, dict[str, Any]]]:
+def graded(task: str, harness: Harness, cells: Sequence[Mapping[str, object]]) -> list[dict[str, dict[str, Any]]]:
     """By cell: metric → {y, se, n, up, items} that the harness gives to recorded replies.
 
     A cell has ``replies`` (document → one list a request) and ``hashes`` (document → its hash when it was asked).

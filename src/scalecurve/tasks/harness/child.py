@@ -126,7 +126,7 @@ def _local_files(datasets: Any, folder: str, home: Path) -> None:
     datasets.load_dataset = load
 
 
-def beside(files: Any, home: Path) -> Any:
+def beside(files: object, home: Path) -> Any:
     """Paths of data files, the relative ones made absolute by the folder of the task's file."""
     if isinstance(files, dict):
         return {split: beside(one, home) for split, one in files.items()}
@@ -195,7 +195,7 @@ def request_of(instance: Any) -> list[Any]:
     return ["generate_until", context, dict(more or {}), int(instance.repeats or 1)]
 
 
-def _gold(task: Any, doc: Any) -> Any:
+def _gold(task: Any, doc: object) -> Any:
     """The right answer as the task says it: a number, a text, a list of them, or None."""
     gold = _quiet(lambda: task.doc_to_target(doc))
     multiple = getattr(task, "multiple_input", 0)
@@ -214,7 +214,7 @@ def _quiet(call: Any) -> Any:
         return None
 
 
-def doc_hash(doc: Any) -> str:
+def doc_hash(doc: object) -> str:
     """The harness's hash of a document, by which its samples name it."""
     from lm_eval.utils import handle_non_serializable, hash_string
 
@@ -309,7 +309,7 @@ def replaying(replies: Mapping[int, Sequence[Any]]) -> Any:
         def generate_until(self, requests: Any) -> list[str]:
             return [str(self._next(one, "")) for one in requests]
 
-        def loglikelihood_rolling(self, requests: Any) -> list[float]:
+        def loglikelihood_rolling(self, requests: object) -> list[float]:
             raise Refusal("asks for loglikelihood_rolling, which is not supported")
 
     return Replaying()

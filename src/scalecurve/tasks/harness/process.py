@@ -39,7 +39,7 @@ def installed() -> bool:
     return find_spec("lm_eval") is not None
 
 
-def told(what: str, orders: Mapping[str, Any]) -> Any:
+def told(what: str, orders: Mapping[str, object]) -> Any:
     """What the harness makes of ``orders``, in a process without network or keys and with limits of time and memory.
 
     ``UserError`` names ``what`` and why nothing came of it: code that fails, data that is not on this machine, a
@@ -140,7 +140,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _advised(error: str, reply: Mapping[str, Any]) -> str:
+def _advised(error: str, reply: Mapping[str, object]) -> str:
     if reply.get("missing"):
         return f"{error}; pip install {str(reply['missing']).partition('.')[0]}"
     if any(word in error for word in ("OfflineMode", "ConnectionError", "DatasetNotFound", "offline")):

@@ -76,7 +76,7 @@ def load_prize_file(path: Path, form: str = "") -> tuple[Task, ...]:
     return tuple(replace(task, fingerprint=fingerprint(task)) for task in FORMATS[form][1](path.stem, form, rows))
 
 
-def _format(path: Path, form: str, fields: Mapping[str, Any]) -> str:
+def _format(path: Path, form: str, fields: Mapping[str, object]) -> str:
     """The named format, or the one whose columns the file has, checked."""
     has = set(fields)
     if not form:

@@ -75,10 +75,12 @@ class BigbenchModel(abc.ABC):
     """What a model extends."""
 
     @abc.abstractmethod
-    def generate_text(self, inputs: Any, max_length: int, stop_string: str | None, output_regex: str | None) -> Any: ...
+    def generate_text(
+        self, inputs: object, max_length: int, stop_string: str | None, output_regex: str | None
+    ) -> Any: ...
 
     @abc.abstractmethod
-    def cond_log_prob(self, inputs: Any, targets: Any, absolute_normalization: bool | None) -> Any: ...
+    def cond_log_prob(self, inputs: object, targets: object, absolute_normalization: bool | None) -> Any: ...
 
     @abc.abstractmethod
     def model_data(self) -> BigbenchModelData: ...
@@ -161,7 +163,7 @@ def _token_f1(target: str, prediction: str) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-def _f1_with_invalid(targets: Any, predictions: Any) -> dict[str, float]:
+def _f1_with_invalid(targets: object, predictions: object) -> dict[str, float]:
     """F1 × 100 of class 1; a prediction that is neither 0 nor 1 counts as the wrong one."""
     import numpy as np
 
@@ -171,7 +173,7 @@ def _f1_with_invalid(targets: Any, predictions: Any) -> dict[str, float]:
     return {"f1": float(100 * 2 * right / (said + true)) if said + true else 0.0}
 
 
-def _bleu(targets: Sequence[Any], predictions: Sequence[str]) -> dict[str, float]:
+def _bleu(targets: Sequence[object], predictions: Sequence[str]) -> dict[str, float]:
     import sacrebleu
 
     references = targets if isinstance(targets[0], list) else [list(targets)]
@@ -192,7 +194,7 @@ def _rouge(
     return {key: 100 * sum(row[key].fmeasure for row in rows) / len(rows) for key in score_keys}
 
 
-def _edit_distance(a: Sequence[Any], b: Sequence[Any]) -> int:
+def _edit_distance(a: Sequence[object], b: Sequence[object]) -> int:
     from rapidfuzz.distance import Levenshtein
 
     return int(Levenshtein.distance(a, b))
