@@ -70,7 +70,7 @@ class Harness:
     output_type: str
     target_delimiter: str = " "
     until: tuple[str, ...] = ()
-    filters: tuple[Mapping[str, Any], ...] = ()
+    filters: tuple[Mapping[str, object], ...] = ()
     ignore: Mapping[str, Any] = field(default_factory=dict)
     num_fewshot: int | None = None
     sampler: str = "default"

@@ -96,7 +96,7 @@ class Watch:
         list_checkpoints(self.folder)  # whether it is there at all
         self.study: Study = load_study(study, models=[f"checkpoints:{self.folder}"])
         self.run = RunDirectory(out or Path("runs") / self.study.name)
-        self._evaluated: tuple[Any, ...] = ()
+        self._evaluated: tuple[object, ...] = ()
         self._verdicts: tuple[frozenset[str], pl.DataFrame] | None = None
 
     def look(self, watcher: Watcher | None = None, on_alert: Callable[[Alert], None] | None = None) -> Look:
@@ -181,13 +181,13 @@ class Watch:
         write_bytes(self.run.path / STATE, json.dumps({"told": list(rungs)}, ensure_ascii=False).encode())
 
 
-def read_alerts(path: Path) -> list[dict[str, Any]]:
+def read_alerts(path: Path) -> list[dict[str, object]]:
     """The alerts that were kept in the file ``path``, which need not be there."""
     lines = path.read_bytes().split(b"\n") if path.exists() else []
     return [json.loads(line) for line in lines if line]
 
 
-def _name(alert: dict[str, Any]) -> tuple[Any, ...]:
+def _name(alert: dict[str, Any]) -> tuple[object, ...]:
     return tuple(alert[field] for field in ("kind", "rung", *CURVE_KEY))
 
 
@@ -267,7 +267,7 @@ def _fallen_from(curve: Curve, at: int) -> float | None:
 
 def _forecasts(
     before: pl.DataFrame, step: int, chosen: pl.DataFrame
-) -> dict[tuple[Any, ...], tuple[float, float, float]]:
+) -> dict[tuple[object, ...], tuple[float, float, float]]:
     """Curve → (forecast score at ``step``, its interval); none where the step lies below known ones."""
     import polars as pl
 

@@ -50,7 +50,7 @@ def _graded(
     """The cells of a task with the questions each was asked and the harness's grades, in one process for all."""
     from scalecurve.tasks.harness.build import graded
 
-    asked: list[tuple[Cell, int, dict[str, Any]]] = []
+    asked: list[tuple[Cell, int, dict[str, object]]] = []
     for cell in cells:
         rows = read_record(run, cell) if cell["task"] == record["ref"] else []
         replies = {example.id: replies_of(example, answer) for example, answer in rows if not answer.error}
@@ -77,7 +77,7 @@ def replies_of(example: Example, answer: Answer) -> list[list[Any]]:
     ]
 
 
-def _points(cell: Cell, asked: int, found: Graded, record: Mapping[str, object]) -> list[dict[str, Any]]:
+def _points(cell: Cell, asked: int, found: Graded, record: Mapping[str, object]) -> list[dict[str, object]]:
     own = {name: getattr(cell, name) for name in CELL_FIELDS}
     return [
         {

@@ -315,7 +315,7 @@ def _curve_frame(
     return pl.DataFrame(dict(zip(schema, map(list, columns), strict=True)), schema=schema)
 
 
-def _averaged(group: Sequence[_Point]) -> tuple[Any, ...]:
+def _averaged(group: Sequence[_Point]) -> tuple[object, ...]:
     """y, se, n, failed, chance, ceiling and direction of the points of one rung under several seeds."""
     first = group[0]
     ends = first.chance, first.ceiling, first.higher_is_better

@@ -56,7 +56,7 @@ def with_effort(
 
 def _spent_more(placed: pl.DataFrame) -> pl.DataFrame:
     """``placed`` without budgets under which a model wrote no more than under an earlier one: they gave it nothing."""
-    spent: dict[tuple[Any, ...], list[float]] = {}
+    spent: dict[tuple[object, ...], list[float]] = {}
     kept = []
     for key in placed.select(*_CELL[:3], "base", "shots", "new_metric", ANSWER_TOKENS).iter_rows():
         before, tokens = spent.setdefault(key[:-1], []), key[-1]

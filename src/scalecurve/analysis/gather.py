@@ -31,7 +31,7 @@ def curves_from_frame(frame: pl.DataFrame, axis: str = "params_non_embedding") -
     if axis not in frame.columns or frame[axis].is_null().all() or not frame[axis].dtype.is_numeric():
         known = [name for name in CURVE_AXES if name in frame.columns and not frame[name].is_null().all()]
         raise UserError(f"axis {axis!r}: no point has it; this table has {', '.join(known) or 'no axis of scale'}")
-    rows: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    rows: dict[tuple[object, ...], list[dict[str, object]]] = {}
     for row in frame.iter_rows(named=True):
         rows.setdefault(tuple(row[name] for name in CURVE_KEY), []).append(row)
     return [_curve(dict(zip(CURVE_KEY, key, strict=True)), own, axis) for key, own in rows.items()]

@@ -69,7 +69,7 @@ def repeat_scores(
     own = scores.join(wanted, on=["task", "metric"], how="semi", maintain_order="left")
     said = own.join(outputs.select(*item, "seed", "response"), on=[*item, "seed"], how="left", maintain_order="left")
     grouped = said.sort("seed", maintain_order=True).group_by(item, maintain_order=True)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for row in grouped.agg("value", "response", "seed").iter_rows(named=True):
         values, answers = row.pop("value"), row.pop("response")
         row |= {"seed": min(row["seed"]), "censored": False}

@@ -52,7 +52,7 @@ def valueless(run: RunDirectory, extra_metrics: Sequence[str] = ()) -> list[Valu
     return found
 
 
-def _answers(run: RunDirectory, record: Mapping[str, Any]) -> dict[str, Any]:
+def _answers(run: RunDirectory, record: Mapping[str, Any]) -> dict[str, object]:
     """How many answers a task has, what was asked of them, and by which strategies."""
     import polars as pl
 

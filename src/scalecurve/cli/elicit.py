@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -48,7 +48,7 @@ def elicit(
     from scalecurve.cli._interrupt import prompt_interrupt
     from scalecurve.cli.run import stated, study_of
 
-    given: dict[str, Any] = {"models": model, "tasks": task, "limit": limit, "device": device}
+    given: dict[str, object] = {"models": model, "tasks": task, "limit": limit, "device": device}
     given |= {"metrics": [metric] if metric else None, "seeds": None if seed is None else [seed]}
     asked = study_of(study, stated(given))
     folder = out or Path("elicited") / asked.name

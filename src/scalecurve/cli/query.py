@@ -114,7 +114,7 @@ def _print(result: Result, as_csv: bool, as_json: bool) -> None:
     elif as_csv:
         print(show.as_csv(result), end="", flush=True)
     else:  # a file or pipe gets whole lines, whatever the width of a terminal that is not there
-        how: dict[str, Any] = {} if sys.stdout.isatty() else {"width": 10_000, "no_color": True}
+        how: dict[str, object] = {} if sys.stdout.isatty() else {"width": 10_000, "no_color": True}
         show.show(result, console(sys.stdout, **how))
 
 

@@ -176,7 +176,7 @@ def execute_study(
         raise typer.Exit(1)
 
 
-def _record(run: RunDirectory, outcome: Outcome) -> dict[str, Any]:
+def _record(run: RunDirectory, outcome: Outcome) -> dict[str, object]:
     """What ``--json`` prints: where the run is, whether it is whole, the counts, and what ``--until`` came to."""
     from scalecurve.analysis.valueless import valueless
     from scalecurve.runner.adaptive.verdicts import read_until

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -75,7 +75,7 @@ def show(
             print(f"  └─ answer: {' / '.join(answers) or '–'}\n")
 
 
-def _record(task: Task, shots: int, examples: int) -> dict[str, Any]:
+def _record(task: Task, shots: int, examples: int) -> dict[str, object]:
     prompts = [{"prompt": prompt, "answers": answers} for prompt, answers in _prompts(task, shots, examples)]
     names = ("name", "source", "description", "metrics", "preferred_metric", "chance", "ceiling", "flags")
     return {name: getattr(task, name) for name in names} | {"examples": len(task.examples), "prompts": prompts}

@@ -136,7 +136,7 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
     return (row["family"], row["task"], row["strategy"], row["shots"], row["metric"])
 
 
-def _sparks(wanted: pl.DataFrame, axis: str | None) -> dict[tuple[Any, ...], str]:
+def _sparks(wanted: pl.DataFrame, axis: str | None) -> dict[tuple[object, ...], str]:
     """The scores of each curve as bars between chance and the best possible, by family, task, way and metric."""
     from dataclasses import asdict
 

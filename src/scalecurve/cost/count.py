@@ -81,7 +81,7 @@ class CountingModel(Model):
         return len(self.tokens.ids([text], special=False)[0])
 
     def run(self, requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
-        remembered: dict[bool, Any] = {}
+        remembered: dict[bool, object] = {}
         self.tally.calls += 1
         self.tally.requests += len(requests)
         for window in windows(requests):

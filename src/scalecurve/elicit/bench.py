@@ -161,7 +161,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        batch: dict[str, Any] = json.loads(path.read_bytes())
+        batch: dict[str, object] = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
     return batch

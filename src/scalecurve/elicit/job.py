@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from scalecurve.elicit import result
 from scalecurve.elicit.budget import SearchBudget
@@ -65,7 +64,7 @@ def _asked_plainly(study: Study) -> Study:
     return study.model_copy(update={"strategies": ("direct",), "shots": (0,), "tasks": tasks})
 
 
-def _asked(plan: Plan, budget: SearchBudget, space: Space) -> dict[str, Any]:
+def _asked(plan: Plan, budget: SearchBudget, space: Space) -> dict[str, object]:
     """All that decides what a search finds; as JSON would give it back."""
     study = plan.study
     said = {
@@ -80,7 +79,7 @@ def _asked(plan: Plan, budget: SearchBudget, space: Space) -> dict[str, Any]:
         "minutes": None if budget.seconds is None else budget.seconds / 60,
         "space": asdict(space),
     }
-    plain: dict[str, Any] = json.loads(json.dumps(said))
+    plain: dict[str, object] = json.loads(json.dumps(said))
     return plain
 
 
@@ -101,7 +100,7 @@ def _check_out(out: Path, asked: Mapping[str, object]) -> None:
         )
 
 
-def _like(study: Study) -> dict[str, Any]:
+def _like(study: Study) -> dict[str, object]:
     """What a study says that asks the same models the same questions."""
     said = study.model_dump(include={"mode", "max_tokens", "cot_prompts"}, exclude_defaults=True)
     models = [entry.model_dump(exclude_defaults=True) for entry in study.models]

@@ -160,7 +160,7 @@ def _write_batch(model: Any, drafts: list[Draft], encoder: Encoder, way: str) ->
         [[0] * pad + list(draft.tokens) for pad, draft in zip(pads, drafts, strict=True)], device=model.device
     )
     mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in pads], device=model.device)
-    past: dict[str, Any] = {}
+    past: dict[str, object] = {}
     fed = ids
     if way == "again":
         forget(model)
@@ -179,7 +179,7 @@ def _write_batch(model: Any, drafts: list[Draft], encoder: Encoder, way: str) ->
 
 def arguments(model: Any, ids: Tensor, mask: Tensor | None, past: dict[str, Any], use_cache: bool) -> dict[str, Any]:
     """What a model is called with to go on from ``past``; ``mask`` covers everything from the beginning."""
-    said: dict[str, Any] = {"input_ids": ids, "use_cache": use_cache, **past}
+    said: dict[str, object] = {"input_ids": ids, "use_cache": use_cache, **past}
     if mask is not None:
         said["attention_mask"] = mask
         if takes(model, "position_ids"):
@@ -226,7 +226,7 @@ def _trial(model: Any, encoder: Encoder, prompts: Sequence[Ids], way: str) -> li
         width = max(map(len, batch))
         ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in batch], device=model.device)
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in batch], device=model.device)
-        past: dict[str, Any] = {}
+        past: dict[str, object] = {}
         fed = ids
         rows: list[list[float]] = [[] for _ in batch]
         for step in range(steps):

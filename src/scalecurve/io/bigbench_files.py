@@ -37,7 +37,7 @@ class ModelData:
     training_batch_size: int | None = None
     training_steps: int | None = None
     description: str = ""
-    decoding_params: Mapping[str, Any] = field(default_factory=dict)
+    decoding_params: Mapping[str, object] = field(default_factory=dict)
     additional_details: str | None = ""
 
 
@@ -116,7 +116,7 @@ def read_score_files(folder: Path) -> list[ScoreFile]:
     return [read_score_file(path) for path in paths]
 
 
-def _score_record(score: TaskScore) -> dict[str, Any]:
+def _score_record(score: TaskScore) -> dict[str, object]:
     values = (dict(score.scores), score.preferred, score.shots, score.low, score.high, score.name)
     return dict(zip(_SCORE_KEYS, values, strict=True))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scalecurve._version import __version__
 from scalecurve.analysis.derive import curve_schema
@@ -152,7 +152,7 @@ def _rung(model: ModelData) -> Rung:
     )
 
 
-def _rows(model: ModelData, score: TaskScore) -> Iterable[dict[str, Any]]:
+def _rows(model: ModelData, score: TaskScore) -> Iterable[dict[str, object]]:
     rung = _rung(model)
     for metric, value in score.scores.items():
         known = METRICS.get(metric)
@@ -175,7 +175,7 @@ def _rows(model: ModelData, score: TaskScore) -> Iterable[dict[str, Any]]:
         }
 
 
-def _task_record(name: str, score: TaskScore) -> Mapping[str, Any]:
+def _task_record(name: str, score: TaskScore) -> Mapping[str, object]:
     preferred = score.preferred
     task = Task(name, (), tuple(score.scores), preferred, chance=score.low, ceiling=score.high, source="bigbench")
     record = asdict(task) | {"rendering": asdict(Rendering()), "postprocess": asdict(Postprocess())}

@@ -261,9 +261,9 @@ def _by_metric(content: dict[str, Any]) -> Rows:
     return rows
 
 
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
+def _flat(record: dict[str, Any]) -> dict[str, object]:
     """A record whose inner records stand beside its own fields: ``{"metrics": {"acc": 0.5}}`` has ``acc``."""
-    flat: dict[str, Any] = {}
+    flat: dict[str, object] = {}
     for name, value in record.items():
         if isinstance(value, dict):
             for own, one in value.items():

@@ -89,7 +89,7 @@ class ScalecurveLM(TemplateLM):  # type: ignore[misc]  # lm_eval says nothing of
     def tokenizer_name(self) -> str:
         return str(self.tokenizer.name_or_path).replace("/", "__")
 
-    def get_model_info(self) -> dict[str, Any]:
+    def get_model_info(self) -> dict[str, object]:
         """What the harness writes into ``config`` of its results."""
         return {
             "model_num_parameters": self._model.parameters()[1],
@@ -155,7 +155,7 @@ class ScalecurveLM(TemplateLM):  # type: ignore[misc]  # lm_eval says nothing of
 
     def loglikelihood_rolling(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[float]:
         """The log-probability of whole texts, in the harness's disjoint windows of the model's length."""
-        windows: list[tuple[Any, list[int], list[int]]] = []
+        windows: list[tuple[object, list[int], list[int]]] = []
         owners: list[int] = []
         texts = [request.args[0] for request in requests]
         for owner, ids in enumerate(self._encoder.ids(texts) if texts else []):

@@ -19,7 +19,7 @@ _MARK = re.compile(r'["{}\[\]]')
 _DECODER = json.JSONDecoder()
 
 
-def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """(line number, object) of a file with one JSON object a line; blank lines are passed over."""
     try:
         with open(path, "rb") as file:
@@ -34,7 +34,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+def _object(path: Path, number: int, line: bytes) -> dict[str, object]:
     try:
         found = parsed(line)
     except ValueError as error:
@@ -62,7 +62,7 @@ def json_members(path: Path, inside: str | None = None) -> Iterator[tuple[str, A
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def json_scalars(path: Path) -> dict[str, Any]:
+def json_scalars(path: Path) -> dict[str, object]:
     """The members of the object a file holds that are no lists or objects; those are passed over, however large."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -99,9 +99,9 @@ class _Cursor:
             else:
                 self.skip()
 
-    def scalars(self) -> dict[str, Any]:
+    def scalars(self) -> dict[str, object]:
         self.expect("{")
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         for number in count():
             if self.peek() == "}":
                 return found

@@ -158,7 +158,7 @@ def exam() -> dict[str, tuple[dict[str, Any], dict[str, list[Item]]]]:
     }
 
 
-def _head(description: str, keywords: list[str], choice: bool = False, tokens: int = 20) -> dict[str, Any]:
+def _head(description: str, keywords: list[str], choice: bool = False, tokens: int = 20) -> dict[str, object]:
     metrics = ["multiple_choice_grade", "exact_str_match"] if choice else ["exact_str_match"]
     return {
         "description": description,
@@ -171,7 +171,7 @@ def _head(description: str, keywords: list[str], choice: bool = False, tokens: i
 
 
 def _example(item: Item, choice: bool) -> dict[str, Any]:
-    example: dict[str, Any] = {"input": item.question, "target": item.answer}
+    example: dict[str, object] = {"input": item.question, "target": item.answer}
     if choice:
         example["target_scores"] = {option: int(option == item.answer) for option in item.options}
     if item.rationale:

@@ -42,7 +42,7 @@ class ChatTemplate:
         self._template = _FIXED_DATE + template if "strftime_now" in template else template
         self._name, self._tokenizer = name, tokenizer
         self._system = [{"role": "system", "content": system}] if system else []
-        self._settings: dict[str, Any] = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
+        self._settings: dict[str, object] = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
         self._in_parts = False
         self._check()  # what is wrong with the template or the system prompt shows at once
         self.text = lru_cache(maxsize=1024)(self._text)
@@ -96,7 +96,7 @@ class ChatTemplate:
             raise UserError(f"{self._name}: options: its chat template refuses this ({reason}); {fix}") from None
         return str(text)
 
-    def _turn(self, turn: dict[str, str]) -> dict[str, Any]:
+    def _turn(self, turn: dict[str, str]) -> dict[str, object]:
         content = turn["content"]
         return {**turn, "content": [{"type": "text", "text": content}] if self._in_parts else content}
 

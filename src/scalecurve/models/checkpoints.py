@@ -13,7 +13,6 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.models.fingerprint import model_files
@@ -136,7 +135,7 @@ def _missing(path: Path, files: set[str]) -> str:
     return "" if files.intersection(_TOKENIZER) else "its tokenizer is missing"
 
 
-def _json(path: Path) -> dict[str, Any] | None:
+def _json(path: Path) -> dict[str, object] | None:
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

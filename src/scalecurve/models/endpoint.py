@@ -274,8 +274,8 @@ class EndpointModel(Model):
         )
 
     def _how(self, request: Request, *, chat: bool) -> dict[str, Any]:
-        how: dict[str, Any] = {"max_tokens": request.limit, "temperature": request.temperature}
-        more: dict[str, Any] = {}
+        how: dict[str, object] = {"max_tokens": request.limit, "temperature": request.temperature}
+        more: dict[str, object] = {}
         if request.effort and chat:
             how["reasoning_effort"] = request.effort
         elif request.effort:

@@ -38,7 +38,7 @@ REQUIRED = ("block_count", "embedding_length")
 class Header:
     """``meta``: scalars, and arrays by their first entries. ``sides``: of each tensor by name."""
 
-    meta: Mapping[str, Any]
+    meta: Mapping[str, object]
     sides: Mapping[str, tuple[int, ...]]
 
 
@@ -110,7 +110,7 @@ def read_header(data: mmap.mmap) -> Header:
     if version not in (2, 3):
         raise ValueError(f"it is GGUF of version {version}; versions 2 and 3 are read, in little-endian order")
     tensors, keys = source.count(24, "tensors"), source.count(13, "keys")
-    meta: dict[str, Any] = {}
+    meta: dict[str, object] = {}
     for _ in range(keys):
         name = source.text()
         if name in meta:

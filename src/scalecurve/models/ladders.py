@@ -84,7 +84,7 @@ def load_ladder(ref: str) -> Ladder:
 
 def _checkpoints(name: str) -> Ladder:
     """The ladder of the states that a rung went through in training."""
-    rungs: dict[str, tuple[Rung, dict[str, Any], Path]] = {}
+    rungs: dict[str, tuple[Rung, dict[str, object], Path]] = {}
     for known in list_ladders():
         path = _file_of(known)
         table = _table(path).get("checkpoints")

@@ -165,7 +165,7 @@ def local_identity(rung: Rung, dtype: str) -> str:
 
 
 def _identity(rung: Rung, dtype: str, source: ModelFiles, chat: ChatTemplate | None = None) -> str:
-    said: dict[str, Any] = {"dtype": dtype, "revision": rung.revision, "options": dict(rung.options)}
+    said: dict[str, object] = {"dtype": dtype, "revision": rung.revision, "options": dict(rung.options)}
     return fingerprint(source.files, said | ({"chat_template": chat.source} if chat else {}))
 
 
@@ -191,11 +191,11 @@ def open_tokens(rung: Rung) -> Encoder:
     return Encoder(tokenizer, _max_length(rung, config, tokenizer), rung.options.get("add_bos_token"))
 
 
-def _tokenizer_source(rung: Rung) -> tuple[str, dict[str, Any]]:
+def _tokenizer_source(rung: Rung) -> tuple[str, dict[str, object]]:
     """Where transformers finds the tokenizer, and what to tell it."""
     from scalecurve.models.gguf import gguf_file, unpacked_folder
 
-    how: dict[str, Any] = {"trust_remote_code": False}
+    how: dict[str, object] = {"trust_remote_code": False}
     if rung.backend == "gguf":
         path = gguf_file(rung)
         unpacked = unpacked_folder(path)

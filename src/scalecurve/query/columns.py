@@ -28,7 +28,7 @@ def values(column: Any) -> list[Any]:
     import pyarrow as pa
 
     try:
-        found: list[Any] = column.to_pylist()
+        found: list[object] = column.to_pylist()
     except (pa.ArrowException, OverflowError, ValueError, TypeError, NotImplementedError):
         found = [_value(scalar) for scalar in column]
     return found

@@ -125,7 +125,7 @@ class Session:
         self.connection.allow(self.limits.seconds)
         return AiPlan(tuple(step.ask for step in self._go(statement, parameters, dry=True)[1]))
 
-    def _go(self, query: Query, parameters: Sequence[object], *, dry: bool) -> tuple[Any, list[CallStep]]:
+    def _go(self, query: Query, parameters: Sequence[object], *, dry: bool) -> tuple[object, list[CallStep]]:
         import duckdb
         from sqlglot.errors import SqlglotError
 

@@ -84,7 +84,7 @@ def beside(curve: Curve, companions: Sequence[Curve], name: Callable[[str], str]
     return said[:1].upper() + said[1:]
 
 
-def answers_of(curve: Mapping[str, object]) -> tuple[Any, ...]:
+def answers_of(curve: Mapping[str, object]) -> tuple[object, ...]:
     """What tells the answers of a curve from those of others: family, task, way of asking, shots."""
     return tuple(curve[key] for key in "ftsk")
 

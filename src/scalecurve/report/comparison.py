@@ -57,7 +57,7 @@ def write_comparison(
     return out
 
 
-def _shown(one: Side, other: Side, row: Mapping[str, Any], widest: float, lang: str) -> dict[str, Any]:
+def _shown(one: Side, other: Side, row: Mapping[str, Any], widest: float, lang: str) -> dict[str, object]:
     from scalecurve.analysis.compare.sides import questions
 
     found = questions(one, other, row) if row["method"] != "unpaired" else {"wins": [], "losses": []}
@@ -94,7 +94,7 @@ def _numbers(row: Mapping[str, object], lang: str) -> dict[str, str]:
     return scores | {"difference": minus(f"{row['difference']:+.3f}"), "interval": interval}
 
 
-def _of_ladder(row: Mapping[str, Any], lang: str) -> dict[str, Any]:
+def _of_ladder(row: Mapping[str, Any], lang: str) -> dict[str, object]:
     p = row["slope_p"]
     return dict(row) | _numbers(row, lang) | {
         "task": visible(row["task"], 200), "metric": words(lang).get(row["metric"], visible(row["metric"], 80)),
@@ -108,7 +108,7 @@ def _bar(row: Mapping[str, Any], widest: float) -> dict[str, float]:
     return {name: round(x, 1) for name, x in place.items()}
 
 
-def _answers(side: Side, task: str, rung: str, strategy: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _answers(side: Side, task: str, rung: str, strategy: str, ids: Sequence[str]) -> dict[str, dict[str, object]]:
     """Example → question, what was right, and what the side said."""
     import polars as pl
 
@@ -122,7 +122,7 @@ def _answers(side: Side, task: str, rung: str, strategy: str, ids: Sequence[str]
     return {row["example_id"]: _said(row) for row in frame.iter_rows(named=True)}
 
 
-def _said(row: Mapping[str, Any]) -> dict[str, Any]:
+def _said(row: Mapping[str, Any]) -> dict[str, object]:
     options, logs, worth = row["options"] or [], row["option_logprobs"] or [], row["option_scores"] or []
     picked = options[max(range(len(logs)), key=lambda at: logs[at])] if options and len(logs) == len(options) else None
     right = [option for option, value in zip(options, worth, strict=False) if value == max(worth)] if worth else []

@@ -141,7 +141,7 @@ def _tasks(sources: Sequence[RunSource]) -> list[dict[str, Any]]:
     return list(tasks.values())
 
 
-def _task(ref: str, record: Mapping[str, Any]) -> dict[str, Any]:
+def _task(ref: str, record: Mapping[str, Any]) -> dict[str, object]:
     human = record.get("human") or {}
     return {
         "ref": ref,
@@ -201,7 +201,7 @@ def _error(row: Mapping[str, Any]) -> float | None:
     return standard_error(y, n)
 
 
-def _censored(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _censored(points: Sequence[Mapping[str, Any]]) -> dict[str, object]:
     """How many answers a limit cut off, and the scores with all of them wrong, and right; nothing without any."""
     count = sum(point.get("censored") or 0 for point in points)
     if not count:
@@ -228,7 +228,7 @@ def _appears(points: Sequence[Mapping[str, Any]]) -> int | None:
     return appears_at(y, se, n, points[0]["chance"], higher_is_better=bool(points[0]["higher_is_better"]))
 
 
-def study_of(source: RunSource) -> dict[str, Any]:
+def study_of(source: RunSource) -> dict[str, object]:
     """study.toml as a dictionary; empty when absent or unreadable."""
     try:
         return tomllib.loads(source.run.study.read_text(encoding="utf-8"))

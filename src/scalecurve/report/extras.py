@@ -124,7 +124,7 @@ def _add_unlocks(
 
 def _harm(
     found: pl.DataFrame, names: Mapping[str, str], arm: tuple[str, int], read: pl.DataFrame | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """``harm`` of an arm: the rung where it loses most of those where it surely loses, and what stands behind it."""
     worse = found.filter(effect="harm").sort("uplift")
     if worse.is_empty() or worse["rung"][0] not in names:

@@ -78,7 +78,7 @@ class Figure:
         )
         return chart.properties(width=self.width, height=self.width * 0.62, title=title)
 
-    def _points(self, curve: Mapping[str, Any], series: str) -> list[dict[str, Any]]:
+    def _points(self, curve: Mapping[str, Any], series: str) -> list[dict[str, object]]:
         rungs = self.contents.families[curve["f"]]["rungs"]
         points = []
         for place, y, e, n in zip(curve["r"], curve["y"], curve["e"], curve["n"], strict=True):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from scalecurve.report.cards import Card, Unlock, cards, harms, unlocks
 from scalecurve.report.checks import answers_of
@@ -41,7 +40,7 @@ class Findings:
     harms: tuple[Unlock, ...]
 
 
-def findings(contents: Contents, words: Mapping[str, str], lang: str) -> dict[str, Any]:
+def findings(contents: Contents, words: Mapping[str, str], lang: str) -> dict[str, object]:
     """The first screen as plain values for the page."""
     told = _Screen(contents, words, lang)
     text, lead = told.headline()

@@ -112,7 +112,7 @@ def pack(value: object) -> str:
     return base64.b64encode(gzip.compress(to_json(value).encode("utf-8", "replace"), 6, mtime=0)).decode()
 
 
-def _words_of_page(said: Mapping[str, str], version: str) -> dict[str, Any]:
+def _words_of_page(said: Mapping[str, str], version: str) -> dict[str, object]:
     specs = {
         "score": charts.score_chart(said_of(said)),
         "map": charts.map_chart({"name": said["series"], "shape": said["verdict"]}),
@@ -148,8 +148,8 @@ def said_of(said: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _template(chart: Any) -> dict[str, Any]:
-    spec: dict[str, Any] = chart.to_dict()
+def _template(chart: Any) -> dict[str, object]:
+    spec: dict[str, object] = chart.to_dict()
     spec.pop("config", None)
     spec.pop("datasets", None)
     return spec

@@ -65,10 +65,10 @@ def _add_intervals(contents: Contents, source: RunSource, headline: dict[Any, di
             curve["d"] = _intervals(rows.pivot("rung", index="example_id", values="value"), order)
 
 
-def _intervals(table: Any, order: list[str]) -> list[list[Any] | None]:
+def _intervals(table: Any, order: list[str]) -> list[list[object] | None]:
     from scalecurve.analysis.compare.paired import paired_difference
 
-    found: list[list[Any] | None] = []
+    found: list[list[object] | None] = []
     for i, one in enumerate(order):
         for other in order[i + 1 :]:
             if one not in table.columns or other not in table.columns:

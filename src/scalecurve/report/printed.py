@@ -27,7 +27,7 @@ def printed_width(text: str) -> float:
     return inches
 
 
-def fitted(spec: dict[str, Any], width: float | None, font_size: float | None) -> dict[str, Any]:
+def fitted(spec: dict[str, Any], width: float | None, font_size: float | None) -> dict[str, object]:
     """A Vega-Lite specification ``width`` inches wide with letters of ``font_size`` points, in units of a point."""
     import vl_convert
 

@@ -182,7 +182,7 @@ def _plural(n: int, one: str, many: str = "") -> str:
 def _listed(curves: Sequence[Mapping[str, Any]], contents: Contents, words: Mapping[str, str], lang: str) -> list[Part]:
     """Each ability once, as a link, with the ways and families it holds for and where it begins."""
     comma, stop = ("、", "。") if lang == "zh" else (", ", ".")
-    of_task: dict[int, list[Mapping[str, Any]]] = {}
+    of_task: dict[int, list[Mapping[str, object]]] = {}
     for curve in curves:
         of_task.setdefault(curve["t"], []).append(curve)
     parts: list[Part] = []

@@ -167,7 +167,7 @@ def _items(gated: Rows, answers: Rows | None, task: Task) -> _Items:
         numbers = [np.nan if value is None else value for value in values]
         kind = str(example.metadata.get("kind", ""))
         rows.append((margin, answerable, cluster, *numbers, wins.get(example.id, np.nan), kind))
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * 9
+    columns: list[object] = list(zip(*rows, strict=True)) if rows else [()] * 9
     kinds_of = (float, bool, int, float, float, float, float, float, str)
     return _Items(*(np.asarray(column, kind) for column, kind in zip(columns, kinds_of, strict=True)))
 

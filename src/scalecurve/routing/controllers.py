@@ -65,7 +65,7 @@ class Controller:
         return np.where(np.maximum(slow, larger) > 0, best, KEEP).astype(np.int8)
 
     def to_json(self) -> dict[str, Any]:
-        data: dict[str, Any] = {"policy": self.policy.to_json(), "rate": self.rate, "label": self.label}
+        data: dict[str, object] = {"policy": self.policy.to_json(), "rate": self.rate, "label": self.label}
         if self.larger_policy is not None:
             data |= {"larger": self.larger, "larger_policy": self.larger_policy.to_json()}
         return data | {"abstain_below": self.abstain_below}

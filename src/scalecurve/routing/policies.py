@@ -180,7 +180,7 @@ class Learned:
         return after.agree | ((self.choice(matrix) > 0.5) & (after.answer != "")), self.last(matrix)
 
     def to_json(self) -> dict[str, Any]:
-        plain: dict[str, Any] = {"kind": "learned", "before": self.before.to_json(), "after": self.after.to_json()}
+        plain: dict[str, object] = {"kind": "learned", "before": self.before.to_json(), "after": self.after.to_json()}
         plain |= {name: getattr(self, name).weights for name in ("fast", "slow", "choice", "last")}
         return plain | {"tokens": {"weights": self.tokens.weights, "scale": self.tokens.scale}}
 

@@ -164,7 +164,7 @@ def content(trace: Trace, stop: str | Sequence[str] | None) -> str:
     return text
 
 
-def usage(trace: Trace) -> dict[str, Any]:
+def usage(trace: Trace) -> dict[str, object]:
     """Tokens of everything that was asked; those of slow answers are the reasoning tokens."""
     read, written = trace.prompt_tokens, trace.generated_tokens
     return {
@@ -184,8 +184,8 @@ def told(trace: Trace) -> dict[str, Any]:
 def whole(request: ChatRequest | CompletionRequest, head: Mapping[str, object], trace: Trace) -> dict[str, Any]:
     """The reply in one piece. ``head``: id, created, model."""
     text = content(trace, request.stop)
-    choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "logprobs": None}
-    own: dict[str, Any] = {"text": text}
+    choice: dict[str, object] = {"index": 0, "finish_reason": "stop", "logprobs": None}
+    own: dict[str, object] = {"text": text}
     if isinstance(request, ChatRequest):
         own = {"message": {"role": "assistant", "content": text, "refusal": None}}
     kind = "chat.completion" if isinstance(request, ChatRequest) else "text_completion"
@@ -197,14 +197,14 @@ def opening(request: ChatRequest | CompletionRequest, head: Mapping[str, object]
     return _piece(request, head, "")
 
 
-def step_piece(request: ChatRequest | CompletionRequest, head: Mapping[str, object], step: Step) -> dict[str, Any]:
+def step_piece(request: ChatRequest | CompletionRequest, head: Mapping[str, object], step: Step) -> dict[str, object]:
     """A piece without text that tells a step, as it is done."""
     return _piece(request, head, None) | {"scalecurve": {"step": asdict(step)}}
 
 
 def pieces(
     request: ChatRequest | CompletionRequest, head: Mapping[str, object], trace: Trace
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """The answer word by word, then the end with the trace, then the tokens where they were asked for."""
     for word in _WORDS.findall(content(trace, request.stop)):
         yield _piece(request, head, word)
@@ -215,8 +215,8 @@ def pieces(
 
 def _piece(
     request: ChatRequest | CompletionRequest, head: Mapping[str, object], text: str | None, finish: str | None = None
-) -> dict[str, Any]:
-    choice: dict[str, Any] = {"index": 0, "finish_reason": finish, "logprobs": None}
+) -> dict[str, object]:
+    choice: dict[str, object] = {"index": 0, "finish_reason": finish, "logprobs": None}
     if not isinstance(request, ChatRequest):
         return {**head, "object": "text_completion", "choices": [choice | {"text": text or ""}]}
     delta = {} if text is None else {"content": text} if text else {"role": "assistant", "content": ""}

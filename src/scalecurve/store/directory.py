@@ -83,7 +83,7 @@ class RunDirectory:
         from scalecurve.store.manifest_shape import check_manifest
 
         try:
-            manifest: dict[str, Any] = json.loads(self.manifest.read_bytes())
+            manifest: dict[str, object] = json.loads(self.manifest.read_bytes())
         except FileNotFoundError:
             return {}
         except (ValueError, RecursionError) as error:

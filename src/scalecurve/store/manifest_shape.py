@@ -67,12 +67,12 @@ class _Task(_Record):
     flags: list[str]
     probes: dict[str, Any]
     rendering: dict[str, Any]
-    postprocess: dict[str, Any]
+    postprocess: dict[str, object]
     keywords: list[str] = []
     contrast: str = ""
     fingerprint: str = ""
     n_examples: Count = 0
-    human: dict[str, Any] | None = None
+    human: dict[str, object] | None = None
 
 
 class _Manifest(_Record):
@@ -85,7 +85,7 @@ class _Manifest(_Record):
     finished: str | None = None
     environment: dict[str, Any] = {}
     totals: dict[str, float] = {}
-    imported: list[dict[str, Any]] = []
+    imported: list[dict[str, object]] = []
 
 
 def check_manifest(manifest: Mapping[str, Any]) -> None:

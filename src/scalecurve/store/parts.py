@@ -36,7 +36,7 @@ EXAMPLE_FIELDS = ("input", "targets", "choices", "option_scores", "metadata")
 _COUNTED = ("prompt_tokens", "generated_tokens", "error", "text", "response")
 _AGAIN = "delete this file and run the study again"
 
-LATER: Mapping[str, Any] = {"thinking": "", "thinking_tokens": 0, "cut": 0, "censored": False}
+LATER: Mapping[str, object] = {"thinking": "", "thinking_tokens": 0, "cut": 0, "censored": False}
 """What older parts lack, and what stands for it."""
 
 _PART = re.compile(r"part-(\d{5})-([0-9a-f]{16})\.parquet")
@@ -260,7 +260,7 @@ def _table(columns: Mapping[str, Sequence[object]]) -> pa.Table:
     import polars as pl
     import pyarrow as pa
 
-    plain: dict[Any, pa.DataType] = {pl.String(): pa.large_string(), pl.Boolean(): pa.bool_()}
+    plain: dict[object, pa.DataType] = {pl.String(): pa.large_string(), pl.Boolean(): pa.bool_()}
     plain |= {pl.Int64(): pa.int64(), pl.Float64(): pa.float64()}
 
     def kind(wanted: object) -> pa.DataType:
@@ -283,5 +283,5 @@ def _rows(frame: pl.DataFrame) -> Iterator[tuple[Example, Answer]]:
         yield Example(name, text, targets, options, worth, metadata=json.loads(metadata)), answer
 
 
-def _tuple(values: list[Any] | None) -> tuple[Any, ...] | None:
+def _tuple(values: list[Any] | None) -> tuple[object, ...] | None:
     return None if values is None else tuple(values)

@@ -189,8 +189,8 @@ def _shot(raw: object, at: int, source: str) -> Example:
     return Example(f"shot{at}", raw["input"], (raw["target"],), tuple(options), scores, raw.get("rationale", ""))
 
 
-def _shot_table(shot: Example) -> dict[str, Any]:
-    table: dict[str, Any] = {"input": shot.input, "target": shot.targets[0]}
+def _shot_table(shot: Example) -> dict[str, object]:
+    table: dict[str, object] = {"input": shot.input, "target": shot.targets[0]}
     if shot.options:
         table["options"] = list(shot.options)
     if shot.rationale:

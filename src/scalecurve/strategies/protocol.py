@@ -117,7 +117,7 @@ def check_settings(names: Iterable[str], settings: Mapping[str, object], rungs: 
             _CHECKS[name](settings, rungs)
 
 
-def determining(settings: Mapping[str, Any]) -> dict[str, Any]:
+def determining(settings: Mapping[str, Any]) -> dict[str, object]:
     """``settings`` as far as they determine answers: files by their content, not by their name."""
     content = {
         name: sha256(Path(settings[name]).read_bytes()).hexdigest() for name in FILE_SETTINGS if name in settings

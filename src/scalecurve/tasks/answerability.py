@@ -49,15 +49,15 @@ def told(task: Task, name: str) -> Task:
 
 
 # ── One function a task: what it tells of an example ─────────────────────────────────────────────────────────
-def _known_unknowns(example: Example) -> dict[str, Any]:
+def _known_unknowns(example: Example) -> dict[str, object]:
     return {"answerable": example.targets[0] != "Unknown"}
 
 
-def _sufficient_information(example: Example) -> dict[str, Any]:
+def _sufficient_information(example: Example) -> dict[str, object]:
     return {"answerable": example.targets[0] != "I do not know"}
 
 
-def _presuppositions(example: Example) -> dict[str, Any]:
+def _presuppositions(example: Example) -> dict[str, object]:
     """Neutral: the first sentence does not say whether the second is true."""
     first, _, second = example.input.partition("\nSentence 2: ")
     statement = second.partition("\n")[0].strip()
@@ -65,19 +65,19 @@ def _presuppositions(example: Example) -> dict[str, Any]:
     return {"answerable": example.targets[0] != "neutral", "gate_text": text}
 
 
-def _essentiality(example: Example) -> dict[str, Any]:
+def _essentiality(example: Example) -> dict[str, object]:
     """The question after its two statements, which may not suffice."""
     question, _, rest = example.input.partition(" Which of the following statements")
     statements = rest.partition("\n")[2].strip()
     return {"answerable": not example.targets[0].startswith("Neither"), "gate_text": f"{statements}\n{question}"}
 
 
-def _misconceptions(example: Example) -> dict[str, Any]:
+def _misconceptions(example: Example) -> dict[str, object]:
     """A question that supposes the statement."""
     return {"answerable": example.targets[0] == "T", "gate_text": f"{example.input.strip()} Why is that so?"}
 
 
-def _nonsense_words(example: Example) -> dict[str, Any]:
+def _nonsense_words(example: Example) -> dict[str, object]:
     """The control: invented words, yet every question can be answered."""
     return {"answerable": True}
 

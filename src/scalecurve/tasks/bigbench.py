@@ -87,7 +87,7 @@ def index() -> Sequence[Mapping[str, Any]]:
 
 
 @lru_cache(maxsize=2)
-def _index(path: Path, _changed: int) -> Sequence[Mapping[str, Any]]:
+def _index(path: Path, _changed: int) -> Sequence[Mapping[str, object]]:
     return tuple(json.loads(path.read_text("utf-8"))["leaves"])
 
 

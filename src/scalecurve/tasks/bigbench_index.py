@@ -15,14 +15,14 @@ def build_index(
     hashes: Mapping[str, str],
     log: Path,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[dict[str, object]], int]:
     """The records of all leaves below ``root``, by task directory and path, and the number of containers.
 
     Each record is kept in ``log`` with its file's hash as soon as it is made, so that an interrupted call goes on.
     """
     known = _read_log(log)
     files = sorted(root.glob("*/task.json"), key=str)
-    leaves: list[dict[str, Any]] = []
+    leaves: list[dict[str, object]] = []
     containers = 0
 
     def key_of(path: Path) -> str:
@@ -52,9 +52,9 @@ def build_index(
     return leaves, containers
 
 
-def _read_log(log: Path) -> dict[str, dict[str, Any]]:
+def _read_log(log: Path) -> dict[str, dict[str, object]]:
     """Key → record of an interrupted call; its last line may be torn."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, object]] = {}
     for line in log.read_text("utf-8").splitlines() if log.is_file() else ():
         try:
             key, record = json.loads(line)
@@ -64,7 +64,7 @@ def _read_log(log: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _record(root: Path, path: Path, data: Any, parent: str) -> dict[str, Any]:
+def _record(root: Path, path: Path, data: Any, parent: str) -> dict[str, object]:
     task = build_task(path, data, parent=parent, mode="faithful", source="bigbench")
     return {
         "name": task.name,

@@ -74,7 +74,7 @@ def _installed_baselines() -> dict[str, HumanBaseline]:
     return human_baselines()
 
 
-def read_numbers(path: Path) -> dict[str, Any]:
+def read_numbers(path: Path) -> dict[str, object]:
     """The dictionaries of numbers in the pickle at ``path``; ``UserError`` when it asks for anything else."""
     try:
         value = _NumbersOnly(io.BytesIO(path.read_bytes())).load()

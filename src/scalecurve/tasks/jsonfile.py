@@ -60,7 +60,7 @@ def read_json(path: Path) -> Any:
     raise UserError(message)
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+def read_json_lines(path: Path) -> Iterator[tuple[int, object]]:
     """(line number, value) of every line of ``path`` that is not blank; a line ends at "\\n" and nowhere else."""
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():

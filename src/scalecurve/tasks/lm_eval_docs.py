@@ -123,7 +123,7 @@ def _csv(path: Path) -> list[Doc]:
     return [dict(zip(header, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _typed(texts: Sequence[str]) -> list[Any]:
+def _typed(texts: Sequence[str]) -> list[object]:
     """A CSV column as whole numbers, fractions, truth values or texts, whichever all its values are."""
     known = [text for text in texts if text not in _MISSING]
     if not known:

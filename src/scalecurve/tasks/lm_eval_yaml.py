@@ -97,11 +97,11 @@ def read_config(path: Path) -> Config:
     return config
 
 
-def _merged(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+def _merged(path: Path, above: tuple[Path, ...]) -> dict[str, object]:
     """The file's fields over those of the files it includes."""
     values = _load(path)
     included = values.get("include")
-    merged: dict[str, Any] = {}
+    merged: dict[str, object] = {}
     for one in included if isinstance(included, list) else [included] if included else []:
         if Path(str(one)).is_absolute() or not str(one).endswith(("yaml", "yml")):
             raise UserError(f"{path}: include: {one}: is no YAML file beside it; include files of the task only")
@@ -192,7 +192,7 @@ def _check_fewshot(config: Config) -> None:
 
 
 # ── Metrics ──────────────────────────────────────────────────────────────────────────────────────────────────
-def metric_list(config: Config) -> list[Mapping[str, Any]]:
+def metric_list(config: Config) -> list[Mapping[str, object]]:
     """The file's metrics, or those the harness takes when it names none."""
     given = config.get("metric_list")
     if given is None:
@@ -202,9 +202,9 @@ def metric_list(config: Config) -> list[Mapping[str, Any]]:
     return given
 
 
-def ignored(config: Config) -> dict[str, Any]:
+def ignored(config: Config) -> dict[str, object]:
     """What ``exact_match`` disregards."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for entry in metric_list(config):
         found |= {key: entry[key] for key in _IGNORE if entry.get(key)}
     return found
@@ -254,7 +254,7 @@ def generation(config: Config) -> tuple[tuple[str, ...], int]:
     return tuple(texts), length
 
 
-def filter_list(config: Config) -> dict[str, list[Mapping[str, Any]]]:
+def filter_list(config: Config) -> dict[str, list[Mapping[str, object]]]:
     """Name → steps of every pipeline; one that changes nothing where the file has none."""
     given = config.get("filter_list")
     if given is None:

@@ -140,7 +140,7 @@ def fingerprint(task: Task) -> str:
 
 
 # ── The head of the file ─────────────────────────────────────────────────────────────────────────────────────
-def read_object(path: Path) -> Mapping[str, Any]:
+def read_object(path: Path) -> Mapping[str, object]:
     """The JSON object in the task file ``path``."""
     data = read_json(path)
     if not isinstance(data, dict):
@@ -324,7 +324,7 @@ def _best_option(leaf: _Leaf, where: tuple[str | int, ...], scores: Mapping[str,
 
 def _mark_equals(examples: Sequence[Example], raws: Sequence[Mapping[str, object]]) -> tuple[Example, ...]:
     """Name, on each example that equals an earlier one once formatted, the first of them."""
-    first: dict[Any, int] = {}
+    first: dict[object, int] = {}
     marked = list(examples)
     counts = Counter(_shown(example) for example in examples)
     for at, example in enumerate(examples):
@@ -340,7 +340,7 @@ def _mark_equals(examples: Sequence[Example], raws: Sequence[Mapping[str, object
     return tuple(marked)
 
 
-def _shown(example: Example) -> tuple[Any, ...]:
+def _shown(example: Example) -> tuple[object, ...]:
     return example.input, example.targets, example.options, example.option_scores
 
 
@@ -353,7 +353,7 @@ def _hashable(value: object) -> Any:
     return ("list", *map(_hashable, value)) if isinstance(value, list | tuple) else value
 
 
-def _formatted(example: Example, raw: Mapping[str, object]) -> list[Any]:
+def _formatted(example: Example, raw: Mapping[str, object]) -> list[object]:
     """What the reference compares: all members in file order, the target as a list."""
     members = {**raw, "target": list(example.targets)}
     if "target_scores" in raw:

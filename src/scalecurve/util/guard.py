@@ -50,7 +50,7 @@ def check_size(value: object) -> None:
     """``ValueError`` when lists and tables nest too deeply, or come to too many once every alias is written out."""
     count, layer = 0, [value]
     for _ in range(DEEPEST):
-        inner: list[Any] = []
+        inner: list[object] = []
         for one in layer:
             if isinstance(one, dict | list):
                 count += len(one) + 1

@@ -44,7 +44,7 @@ def belief_effects(
     axis: str = "params_non_embedding",
     seed: int = 0,
     replicates: int = 2000,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """One row an arm and rung, rungs in ascending scale; arms that were not asked are left out.
 
     ``scores`` and ``outputs`` have the columns of a run's tables, ``scales`` the value of each rung on ``axis``. A row:
@@ -73,7 +73,7 @@ def belief_effects(
     if NONE not in asked:
         raise UserError(f"belief: {task} was not asked under {NONE}; add it to the study's strategies")
     choices = _choices(outputs)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for arm in (name for name in ARMS if name in asked):
         found = unlock(
             scores, scales, (arm, shots), (NONE, shots), task=task, metric=metric, axis=axis, seed=seed,
@@ -130,7 +130,7 @@ def _cost(outputs: pl.DataFrame, arm: str, rung: str) -> dict[str, float | None]
     return means.row(0, named=True)
 
 
-def _flips(choices: Mapping[tuple[str, str], Mapping[Any, Choice]], arm: str, rung: str) -> dict[str, Any]:
+def _flips(choices: Mapping[tuple[str, str], Mapping[Any, Choice]], arm: str, rung: str) -> dict[str, object]:
     """Of the items that chose another option than the stated one without the statement, how many then chose it."""
     before, after = choices.get((rung, NONE), {}), choices.get((rung, arm), {})
     beside = choices.get((rung, IRRELEVANT), {})
@@ -178,7 +178,7 @@ def _shifts(
     choices: Mapping[tuple[str, str], Mapping[Any, Choice]], arm: str, rungs: list[str], seed: int, replicates: int
 ) -> dict[str, list[float | None]]:
     """Mean change of the stated option's log-probability at every rung, with bands that hold at all together."""
-    columns: list[dict[Any, float]] = []
+    columns: list[dict[object, float]] = []
     for rung in rungs:
         before, moved = choices.get((rung, NONE), {}), {}
         for key, (_, after, flags) in choices.get((rung, arm), {}).items():

@@ -130,7 +130,7 @@ def _shared_key(a: Side, b: Side) -> list[str]:
     return [name for name in KEY if name not in drop]
 
 
-def _common(a: Side, b: Side, column: str) -> set[Any]:
+def _common(a: Side, b: Side, column: str) -> set[object]:
     return set(a.curves[column].unique()) & set(b.curves[column].unique())
 
 
@@ -141,7 +141,7 @@ def _matching(
     import polars as pl
 
     wanted = pl.col("preferred") if metric is None else pl.col("metric") == metric
-    theirs: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    theirs: dict[tuple[object, ...], list[dict[str, object]]] = {}
     for row in b.curves.filter(wanted if metric else pl.lit(True)).iter_rows(named=True):
         theirs.setdefault(tuple(row[name] for name in shared), []).append(row)
     pairs = []

@@ -112,10 +112,12 @@ def _matrix(columns: Sequence[Mapping[str, float]]) -> Floats:
     return np.array([[column.get(item, np.nan) for column in columns] for item in items])
 
 
-def _parsed_bands(columns: Sequence[Mapping[str, float] | None], seed: int, replicates: int) -> list[dict[str, Any]]:
+def _parsed_bands(columns: Sequence[Mapping[str, float] | None], seed: int, replicates: int) -> list[dict[str, object]]:
     """Uplift and band of each scale over the items read under both arms; nulls where there are none (None: unknown)."""
     nothing = dict.fromkeys(("uplift_parsed", "lo_parsed", "hi_parsed"))
-    rows: list[dict[str, Any]] = [{"n_parsed": None if column is None else len(column)} | nothing for column in columns]
+    rows: list[dict[str, object]] = [
+        {"n_parsed": None if column is None else len(column)} | nothing for column in columns
+    ]
     some = [i for i, column in enumerate(columns) if column]
     if some:
         bands = simultaneous(_matrix([columns[i] or {} for i in some]), seed, replicates)

@@ -70,7 +70,7 @@ def _judge(
     between: dict[tuple[Any, ...], float],
     seed: int,
     replicates: int,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """The rows of ``curves``, which are tested together."""
     looks, evidence = [], {}
     for curve in curves:
@@ -153,7 +153,7 @@ def verdict_schema() -> dict[str, Any]:
     import polars as pl
 
     text, number, texts = pl.String(), pl.Float64(), pl.List(pl.String())
-    types: dict[str, Any] = dict.fromkeys((*CURVE_KEY, "axis", "shape", "sublabel"), text) | {"shots": pl.Int64()}
+    types: dict[str, object] = dict.fromkeys((*CURVE_KEY, "axis", "shape", "sublabel"), text) | {"shots": pl.Int64()}
     types |= dict.fromkeys(("confidence", "threshold", "threshold_lo", "threshold_hi"), number)
     types |= dict.fromkeys(("stability", "width", "width_lo", "width_hi", "scatter", "bound"), number)
     types |= {"artefact": text, "flags": texts}
@@ -205,7 +205,7 @@ def _items_of(curve: Curve, tables: ItemTables) -> tuple[Floats | None, list[obj
     return items, clusters
 
 
-def seed_variances(scores: pl.DataFrame) -> dict[tuple[Any, ...], float]:
+def seed_variances(scores: pl.DataFrame) -> dict[tuple[object, ...], float]:
     """By curve key and rung: what seeds add to the variance of a mean over them, beyond what their items show."""
     import polars as pl
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.io import known
@@ -34,7 +33,7 @@ def write_eval_results(run: RunDirectory, out: Path) -> list[Path]:
 
     points = read_table(run.curves).filter("preferred", pl.col("y").is_not_null()).to_dicts()
     finished = str(run.read_manifest().get("finished") or "")[:10]
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    found: dict[tuple[str, str], list[dict[str, object]]] = {}
     for point in points:
         benchmark = benchmark_of(point["task"])
         if benchmark is not None:
@@ -58,7 +57,7 @@ def benchmark_of(task: str) -> tuple[str, str] | None:
     return next((found for pattern, found in BENCHMARKS.items() if re.fullmatch(pattern, name)), None)
 
 
-def _entry(point: Mapping[str, object], benchmark: tuple[str, str], finished: str) -> dict[str, Any]:
+def _entry(point: Mapping[str, object], benchmark: tuple[str, str], finished: str) -> dict[str, object]:
     dataset, task = benchmark
     error = f", standard error {point['se']:.4f}" if point["se"] is not None else ""
     return {

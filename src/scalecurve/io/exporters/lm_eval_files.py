@@ -252,7 +252,7 @@ def _sample(at: int, example: Example, answer: Answer, scores: Mapping[str, floa
     if answer.option_logprobs:
         continuations = answer.options
         scored = zip(answer.option_logprobs, answer.option_greedy or repeat(False), strict=False)
-        filtered: list[Any] = [[_text(logprob), str(greedy)] for logprob, greedy in scored]
+        filtered: list[object] = [[_text(logprob), str(greedy)] for logprob, greedy in scored]
         raw = [[one] for one in filtered]
     elif answer.text is not None or answer.response is not None:  # some sources keep the choice alone
         filtered, raw = [answer.response or ""], [[answer.text or answer.response or ""]]

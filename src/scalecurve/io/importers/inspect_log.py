@@ -36,7 +36,7 @@ def read(source: SourceFile) -> Iterable[Found]:
     if source.path.suffix == ".eval":
         archive = Archive(source.path)
         header = archive.json("header.json" if "header.json" in archive else "_journal/start.json")
-        samples: Iterator[Any] = (archive.json(name) for name in archive.names("samples/"))
+        samples: Iterator[object] = (archive.json(name) for name in archive.names("samples/"))
     else:
         header = source.json
         samples = iter(header.get("samples") or [])

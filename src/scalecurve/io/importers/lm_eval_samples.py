@@ -55,7 +55,7 @@ def samples(
         yield Sample(example, answer, scores, str(line.get("doc_hash", "")), again=kind != first)
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _records(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """(line, record): a record a line, or as the first releases of 0.4 wrote it, one array over many lines."""
     try:
         with open(path, "rb") as file:
@@ -168,7 +168,7 @@ def _only(value: object) -> Any:
     return value
 
 
-def _scored(response: object) -> tuple[Any, Any] | None:
+def _scored(response: object) -> tuple[object, object] | None:
     """(log-probability, is greedy) of a response such as [["-3.2", "False"]]; None for generated text."""
     one = response
     while isinstance(one, list) and len(one) == 1 and isinstance(one[0], list):

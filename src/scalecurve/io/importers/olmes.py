@@ -183,7 +183,7 @@ def _samples(path: Path, requests: Path | None, scores: Any) -> Iterator[Sample]
         yield Sample(*_answered(name, line, [one for one in said if isinstance(one, dict)], mine), scores(line), same)
 
 
-def _requests(path: Path) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
+def _requests(path: Path) -> Iterator[tuple[object, list[dict[str, object]]]]:
     lines = (line for _, line in json_lines(path))
     for doc, group in groupby(lines, key=lambda line: line.get("doc_id")):
         yield doc, list(group)

@@ -208,8 +208,8 @@ def _questions(asked: Evaluation, metric: str, stated: float | None) -> int | No
 def _asked_of(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str]) -> Iterator[Evaluation]:
     """What every row was asked; equal rows share one, so that a large table costs little."""
     wanted = [name for name in columns if name not in ("score", "se", "n", "chance", "ceiling", "higher_is_better")]
-    known: dict[tuple[Any, ...], Evaluation] = {}
-    models: dict[tuple[Any, ...], SourceModel] = {}
+    known: dict[tuple[object, ...], Evaluation] = {}
+    models: dict[tuple[object, ...], SourceModel] = {}
     states = with_states(frame, columns)
     names = [columns[name] for name in wanted]
     of_model = [at for at, name in enumerate(wanted) if name not in ("task", "metric", "shots", "seed", "version")]

@@ -14,7 +14,7 @@ def attachments(given: Sequence[str], frames: Mapping[str, object] | None = None
 
     ``frames``: data frames by the names of variables, which may stand in place of a path.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for each in given:
         name, is_named, path = each.partition("=")
         if not is_named:

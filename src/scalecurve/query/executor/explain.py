@@ -53,7 +53,7 @@ def explained(plan: AiPlan, actuals: Sequence[CallStep] | None = None) -> Any:
     done = {(step.ask.call, step.ask.clause): step for step in actuals or ()}
     rows = []
     for number, ask in enumerate(plan.asks, start=1):
-        row: dict[str, Any] = {name: getattr(ask, name) for name in (*COLUMNS[1:], *MORE)}
+        row: dict[str, object] = {name: getattr(ask, name) for name in (*COLUMNS[1:], *MORE)}
         row |= {"step": number, "calls": ask.expected}
         if actuals is not None:
             real = done.get((ask.call, ask.clause), CallStep(Ask(ask.call, ask.clause)))

@@ -7,7 +7,6 @@ it says no new one, which needs a LIMIT.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlglot import exp
 
@@ -248,7 +247,7 @@ def _scan(run: Run, select: Node, bound: BoundTable, keys: list[str]) -> None:
     for name, shape in bound.shapes.items():
         run.ask(shape, f"{bound.alias}.{name}", "FROM", {(key,): 1 for key in keys}, over="keys")
     types = {column.name: column_kind(column).sql for column in bound.table.columns}
-    data: dict[str, Any] = {bound.table.key.name: pa.array(keys, pa.string())}
+    data: dict[str, object] = {bound.table.key.name: pa.array(keys, pa.string())}
     for column in bound.table.columns:
         found = bound.shapes.get(column.name)
         if not column.key:

@@ -27,7 +27,7 @@ class Lookups:
     """``cells``: for each call's name, its answers (value, then ``META``) by the arguments of rows."""
 
     def __init__(self) -> None:
-        self.cells: dict[str, dict[tuple[str, ...], tuple[Any, ...]]] = {}
+        self.cells: dict[str, dict[tuple[str, ...], tuple[object, ...]]] = {}
 
     def define(self, connection: Any, name: str, kind: str, arity: int) -> None:
         """Three functions of ``arity`` texts: ``name`` gives the value, of DuckDB's type ``kind``, ``name_meta`` all

@@ -73,7 +73,7 @@ class Run:
         self.parameters = {f"p{at}": value for at, value in enumerate(parameters, 1)}
         self.limits = limits
         self.dry = dry
-        self.shapes: dict[Any, CallShape] = {}
+        self.shapes: dict[object, CallShape] = {}
         self.steps: dict[tuple[str, str], CallStep] = {}
         self.taints: dict[str, Taint] = {}
         self.names = 0
@@ -108,7 +108,7 @@ class Run:
         finally:
             self.connection.unregister("__source")
 
-    def _bound(self, statement: Node | str) -> tuple[str, dict[str, Any]]:
+    def _bound(self, statement: Node | str) -> tuple[str, dict[str, object]]:
         """The text of a statement and those of the query's parameters that it uses."""
         sql = statement if isinstance(statement, str) else statement.sql("duckdb", comments=False)
         if not self.parameters:
@@ -232,7 +232,7 @@ class Run:
         )
 
 
-def _told(shape: CallShape, rows: Iterable[Tuple]) -> dict[Tuple, tuple[Any, ...]]:
+def _told(shape: CallShape, rows: Iterable[Tuple]) -> dict[Tuple, tuple[object, ...]]:
     """The cells of ``rows`` as look-ups keep them."""
     cells = ((row, shape.cells[row]) for row in rows)
     return {row: (cell.value, *(getattr(cell, name) for name, _ in META)) for row, cell in cells}

@@ -86,7 +86,7 @@ def _of_items(
     points: pl.DataFrame,
     seconds: Mapping[tuple[Any, ...], float],
     fingerprint: str,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """The rows of one task of a run, of its answered questions.
 
     ``seconds``: an answer's by model, family, task, strategy and shots.
@@ -124,7 +124,7 @@ def _counts(point: Mapping[str, Any], answered: set[tuple[Any, ...]]) -> bool:
     return bool(known) and tuple(point[name] for name in KEY) not in answered
 
 
-def _of_point(run: RunDirectory, point: Mapping[str, Any]) -> dict[str, Any]:
+def _of_point(run: RunDirectory, point: Mapping[str, Any]) -> dict[str, object]:
     """The row of a score without answers: what an answer cost, and how sure it was, is not known."""
     correct = round(point["y"] * point["n"])
     return (

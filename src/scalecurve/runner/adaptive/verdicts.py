@@ -43,7 +43,7 @@ def settled(run: RunDirectory, verdicts: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=verdicts.schema, orient="row")
 
 
-def _settled(row: dict[str, Any], told: dict[str, Any] | None) -> dict[str, Any]:
+def _settled(row: dict[str, Any], told: dict[str, Any] | None) -> dict[str, object]:
     if told is None or told["whole"]:
         return row
     asked = [rung["asked"] for rung in told["rungs"]]

@@ -34,14 +34,14 @@ def built(spec: str, shots: int | None = None) -> tuple[Task, ...]:
     return tuple(_task(record, spec, shots) for record in records)
 
 
-def graded(task: str, harness: Harness, cells: Sequence[Mapping[str, object]]) -> list[dict[str, dict[str, Any]]]:
+def graded(task: str, harness: Harness, cells: Sequence[Mapping[str, object]]) -> list[dict[str, dict[str, object]]]:
     """By cell: metric → {y, se, n, up, items} that the harness gives to recorded replies.
 
     A cell has ``replies`` (document → one list a request) and ``hashes`` (document → its hash when it was asked).
     """
     spec, _, shots = harness.built.rpartition("@")
     orders = {"op": "grade", "spec": spec, "shots": int(shots) if shots else None, "name": task, "cells": list(cells)}
-    found: list[dict[str, dict[str, Any]]] = told(f"lm-eval:{task}", orders)
+    found: list[dict[str, dict[str, object]]] = told(f"lm-eval:{task}", orders)
     return found
 
 
@@ -79,7 +79,7 @@ def _task(record: Mapping[str, Any], spec: str, shots: int | None) -> Task:
 def _example(doc: Mapping[str, Any]) -> Example:
     requests, gold = doc["requests"], doc["gold"]
     kinds, contexts = {request[0] for request in requests}, {request[1] for request in requests}
-    metadata: dict[str, Any] = {"doc_hash": doc["hash"]}
+    metadata: dict[str, object] = {"doc_hash": doc["hash"]}
     right = [one for one in (gold if isinstance(gold, list) else [gold]) if isinstance(one, int)]
     if kinds == {"loglikelihood"}:
         continuations = tuple(request[2] for request in requests)

@@ -94,7 +94,7 @@ def _is_import(error: BaseException) -> bool:
 
 
 # ── Building ─────────────────────────────────────────────────────────────────────────────────────────────────
-def _loaded(spec: str, folder: str) -> dict[str, Any]:
+def _loaded(spec: str, folder: str) -> dict[str, object]:
     """Name → task object of a name that the harness knows, or of a file. Data comes from this machine alone."""
     import datasets
     import numpy as np
@@ -108,7 +108,7 @@ def _loaded(spec: str, folder: str) -> dict[str, Any]:
     manager = TaskManager(include_defaults=not path.is_file())
     if not path.is_file() and spec not in manager.task_index:
         raise Refusal("is no file and no task of lm-evaluation-harness; see lm_eval ls tasks")
-    tasks: dict[str, Any] = manager.load(spec)["tasks"]
+    tasks: dict[str, object] = manager.load(spec)["tasks"]
     return tasks
 
 
@@ -148,7 +148,7 @@ def _prepared(task: Any, shots: int | None) -> Any:
     return task
 
 
-def _build(orders: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _build(orders: Mapping[str, Any]) -> list[dict[str, object]]:
     found = _loaded(orders["spec"], orders["folder"])
     return [_record(name, _prepared(task, orders["shots"])) for name, task in found.items()]
 
@@ -185,7 +185,7 @@ def metric_name(metric: str, under: str) -> str:
     return metric if under == "none" else f"{metric},{under}"
 
 
-def request_of(instance: Any) -> list[Any]:
+def request_of(instance: Any) -> list[object]:
     """A request as plain values: ``["loglikelihood", context, continuation]``, or the settings in the third place."""
     context, more = instance.args[0], instance.args[1]
     if not isinstance(context, str):
@@ -288,7 +288,7 @@ def replaying(replies: Mapping[int, Sequence[Any]]) -> Any:
     class Replaying(LM):  # type: ignore[misc, unused-ignore]  # untyped, or absent
         def __init__(self) -> None:
             super().__init__()
-            self.told: dict[tuple[int, int], Iterator[Any]] = {}
+            self.told: dict[tuple[int, int], Iterator[object]] = {}
 
         def _next(self, instance: Any, nothing: Any) -> Any:
             """The next of an instance's replies: a repeated question has several."""

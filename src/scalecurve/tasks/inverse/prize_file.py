@@ -199,7 +199,7 @@ def _answer_index(row: Row, classes: int) -> int:
     return int(value)
 
 
-def _other_fields(row: Row, form: str) -> Mapping[str, Any]:
+def _other_fields(row: Row, form: str) -> Mapping[str, object]:
     return {name: value for name, value in row.fields.items() if name not in FORMATS[form][0]}
 
 

@@ -77,7 +77,7 @@ def _is_local_socket(event: str, args: tuple[Any, ...]) -> bool:
     return event in ("socket.connect", "socket.bind") and len(args) > 1 and isinstance(args[1], str | bytes)
 
 
-def evaluate(name: str, model: RemoteModel, max_examples: int | None, seed: int) -> list[dict[str, Any]]:
+def evaluate(name: str, model: RemoteModel, max_examples: int | None, seed: int) -> list[dict[str, object]]:
     """The task's scores. Its module must hold one class that extends Task and can be made without arguments."""
     import numpy as np
 
@@ -108,7 +108,7 @@ def _tasks(module: Any) -> Iterator[BigbenchTask]:
                 print(f"{kind.__name__}: {error}", file=sys.stderr)
 
 
-def _plain(score: ScoreData) -> dict[str, Any]:
+def _plain(score: ScoreData) -> dict[str, object]:
     values = {str(key): _number(value) for key, value in score.score_dict.items()}
     return {
         "name": str(score.subtask_description),

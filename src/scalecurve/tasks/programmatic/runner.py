@@ -176,7 +176,7 @@ def _requests(message: Mapping[str, Any], limits: ProgramLimits) -> list[Request
     return [Request(text, options=tuple(options)) for text, options in pairs]
 
 
-def _reply(outputs: Sequence[Output], *, scored: bool) -> dict[str, Any]:
+def _reply(outputs: Sequence[Output], *, scored: bool) -> dict[str, object]:
     """The log-probabilities of each question's options, or the first text of each generation."""
     values = [list(one.logprobs) if scored else (one.texts[0] if one.texts else "") for one in outputs]
     error = next((output.error for output in outputs if output.error), "")

@@ -54,7 +54,7 @@ class BigbenchModelData:
     training_batch_size: int
     training_steps: int
     description: str
-    decoding_params: dict[str, Any] = field(default_factory=dict)
+    decoding_params: dict[str, object] = field(default_factory=dict)
     additional_details: str | None = ""
 
 
