@@ -112,7 +112,7 @@ class _Ledger:
                 "created": self.created,
                 "finished": _now() if finished else None,
                 "environment": environment(),
-                "rungs": [job.state.record for job in self.jobs],
+                "rungs": [job.state.record.to_json() for job in self.jobs],
                 "tasks": [task_record(task.ref, task.task, task.metrics) for task in self.plan.tasks],
                 "strategies": [way.record() for way in self.plan.ways.values() if way.path],
                 "cells": records,

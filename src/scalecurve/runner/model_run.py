@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from scalecurve.errors import UserError
 from scalecurve.models import identity, sized
@@ -104,13 +104,32 @@ class CellRecord:
 
 
 @dataclass(slots=True)
+class RungRecord:
+    """What the manifest says of one rung; ``rung`` with the sizes that are known by now."""
+
+    OPENED: ClassVar = ("fingerprint", "batch_tokens", "part_size", "unshared")  # what opening a model tells of it
+    family: str
+    rung: Rung
+    fingerprint: str = ""
+    batch_tokens: int | None = None
+    part_size: int = 0
+    unshared: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """The record as the manifest holds it, the rung's fields beside its own."""
+        later = {name: getattr(self, name) for name in ("part_size", "unshared") if getattr(self, name)}
+        own = {"fingerprint": self.fingerprint, "batch_tokens": self.batch_tokens, "family": self.family}
+        return {**own, **asdict(self.rung), **later}
+
+
+@dataclass(slots=True)
 class RungState:
     """How far a rung has come: its record for the manifest, its cells, answers computed, and why it was refused.
 
     ``allowed``: (task number, arm) → how many of its parts may be asked by now; None: all of all.
     """
 
-    record: dict[str, Any]
+    record: RungRecord
     cells: dict[Cell, CellRecord]
     allowed: dict[tuple[int, Arm], int] | None = None
     opened: Opened | None = None
@@ -137,12 +156,12 @@ class ModelRun:
         A local model whose files are gone by now is taken for what it was.
         """
         record = self.state.record
-        fingerprint = record["fingerprint"]
+        fingerprint = record.fingerprint
         if self.retry_failed or not fingerprint:
             return False
         if identity(self.rung, dtype=self.plan.study.dtype, gone=fingerprint) != fingerprint:
             return False
-        record["part_size"] = part_size(self.plan.study.part_size, record["params_total"] or 0)
+        record.part_size = part_size(self.plan.study.part_size, record.rung.params_total or 0)
         known = []
         for at in range(len(self.plan.tasks)):
             for part, found in self.look(at):
@@ -160,7 +179,7 @@ class ModelRun:
         """
         listener.rung(self.rung.name)
         try:
-            model, opened = open_for(self.plan, self.rung, self.state.record["batch_tokens"])
+            model, opened = open_for(self.plan, self.rung, self.state.record.batch_tokens)
         except Exception as error:
             self.fail(error, listener)
             return
@@ -186,16 +205,17 @@ class ModelRun:
     # ── Step by step, for executors ──────────────────────────────────────────────────────────────────────────
     def begin(self, opened: Opened, listener: Listener | None = None) -> None:
         """Take in what is known of the model now that it is open."""
-        record, rung, self.state.opened = self.state.record, self.rung, opened
-        if listener and record["fingerprint"] not in ("", opened.fingerprint):
-            listener.note(f"{rung.name}: not the weights this run began with; its parts are computed anew")
-        record["fingerprint"] = opened.fingerprint
-        record["batch_tokens"] = opened.batch_tokens
-        record.pop("unshared", None)
-        if opened.unshared:
-            record["unshared"] = opened.unshared
-        record |= asdict(sized(rung, opened.params_non_embedding, opened.params_total))
-        record["part_size"] = part_size(self.plan.study.part_size, opened.params_total)
+        if listener and self.state.record.fingerprint not in ("", opened.fingerprint):
+            listener.note(f"{self.rung.name}: not the weights this run began with; its parts are computed anew")
+        self.state.opened = opened
+        self.state.record = RungRecord(
+            self.family,
+            sized(self.rung, opened.params_non_embedding, opened.params_total),
+            opened.fingerprint,
+            opened.batch_tokens,
+            part_size(self.plan.study.part_size, opened.params_total),
+            opened.unshared,
+        )
 
     def missing(self, at: int, listener: Listener) -> Iterator[Part]:
         """The parts of task number ``at`` that must be computed; those found on disk are counted on the way."""
@@ -214,7 +234,7 @@ class ModelRun:
         cells = self._cells(at)
         on_disk = {arm: finished_parts(self.directory, cell.cell) for arm, cell in cells.items()}
         for part in self._parts(at):
-            keys = part_keys(self.plan, part, self.state.record["fingerprint"])
+            keys = part_keys(self.plan, part, self.state.record.fingerprint)
             found: dict[Arm, Totals] = {}
             if all((part.index, key) in on_disk[arm] for arm, key in keys.items()):
                 with suppress(UserError):
@@ -235,7 +255,7 @@ class ModelRun:
 
     def keep(self, part: Part, done: Mapping[Arm, Done], listener: Listener) -> None:
         """Put a computed part in place, all its arms together. ``UserError`` when the disk takes no more."""
-        keys, cells = part_keys(self.plan, part, self.state.record["fingerprint"]), self._cells(part.task)
+        keys, cells = part_keys(self.plan, part, self.state.record.fingerprint), self._cells(part.task)
         for arm, each in done.items():
             write_part(self.directory, cells[arm].cell, part.index, keys[arm], each.data)
             cells[arm].seconds += each.seconds
@@ -283,7 +303,7 @@ class ModelRun:
 
     def _parts(self, at: int) -> list[Part]:
         """The parts that are allowed; under a limit, without the arms in which they are counted already."""
-        every = parts_of(self.plan, at, int(self.state.record["part_size"]))
+        every = parts_of(self.plan, at, self.state.record.part_size)
         allowed = self.state.allowed
         if allowed is None:
             return every
@@ -300,8 +320,8 @@ class ModelRun:
         return {arm: self.state.cells[cell] for arm, cell in cells_of(self.family, self.rung, task).items()}
 
     def _count(self, part: Part, totals: Mapping[Arm, Totals], listener: Listener, *, computed: bool) -> None:
-        every = -(-self.plan.tasks[part.task].longest // int(self.state.record["part_size"]))
-        keys, cells = part_keys(self.plan, part, self.state.record["fingerprint"]), self._cells(part.task)
+        every = -(-self.plan.tasks[part.task].longest // self.state.record.part_size)
+        keys, cells = part_keys(self.plan, part, self.state.record.fingerprint), self._cells(part.task)
         allowed = self.state.allowed
         for arm, key in keys.items():
             cell = cells[arm]
@@ -327,8 +347,10 @@ def model_runs(plan: Plan, directory: RunDirectory, *, retry_failed: bool = Fals
     for family, rung in plan.rungs():
         known = rungs.get((family, rung.name), {})
         counts = known.get("params_non_embedding"), known.get("params_total")  # measured before
-        own = {"family": family, **asdict(sized(rung, *counts))}
-        record = {"fingerprint": "", "batch_tokens": None} | known | own
+        earlier = {
+            name: known[name] for name in ("fingerprint", "batch_tokens", "part_size", "unshared") if name in known
+        }
+        record = RungRecord(family, sized(rung, *counts), **earlier)
         cells = {
             cell: _begun(cell, len(task.queries[arm]), records.get(cell.key, {}))
             for task in plan.tasks

@@ -216,7 +216,7 @@ class _Dispatcher:
         if not queue.begun:
             queue.begun = True
             self.listener.rung(queue.job.rung.name)
-        tokens = queue.opened.batch_tokens if queue.opened else queue.job.state.record["batch_tokens"]
+        tokens = queue.opened.batch_tokens if queue.opened else queue.job.state.record.batch_tokens
         self._call(actor, "open", queue.job.family, queue.job.rung, tokens)
 
     def _release(self, actor: _ActorState) -> None:

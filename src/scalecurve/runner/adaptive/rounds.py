@@ -164,7 +164,7 @@ class Campaign:
     # ── What came back ───────────────────────────────────────────────────────────────────────────────────────
     def read(self) -> None:
         """Take in the scores of the parts that were computed since."""
-        axis = next((name for name in AXES if any(job.state.record.get(name) for job in self.jobs)), None)
+        axis = next((name for name in AXES if any(getattr(job.state.record.rung, name) for job in self.jobs)), None)
         for line in self.lines:
             line.jobs = [job for job in line.jobs if not job.state.broken]
             if not line.jobs:
@@ -172,9 +172,9 @@ class Campaign:
                 continue
             for job in line.jobs:
                 self._read(line, job)
-            placed = axis is not None and all(job.state.record.get(axis) for job in line.jobs)
+            placed = axis is not None and all(getattr(job.state.record.rung, axis) for job in line.jobs)
             if line.can_be_decided and placed and axis:
-                line.jobs.sort(key=lambda job: coordinate(axis, job.state.record[axis]))
+                line.jobs.sort(key=lambda job: coordinate(axis, getattr(job.state.record.rung, axis)))
                 self._update(line, axis)
 
     def _read(self, line: Line, job: ModelRun) -> None:
@@ -205,7 +205,7 @@ class Campaign:
             line.state = None  # a cell that failed: the rest is asked in full
             return
         size = line.jobs[0].plan.study.part_size or PART
-        small = np.array([(job.state.record["params_total"] or SMALL) < SMALL for job in line.jobs])
+        small = np.array([(job.state.record.rung.params_total or SMALL) < SMALL for job in line.jobs])
         growth = np.where(small, GROWTH, LARGE_GROWTH)  # a large model is opened anew in few rounds only
         line.state = OpenCurve(
             self._curve(line, axis), line.total, size, np.array(costs), seen, decided, growth, np.array(lost, np.int64)
@@ -222,7 +222,7 @@ class Campaign:
             metric=line.metric,
             axis=axis,
             rungs=tuple(job.rung.name for job in line.jobs),
-            x=tuple(float(job.state.record[axis]) for job in line.jobs),
+            x=tuple(float(getattr(job.state.record.rung, axis)) for job in line.jobs),
             y=(0.0,) * rungs,
             se=(1.0,) * rungs,
             n=(line.total,) * rungs,
