@@ -11,7 +11,7 @@ import math
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ from scalecurve.engine.padded import Row, Scored, carried, distinct_rows, is_out
 from scalecurve.engine.sequence import Draft, choose
 from scalecurve.engine.stretches import MIN_SAVED, Ids, Node, align, fed, tree, worth
 from scalecurve.engine.text import Encoder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Past = dict[str, Any]
 Gap = Callable[[list[float]], float]
@@ -86,7 +89,7 @@ class BranchWalk:
     states will still grow. A batch that does not fit in memory is halved.
     """
 
-    model: Any
+    model: PreTrainedModel
     batch_tokens: int
     on_leaves: OnLeaves
     way: str = "chunk"
@@ -155,7 +158,7 @@ class Fed:
     depth: int
 
 
-def feed(model: Any, fed: Fed, way: str, keep: int) -> Iterator[tuple[int, Any]]:
+def feed(model: PreTrainedModel, fed: Fed, way: str, keep: int) -> Iterator[tuple[int, Any]]:
     """(how many of the tokens are fed, the model's output): all at once, or with ``step`` one by one.
 
     Of what is fed at once, logits are there for the last ``keep`` tokens at least.
@@ -197,7 +200,7 @@ def halving(batch: list[Job], compute: Callable[[list[Job]], None]) -> None:
 
 # ── Scoring ──────────────────────────────────────────────────────────────────────────────────────────────────
 def score_pairs(
-    model: Any, pairs: Sequence[tuple[Ids, Ids]], batch_tokens: int, way: str, min_saved: int = MIN_SAVED
+    model: PreTrainedModel, pairs: Sequence[tuple[Ids, Ids]], batch_tokens: int, way: str, min_saved: int = MIN_SAVED
 ) -> tuple[list[Scored], int]:
     """What ``padded.score_pairs`` gives, and how many tokens went through the layers."""
     rows = distinct_rows(pairs)
@@ -215,7 +218,9 @@ def score_pairs(
     return results, fed(nodes)
 
 
-def _score(model: Any, past: Past, leaves: list[Node], rows: list[Row], way: str) -> list[tuple[int, Scored]]:
+def _score(
+    model: PreTrainedModel, past: Past, leaves: list[Node], rows: list[Row], way: str
+) -> list[tuple[int, Scored]]:
     ids = padded_rows([leaf.tokens for leaf in leaves], model.device)
     begins = [len(whole) - len(leaf.tokens) for (whole, _), leaf in zip(rows, leaves, strict=True)]
     first = min(ask[0] - len(ask) + 1 - begin for begin, (_, asks) in zip(begins, rows, strict=True) for _, ask in asks)
@@ -233,7 +238,7 @@ def _score(model: Any, past: Past, leaves: list[Node], rows: list[Row], way: str
 
 
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────
-def forest(model: Any, drafts: Sequence[Draft], way: str) -> list[Node]:
+def forest(model: PreTrainedModel, drafts: Sequence[Draft], way: str) -> list[Node]:
     """What the prompts of drafts share; the last token of each is always its own."""
     rows = [draft.tokens for draft in drafts]
     nodes = tree(rows, [len(row) - 1 for row in rows], stepped=way == "step")
@@ -243,7 +248,12 @@ def forest(model: Any, drafts: Sequence[Draft], way: str) -> list[Node]:
 
 
 def write_drafts(
-    model: Any, drafts: Sequence[Draft], nodes: Sequence[Node], encoder: Encoder, batch_tokens: int, way: str
+    model: PreTrainedModel,
+    drafts: Sequence[Draft],
+    nodes: Sequence[Node],
+    encoder: Encoder,
+    batch_tokens: int,
+    way: str,
 ) -> None:
     """Finish every draft; ``nodes``: their ``forest``."""
     lengths = [len(draft.tokens) for draft in drafts]
@@ -260,7 +270,7 @@ def write_drafts(
     BranchWalk(model, batch_tokens, write, way, equal=True, ahead=ahead).over(nodes)
 
 
-def _go_on(model: Any, drafts: list[Draft], fed: Fed, encoder: Encoder, way: str) -> None:
+def _go_on(model: PreTrainedModel, drafts: list[Draft], fed: Fed, encoder: Encoder, way: str) -> None:
     """Write until all of ``drafts`` are finished; who is finished leaves."""
     while drafts:
         *_, (_, out) = feed(model, fed, way, keep=1)
@@ -282,7 +292,7 @@ def _some(past: Past, rows: list[int], count: int, device: torch.device) -> Past
 
 
 # ── Which models ─────────────────────────────────────────────────────────────────────────────────────────────
-def how(model: Any, judged: Sequence[tuple[Sequence[tuple[Ids, Ids]], Gap]], most: float) -> str:
+def how(model: PreTrainedModel, judged: Sequence[tuple[Sequence[tuple[Ids, Ids]], Gap]], most: float) -> str:
     """Which of ``WAYS`` a model goes on by from a copied state, or "" for none.
 
     ``judged``: pairs, and how far log-probabilities of them are from those of the model's own forward pass; at most

@@ -6,7 +6,7 @@ import logging
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from scalecurve.engine.attention import NAME, TREE_TOKENS, KVPath, PackPlan, att
 from scalecurve.engine.head import Head
 from scalecurve.engine.padded import is_out_of_memory
 from scalecurve.engine.trie import Ints, Trie, common_prefix
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 log = logging.getLogger("scalecurve")
 
@@ -40,7 +43,7 @@ class Forward:
 
     def __init__(
         self,
-        model: Any,
+        model: PreTrainedModel,
         batch_tokens: int,
         *,
         tree_tokens: int = TREE_TOKENS,

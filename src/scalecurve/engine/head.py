@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Head:
@@ -17,7 +20,7 @@ class Head:
     architecture does to its logits (Granite's and Cohere's factors, Gemma's cap, ModernBERT's dense layer) is done.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
         base = model.base_model
         decoder = getattr(base, "decoder", None)  # which OPT's and XGLM's kin call past their base model

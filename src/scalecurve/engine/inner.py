@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 STATES = ("conv1d_state", "recurrent_states")  # attributes of its layers
 
 
-def carry_inner_state(model: Any) -> bool:
+def carry_inner_state(model: PreTrainedModel) -> bool:
     """Let a model that keeps its state in its layers take and give it as ``past_key_values``; whether it is one."""
     holders = [
         (module, name)

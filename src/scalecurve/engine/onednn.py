@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
-def use_onednn(model: Any) -> int:
+
+def use_onednn(model: PreTrainedModel) -> int:
     """Let oneDNN do the float32 linear layers of a model on a processor; how many it took over.
 
     The weights stay where they are. Nothing changes on Intel processors, nor when torch was built without oneDNN.

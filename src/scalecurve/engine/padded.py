@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from torch import Tensor
 from scalecurve.engine.rope import forget
 from scalecurve.engine.sequence import Draft, choose
 from scalecurve.engine.text import Encoder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Scored = tuple[float, bool]
 Ids = tuple[int, ...]
@@ -29,7 +32,7 @@ WAYS = ("left", "equal", "alone", "again")
 
 # ── Scoring ──────────────────────────────────────────────────────────────────────────────────────────────────
 def score_pairs(
-    model: Any, pairs: Sequence[tuple[Ids, Ids]], batch_tokens: int, *, equal: bool = False
+    model: PreTrainedModel, pairs: Sequence[tuple[Ids, Ids]], batch_tokens: int, *, equal: bool = False
 ) -> list[Scored]:
     """Summed log-probability (nats, float32) of each continuation after its context, and whether it is greedy.
 
@@ -77,7 +80,7 @@ def fed_tokens(pairs: Sequence[tuple[Ids, Ids]], *, merge: bool = True) -> tuple
     return sum(len(fed) for fed, _ in rows), asked
 
 
-def _halving(model: Any, rows: list[Row]) -> list[tuple[int, Scored]]:
+def _halving(model: PreTrainedModel, rows: list[Row]) -> list[tuple[int, Scored]]:
     try:
         return _score_batch(model, rows)
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
@@ -96,7 +99,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @torch.inference_mode()
-def _score_batch(model: Any, rows: list[Row]) -> list[tuple[int, Scored]]:
+def _score_batch(model: PreTrainedModel, rows: list[Row]) -> list[tuple[int, Scored]]:
     width = max(len(fed) for fed, _ in rows)
     ids = torch.tensor([[*fed, *[0] * (width - len(fed))] for fed, _ in rows], device=model.device)
     mask = torch.tensor([[1] * len(fed) + [0] * (width - len(fed)) for fed, _ in rows], device=model.device)
@@ -135,7 +138,9 @@ def _spots(ask: Ids) -> range:
 
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────
 @torch.inference_mode()
-def write_drafts(model: Any, drafts: Sequence[Draft], encoder: Encoder, batch_tokens: int, way: str = "left") -> None:
+def write_drafts(
+    model: PreTrainedModel, drafts: Sequence[Draft], encoder: Encoder, batch_tokens: int, way: str = "left"
+) -> None:
     """Finish every draft, in batches, by one of ``WAYS``; a batch that does not fit in memory is halved."""
     order = sorted(drafts, key=lambda draft: -len(draft.tokens))
     while order:
@@ -152,7 +157,7 @@ def write_drafts(model: Any, drafts: Sequence[Draft], encoder: Encoder, batch_to
         order = sorted((d for d in order if not d.finished), key=lambda draft: -len(draft.tokens))
 
 
-def _write_batch(model: Any, drafts: list[Draft], encoder: Encoder, way: str) -> None:
+def _write_batch(model: PreTrainedModel, drafts: list[Draft], encoder: Encoder, way: str) -> None:
     """Write until all of ``drafts`` are finished; what they have so far is right whenever it stops."""
     width = max(len(draft.tokens) for draft in drafts)
     pads = [width - len(draft.tokens) for draft in drafts]
@@ -177,7 +182,9 @@ def _write_batch(model: Any, drafts: list[Draft], encoder: Encoder, way: str) ->
         fed = ids if way == "again" else new
 
 
-def arguments(model: Any, ids: Tensor, mask: Tensor | None, past: dict[str, Any], use_cache: bool) -> dict[str, Any]:
+def arguments(
+    model: PreTrainedModel, ids: Tensor, mask: Tensor | None, past: dict[str, Any], use_cache: bool
+) -> dict[str, Any]:
     """What a model is called with to go on from ``past``; ``mask`` covers everything from the beginning."""
     said: dict[str, object] = {"input_ids": ids, "use_cache": use_cache, **past}
     if mask is not None:
@@ -198,7 +205,7 @@ def carried(out: Any) -> dict[str, Any]:
     raise LookupError(f"{type(out).__name__} carries no state")
 
 
-def way_to_write(model: Any, encoder: Encoder) -> str:
+def way_to_write(model: PreTrainedModel, encoder: Encoder) -> str:
     """The fastest of ``WAYS`` that gives, for prompts of unequal length, what the last gives."""
     vocabulary = model.config.get_text_config().vocab_size
     lengths = [min(length, max(1, encoder.max_length - 4)) for length in (23, 41, 23)]
@@ -216,7 +223,7 @@ def way_to_write(model: Any, encoder: Encoder) -> str:
 
 
 @torch.inference_mode()
-def _trial(model: Any, encoder: Encoder, prompts: Sequence[Ids], way: str) -> list[list[float]]:
+def _trial(model: PreTrainedModel, encoder: Encoder, prompts: Sequence[Ids], way: str) -> list[list[float]]:
     """Log-probabilities along three given tokens after each prompt."""
     steps = 4
     batches = [[p for p in prompts if len(p) == n] for n in {*map(len, prompts)}]
@@ -243,6 +250,6 @@ def _trial(model: Any, encoder: Encoder, prompts: Sequence[Ids], way: str) -> li
     return [found[prompt] for prompt in prompts]
 
 
-def takes(model: Any, name: str) -> bool:
+def takes(model: PreTrainedModel, name: str) -> bool:
     """Whether the model's forward pass has a parameter of that ``name``."""
     return name in inspect.signature(model.forward).parameters

@@ -11,15 +11,18 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 SLICE = 1 << 20  # numbers of a state, over time, that are made together: more would not stay in a processor's cache
 
 
-def resume(model: Any) -> int:
+def resume(model: PreTrainedModel) -> int:
     """Let the recurrent layers of ``model`` go on from a state by many tokens; how many of them do."""
     return sum(map(_resumes, model.modules()))
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Border:
     every_length: bool
 
 
-def border(model: Any, max_length: int) -> Border | None:
+def border(model: PreTrainedModel, max_length: int) -> Border | None:
     """Where a model's rotation begins to depend on length; None where no sequence gets there."""
     config = model.config.get_text_config()
     found = []
@@ -45,6 +48,6 @@ def _ropes(given: object) -> list[Mapping[str, Any]]:
 
 
 @torch.inference_mode()
-def forget(model: Any) -> None:
+def forget(model: PreTrainedModel) -> None:
     """Bring a model's rotation back to that of short sequences, whatever it was given before."""
     model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=model.device), use_cache=False)

@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scalecurve.engine import branches, stretches
 from scalecurve.engine import padded as plain
@@ -23,6 +23,9 @@ from scalecurve.engine.sequence import Draft, gather, start
 from scalecurve.engine.text import Encoder, Ids, scored_output
 from scalecurve.types import Output, Request
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 log = logging.getLogger("scalecurve")
 
 OnOutput = Callable[[int, Output], None]
@@ -38,7 +41,9 @@ class Runner:
     scored. ``plain``: padded batches only. ``fallback`` says why the model cannot take packs (empty when it can).
     """
 
-    def __init__(self, model: Any, encoder: Encoder, *, batch_tokens: int | None = None, plain: bool = False) -> None:
+    def __init__(
+        self, model: PreTrainedModel, encoder: Encoder, *, batch_tokens: int | None = None, plain: bool = False
+    ) -> None:
         self.model = model
         self.encoder = encoder
         self.batch_tokens = batch_tokens or measured_batch(model)
@@ -273,7 +278,7 @@ class Runner:
         self.model = self.forward = None
 
 
-def measured_batch(model: Any) -> int:
+def measured_batch(model: PreTrainedModel) -> int:
     """Tokens of a pack: on a GPU as many as a third of its free memory holds, else what suits a processor's cache."""
     import torch
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -20,19 +20,22 @@ from scalecurve.engine.attention import windows_seen
 from scalecurve.engine.forward import Forward
 from scalecurve.engine.score import Pair, Scored, score_pairs
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 EXACT = (torch.float32, torch.float64)  # the others are half precision, and judged more loosely
 NOISE = 6.0  # times the noise between two plain passes
 DIFFER = "packed log-probabilities differ by"
 KNOWN_LAYERS = {"full_attention", "sliding_attention"}
 
 
-def why_not(model: Any, max_length: int, *, fused: bool = True) -> str:
+def why_not(model: PreTrainedModel, max_length: int, *, fused: bool = True) -> str:
     """Empty when packs give what the model's own forward pass gives, else the reason in a few words."""
     reason = _measure(model, max_length, 0, fused)
     return _measure(model, max_length, 1, fused) if reason.startswith(DIFFER) else reason
 
 
-def _measure(model: Any, max_length: int, attempt: int, fused: bool) -> str:
+def _measure(model: PreTrainedModel, max_length: int, attempt: int, fused: bool) -> str:
     config = model.config.get_text_config()
     odd = set(getattr(config, "layer_types", None) or ()) - KNOWN_LAYERS
     if odd:
@@ -64,7 +67,7 @@ def _measure(model: Any, max_length: int, attempt: int, fused: bool) -> str:
     return ""
 
 
-def how_to_branch(model: Any, max_length: int) -> str:
+def how_to_branch(model: PreTrainedModel, max_length: int) -> str:
     """Which of ``branches.WAYS`` a model without packs goes on by from a copied state; "" where it cannot."""
     pairs = sample(model.config.get_text_config().vocab_size, max(4, min(max_length, 56)))
     shared = pairs[0][0]
@@ -75,7 +78,7 @@ def how_to_branch(model: Any, max_length: int) -> str:
     return branches.how(model, [(some, gap) for some, gap, _ in judged], min(most, max(floor, NOISE * noise)))
 
 
-def against_own(model: Any, pairs: Sequence[Pair]) -> tuple[branches.Gap, float]:
+def against_own(model: PreTrainedModel, pairs: Sequence[Pair]) -> tuple[branches.Gap, float]:
     """What says how far log-probabilities of ``pairs`` are from the model's own, a token; and by how much those vary.
 
     The variation is that of two plain passes, of other shapes and, in exact types, with embeddings a last place apart:
@@ -93,7 +96,7 @@ def against_own(model: Any, pairs: Sequence[Pair]) -> tuple[branches.Gap, float]
 
 
 @contextmanager
-def _last_place(model: Any) -> Iterator[None]:
+def _last_place(model: PreTrainedModel) -> Iterator[None]:
     """Input embeddings half a last place up and down in turn, in types that are exact enough for it to be rounding."""
     if model.dtype not in EXACT:
         yield
@@ -127,7 +130,7 @@ def sample(vocabulary: int, length: int, attempt: int = 0) -> list[Pair]:
     return pairs
 
 
-def is_causal(model: Any) -> bool:
+def is_causal(model: PreTrainedModel) -> bool:
     """Whether what comes later, and how much of it, leaves earlier positions alone, as it must in a causal model.
 
     How much is looked at in float32 only: passes of other lengths differ by much in half precision.

@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Ids = tuple[int, ...]
 
@@ -93,7 +96,7 @@ def fed(nodes: Sequence[Node]) -> int:
 
 
 # ── Fewer passes ─────────────────────────────────────────────────────────────────────────────────────────────
-def worth(model: Any) -> int:
+def worth(model: PreTrainedModel) -> int:
     """How many tokens cost about as much as a forward pass does whatever is in it: the fewer, the larger the model."""
     ends = [one for one in (model.get_input_embeddings(), model.get_output_embeddings()) if one is not None]
     outer = {id(weight) for one in ends for weight in one.parameters()}

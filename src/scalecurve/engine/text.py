@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalecurve.types import Output, Request
 from scalecurve.util.thinking import answer_begins
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 Ids = tuple[int, ...]
 
@@ -39,7 +42,7 @@ class Encoder:
     ``add_bos``: None leaves special tokens to the tokenizer's own default. ``max_length``: tokens a sequence may have.
     """
 
-    def __init__(self, tokenizer: Any, max_length: int, add_bos: bool | None = None) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int, add_bos: bool | None = None) -> None:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.add_bos = add_bos

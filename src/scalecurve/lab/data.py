@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,13 @@ from scalecurve.lab import recipe
 from scalecurve.lab.corpus import CURRICULUM, Mixture, documents
 from scalecurve.lab.tokenizer import END, save_tokenizer, train_tokenizer
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 Rows = NDArray[np.uint16]
 
 
-def token_rows(tokenizer: Any, seed: int, context: int, mixture: Mixture | None = None) -> Iterator[Rows]:
+def token_rows(tokenizer: Tokenizer, seed: int, context: int, mixture: Mixture | None = None) -> Iterator[Rows]:
     """Endless rows of ``context`` token ids; each starts with a whole document, the last one of a row is cut."""
     end = tokenizer.token_to_id(END)
     row: list[int] = []
@@ -62,7 +65,7 @@ def row_order(rows: int, seed: int) -> NDArray[np.int64]:
     return order
 
 
-def loss_weights(tokenizer: Any, rows: Rows, question_weight: float) -> NDArray[np.float32]:
+def loss_weights(tokenizer: Tokenizer, rows: Rows, question_weight: float) -> NDArray[np.float32]:
     """Weight of each token as something to predict: ``question_weight`` for the text of questions, else 1.
 
     A document that begins with a question is a page of questions: its answers count from after the colon to the end
@@ -87,6 +90,6 @@ def loss_weights(tokenizer: Any, rows: Rows, question_weight: float) -> NDArray[
     return np.where(page & ~answers, np.float32(question_weight), np.float32(1.0))
 
 
-def document_numbers(tokenizer: Any, rows: Rows) -> NDArray[np.int64]:
+def document_numbers(tokenizer: Tokenizer, rows: Rows) -> NDArray[np.int64]:
     """Which document of its row each token belongs to, from 1; attention stays within one. Shape as ``rows``."""
     return np.cumsum(np.asarray(rows) == tokenizer.token_to_id(END), axis=1)

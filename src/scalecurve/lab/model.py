@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalecurve.lab import recipe
 from scalecurve.lab.recipe import RungRecipe
 from scalecurve.lab.tokenizer import END
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
 
-def build_model(rung: RungRecipe, tokenizer: Any) -> Any:
+
+def build_model(rung: RungRecipe, tokenizer: Tokenizer) -> PreTrainedModel:
     """An untrained Qwen3 of the rung's size: normalised queries and keys, output head tied to the embedding."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
@@ -34,13 +38,13 @@ def build_model(rung: RungRecipe, tokenizer: Any) -> Any:
     return Qwen3ForCausalLM(config)
 
 
-def count_parameters(model: Any) -> tuple[int, int]:
+def count_parameters(model: PreTrainedModel) -> tuple[int, int]:
     """(non-embedding, total) parameters; the tied embedding counts once."""
     total = sum(parameter.numel() for parameter in model.parameters())
     return total - model.get_input_embeddings().weight.numel(), total
 
 
-def loss_module(model: Any) -> Any:
+def loss_module(model: PreTrainedModel) -> Any:
     """A module (ids, documents, weights) → (weighted sum of nats, sum of weights); all rows × tokens.
 
     Attention stays within a document; a token's weight counts where the token is predicted.

@@ -8,14 +8,17 @@ any text can be encoded.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 VOCABULARY = 1024
 END = "<|endoftext|>"  # begins every document and prompt, ends every document
 SPLIT = r" ?[A-Za-z]+|\d| |\n|[^\sA-Za-z\d]|\s"
 
 
-def train_tokenizer(texts: Iterable[str]) -> Any:
+def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
     """A ``tokenizers.Tokenizer`` trained on ``texts``; it puts ``END`` in front of what it encodes."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
@@ -39,7 +42,7 @@ def train_tokenizer(texts: Iterable[str]) -> Any:
     return tokenizer
 
 
-def save_tokenizer(tokenizer: Any, folder: str) -> None:
+def save_tokenizer(tokenizer: Tokenizer, folder: str) -> None:
     """Writes ``tokenizer.json`` and its configuration as transformers reads them."""
     from transformers import PreTrainedTokenizerFast
 

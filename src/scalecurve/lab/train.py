@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,10 @@ from scalecurve.lab import recipe
 from scalecurve.lab.data import Rows, document_numbers, loss_weights, prepare, row_order, token_rows
 from scalecurve.lab.model import build_model, count_parameters, loss_module
 from scalecurve.lab.recipe import RungRecipe
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
 
 SAVE_EVERY_SECONDS = 120
 Report = Callable[[str], None]
@@ -73,7 +77,7 @@ def _recipe_of(name: str) -> RungRecipe:
     return replace(known[base], name=name, seed=int(seed)) if found else known[base]
 
 
-def _optimizers(model: Any, rung: RungRecipe) -> list[Any]:
+def _optimizers(model: PreTrainedModel, rung: RungRecipe) -> list[Any]:
     import torch
 
     hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
@@ -91,7 +95,7 @@ def _rate(step: int, steps: int) -> float:
 
 def _train_rung(
     rung: RungRecipe,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     rows: Rows,
     steps: int,
     out: Path,
@@ -141,7 +145,7 @@ def _train_rung(
     state_path.unlink(missing_ok=True)
 
 
-def _tensors(tokenizer: Any, batch: Rows, question_weight: float, device: str) -> tuple[Any, Any, Any]:
+def _tensors(tokenizer: Tokenizer, batch: Rows, question_weight: float, device: str) -> tuple[Any, Any, Any]:
     import torch
 
     ids = torch.from_numpy(np.asarray(batch).astype(np.int64))
@@ -150,7 +154,7 @@ def _tensors(tokenizer: Any, batch: Rows, question_weight: float, device: str) -
     return ids.to(device), documents.to(device), weights.to(device)
 
 
-def _compiled(model: Any, report: Report) -> Any:
+def _compiled(model: PreTrainedModel, report: Report) -> Any:
     """The module compiled where a C++ compiler allows it, else as it is."""
     import shutil
 
@@ -162,7 +166,9 @@ def _compiled(model: Any, report: Report) -> Any:
     return torch.compile(model)
 
 
-def _keep(path: Path, model: Any, optimizers: list[Any], step: int, seconds: float, losses: list[float]) -> None:
+def _keep(
+    path: Path, model: PreTrainedModel, optimizers: list[Any], step: int, seconds: float, losses: list[float]
+) -> None:
     import torch
 
     unfinished = path.with_suffix(".unfinished")
@@ -171,7 +177,7 @@ def _keep(path: Path, model: Any, optimizers: list[Any], step: int, seconds: flo
     unfinished.replace(path)
 
 
-def _resume(path: Path, model: Any, optimizers: list[Any]) -> tuple[int, float, list[float]]:
+def _resume(path: Path, model: PreTrainedModel, optimizers: list[Any]) -> tuple[int, float, list[float]]:
     import torch
 
     if not path.exists():
@@ -183,7 +189,7 @@ def _resume(path: Path, model: Any, optimizers: list[Any]) -> tuple[int, float, 
     return int(kept["step"]), float(kept["seconds"]), list(kept["losses"])
 
 
-def validation_loss(model: Any, tokenizer: Any) -> float:
+def validation_loss(model: PreTrainedModel, tokenizer: Tokenizer) -> float:
     """Mean cross-entropy in nats per token of answers and statements of another seed, in float32."""
     import torch
 
@@ -199,7 +205,7 @@ def validation_loss(model: Any, tokenizer: Any) -> float:
 
 
 def _save(
-    model: Any, work: Path, folder: Path, rung: RungRecipe, step: int, losses: list[float], seconds: float
+    model: PreTrainedModel, work: Path, folder: Path, rung: RungRecipe, step: int, losses: list[float], seconds: float
 ) -> None:
     """Weights in float16 safetensors, tokenizer and training card, written beside and moved into place."""
     import shutil

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.types import Rung
 from scalecurve.util.guard import regular
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 LARGEST = 1 << 24  # bytes of an adapter's settings
@@ -64,7 +67,7 @@ def settings(rung: Rung, folder: Path) -> dict[str, Any]:
     return said
 
 
-def merged(rung: Rung, model: Any, folder: Path) -> Any:
+def merged(rung: Rung, model: PreTrainedModel, folder: Path) -> Any:
     """``model`` with the adapter of ``folder`` applied by peft and merged into its weights."""
     import peft
     from safetensors import safe_open

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scalecurve.errors import UserError
 from scalecurve.types import Output, Request, Rung
 from scalecurve.util.thinking import opened_by
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 DATE = "26 July 2024"
 """What a template that writes today's date is told, so that equal requests stay equal."""
@@ -30,7 +33,9 @@ class ChatTemplate:
     model's turn.
     """
 
-    def __init__(self, name: str, tokenizer: Any, system: str = "", enable_thinking: bool | None = None) -> None:
+    def __init__(
+        self, name: str, tokenizer: PreTrainedTokenizerBase, system: str = "", enable_thinking: bool | None = None
+    ) -> None:
         try:
             template = str(tokenizer.get_chat_template())
         except ValueError:
@@ -113,7 +118,7 @@ class ChatTemplate:
         return frozenset(next(([int(one)] for one in ids if one in added), []))
 
 
-def chat_template(rung: Rung, tokenizer: Any) -> ChatTemplate | None:
+def chat_template(rung: Rung, tokenizer: PreTrainedTokenizerBase) -> ChatTemplate | None:
     """The template by which ``rung`` is asked; None unless its options have ``chat = true``."""
     chat, system = rung.options.get("chat", False), rung.options.get("system", "")
     if not isinstance(chat, bool) or not isinstance(system, str):

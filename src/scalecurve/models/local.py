@@ -24,6 +24,8 @@ from scalecurve.models.plausible import check_plausible
 from scalecurve.types import Output, Request, Rung
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
     from scalecurve.engine.runner import Runner
     from scalecurve.engine.text import Encoder
     from scalecurve.models.chat import ChatTemplate
@@ -45,7 +47,9 @@ class LocalModel(Model):
 
     constrains = True
 
-    def __init__(self, rung: Rung, model: Any, runner: Runner, identity: str, chat: ChatTemplate | None = None) -> None:
+    def __init__(
+        self, rung: Rung, model: PreTrainedModel, runner: Runner, identity: str, chat: ChatTemplate | None = None
+    ) -> None:
         self.name = rung.name
         self.fingerprint = identity
         self._model = model
@@ -323,7 +327,7 @@ def _from_hub(rung: Rung) -> ModelFiles:
     return ModelFiles(folder, model_files(folder))
 
 
-def _max_length(rung: Rung, settings: Any, tokenizer: Any) -> int:
+def _max_length(rung: Rung, settings: Any, tokenizer: PreTrainedTokenizerBase) -> int:
     """Tokens the model takes: the rung's option, else what the configuration, else what the tokenizer says."""
     given = rung.options.get("max_length")
     if given is not None:
@@ -339,7 +343,7 @@ def _max_length(rung: Rung, settings: Any, tokenizer: Any) -> int:
     return int(length) if length and length < 1_000_000 else DEFAULT_LENGTH
 
 
-def count_parameters(model: Any) -> tuple[int, int]:
+def count_parameters(model: PreTrainedModel) -> tuple[int, int]:
     """(non-embedding, total): without input and output embeddings and learned positions; tied weights count once."""
     total = sum(parameter.numel() for parameter in model.parameters())
     import torch
