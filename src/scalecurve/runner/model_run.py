@@ -347,9 +347,7 @@ def model_runs(plan: Plan, directory: RunDirectory, *, retry_failed: bool = Fals
     for family, rung in plan.rungs():
         known = rungs.get((family, rung.name), {})
         counts = known.get("params_non_embedding"), known.get("params_total")  # measured before
-        earlier = {
-            name: known[name] for name in ("fingerprint", "batch_tokens", "part_size", "unshared") if name in known
-        }
+        earlier = {name: known[name] for name in RungRecord.OPENED if name in known}
         record = RungRecord(family, sized(rung, *counts), **earlier)
         cells = {
             cell: _begun(cell, len(task.queries[arm]), records.get(cell.key, {}))
