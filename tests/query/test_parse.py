@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scalecurve.errors import UserError
 from scalecurve.query.sql.parse import parse
-from scalecurve.query.sql.statement import AiCall, Column, KnowledgeTable, ModelTable, Query
+from scalecurve.query.sql.statement import AiCall, Column, KnowledgeTable, Query
 
 
 def query(text: str) -> Query:
@@ -46,11 +46,6 @@ def test_options_after_a_union_are_the_querys() -> None:
 def test_options_of_a_call() -> None:
     found = query("SELECT ai_ask(q, 'INT', strategy := 'cot', model := 'Big') FROM g")
     assert found.calls == (AiCall("ai_ask", ("q", "'INT'"), {"strategy": "cot", "model": "Big"}),)
-
-
-def test_model_tables() -> None:
-    found = query("SELECT k.capital FROM orders o JOIN model(ladder).country k ON k.name = o.c, model('m').city")
-    assert set(found.model_tables) == {ModelTable("", "country", "k"), ModelTable("m", "city")}
 
 
 @pytest.mark.parametrize(("prefix", "explain"), [("", ""), ("EXPLAIN ", "plan"), ("explain ANALYZE\n", "analyze")])

@@ -82,15 +82,20 @@ def _name(node: Node) -> str:
     if isinstance(node, exp.Dot):
         if not isinstance(node.this, exp.Identifier) or not isinstance(node.expression, exp.Func):
             return ""
-        dotted = f"{node.this.name}.{_function(node.expression)}".lower()
+        dotted = f"{node.this.name}.{function_name(node.expression)}".lower()
         return _NAMES.get(dotted, "")
     if isinstance(node.parent, exp.Dot) and node.parent.expression is node:
         return ""  # the second half of a dotted one
-    return _function(node)
+    return function_name(node)
 
 
-def _function(node: Node) -> str:
-    return str(node.name if node.key == "anonymous" else node.sql_name()).lower()
+def function_name(node: Node) -> str:
+    """The name of a function as the query writes it, in lower case; "" for what is no function."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Anonymous):
+        return str(node.name).lower()
+    return str(node.sql_name()).lower() if isinstance(node, exp.Func) else ""
 
 
 def _listed(call: Node) -> list[Node]:
@@ -129,7 +134,7 @@ def _prompt(node: Node) -> tuple[str | None, list[Node]]:
     if isinstance(node, exp.Tuple):
         parts = [("{}", [each]) if not each.is_string else (each.name.replace("{}", "{ }"), []) for each in node]
         return "".join(text for text, _ in parts), [each for _, some in parts for each in some]
-    if not isinstance(node, exp.Func) or _function(node) != "prompt":
+    if not isinstance(node, exp.Func) or function_name(node) != "prompt":
         return None, [node]
     template, *values = _listed(node)
     if not template.is_string:

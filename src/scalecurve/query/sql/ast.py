@@ -9,19 +9,13 @@ from typing import Any, TypeAlias
 from sqlglot import exp
 
 from scalecurve.query.answers.call_cache import PREFIX
+from scalecurve.query.sql.aliases import function_name as function_name  # asked for here, like all of a tree
 from scalecurve.query.sql.parse import AI_FUNCTIONS
 
 VOLATILE = frozenset(
     "random rand uuid gen_random_uuid uuidv4 uuidv7 nextval currval setseed clock_timestamp timeofday".split()
 )
 Node: TypeAlias = Any  # an expression of sqlglot, whose own types tell less than its names
-
-
-def function_name(node: Node) -> str:
-    """The name of a function as the query writes it, in lower case; "" for what is no function."""
-    if isinstance(node, exp.Anonymous):
-        return str(node.name).lower()
-    return str(node.sql_name()).lower() if isinstance(node, exp.Func) else ""
 
 
 def is_call(node: Node) -> bool:

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from scalecurve.errors import UserError
-from scalecurve.query.sql.aliases import to_ours
-from scalecurve.query.sql.statement import AiCall, KnowledgeTable, ModelTable, Query, Value
+from scalecurve.query.sql.aliases import function_name, to_ours
+from scalecurve.query.sql.statement import AiCall, KnowledgeTable, Query, Value
 
 if TYPE_CHECKING:
     from sqlglot import exp
+    from sqlglot.tokenizer_core import Token
 
 MOST_CHARACTERS = 100_000
 MOST_TOKENS = 20_000
@@ -85,7 +86,7 @@ def _knowledge_table(text: str) -> KnowledgeTable:
     return knowledge_table([(token.token_type.name, token.text) for token in tokens])
 
 
-def tree(text: str) -> Any:
+def tree(text: str) -> exp.Expr:
     """sqlglot's tree of one statement, USING options kept as ``ai_options`` of their SELECT."""
     from sqlglot import exp
     from sqlglot.dialects.duckdb import DuckDB
@@ -134,7 +135,7 @@ def tree(text: str) -> Any:
     return trees[0]
 
 
-def _limit(tokens: list[Any]) -> None:
+def _limit(tokens: list[Token]) -> None:
     if len(tokens) > MOST_TOKENS:
         raise UserError(f"query: {len(tokens)} words; at most {MOST_TOKENS} are read")
     depth = 0
@@ -144,7 +145,7 @@ def _limit(tokens: list[Any]) -> None:
             raise UserError(f"query: brackets nested deeper than {MOST_NESTING}")
 
 
-def _refuse_unsafe(root: Any) -> None:
+def _refuse_unsafe(root: exp.Expr) -> None:
     """Only a SELECT over named tables passes: no statement with effects, no file, no function that reads one."""
     from sqlglot import exp
 
@@ -155,7 +156,7 @@ def _refuse_unsafe(root: Any) -> None:
         if isinstance(node, effects) and not isinstance(node, exp.Query):
             raise UserError(f"query: {type(node).__name__.upper()} is not allowed inside a SELECT")
         if isinstance(node, exp.Func):
-            name = _function(node)
+            name = function_name(node)
             if name.startswith(_OWN_NAMES):
                 raise UserError(f"query: {_short(name)}: names that begin with {_OWN_NAMES} are the planner's own")
             if name in _FORBIDDEN_FUNCTIONS or name.startswith("read_") or name.endswith("_scan"):
@@ -170,8 +171,10 @@ def _refuse_table(table: exp.Table) -> None:
     source = table.this
     if table.name.startswith(_OWN_NAMES) or table.alias.startswith(_OWN_NAMES):
         raise UserError(f"query: {_short(table.name)}: names that begin with {_OWN_NAMES} are the planner's own")
-    if isinstance(source, exp.Func) and _function(source) not in _TABLE_FUNCTIONS:
-        raise UserError(f"query: table function {_short(_function(source))} is not allowed; attach the file instead")
+    if isinstance(source, exp.Func) and function_name(source) not in _TABLE_FUNCTIONS:
+        raise UserError(
+            f"query: table function {_short(function_name(source))} is not allowed; attach the file instead"
+        )
     if isinstance(source, exp.Identifier) and _TOLD_BY_SYSTEM.fullmatch(source.name):
         raise UserError(f"query: table {_short(source.name)} is not allowed; it tells of this machine")
     if isinstance(source, exp.Identifier) and not _NAME.fullmatch(source.name):
@@ -180,24 +183,26 @@ def _refuse_table(table: exp.Table) -> None:
         raise UserError("query: OPTION(…) is no clause; write USING option value at the end")
 
 
-def _query(root: Any, explain: str, parameters: int) -> Query:
+def _query(root: exp.Expr, explain: str, parameters: int) -> Query:
     from sqlglot import exp
 
     options = _take_options(root)
     ctes = {cte.alias: _take_options(cte.this) for cte in root.find_all(exp.CTE)}
     if any(node.args.get("ai_options") for node in root.walk()):
         raise UserError("query: USING options belong at the end of the query or of a CTE")
-    calls = [_call(node) for node in root.find_all(exp.Anonymous) if _function(node).startswith("ai_")]
-    tables = [_model_table(node) for node in root.find_all(exp.Table) if isinstance(node.args.get("db"), exp.Func)]
+    calls = [_call(node) for node in root.find_all(exp.Anonymous) if function_name(node).startswith("ai_")]
+    for table in root.find_all(exp.Table):
+        if isinstance(table.args.get("db"), exp.Func):
+            _check_model_table(table.args["db"])
     try:
         sql = root.sql("duckdb", comments=False)
     except RecursionError:
         raise UserError("query: an expression is nested too deeply") from None
     ctes = {name: own for name, own in ctes.items() if own}
-    return Query(sql, explain, options, ctes, tuple(calls), tuple(tables), parameters)
+    return Query(sql, explain, options, ctes, tuple(calls), parameters)
 
 
-def _take_options(query: Any) -> dict[str, Value]:
+def _take_options(query: exp.Expr) -> dict[str, Value]:
     """The USING options at the end of ``query`` (of a UNION: after its last SELECT), taken out of the tree."""
     from sqlglot import exp
 
@@ -208,7 +213,7 @@ def _take_options(query: Any) -> dict[str, Value]:
     return options_of(clause.expressions) if clause else {}
 
 
-def options_of(pairs: Iterable[Any]) -> dict[str, Value]:
+def options_of(pairs: Iterable[exp.Expr]) -> dict[str, Value]:
     """Options as a query writes them (``name := value`` pairs of the tree), each checked."""
     found: dict[str, Value] = {}
     for pair in pairs:
@@ -219,7 +224,7 @@ def options_of(pairs: Iterable[Any]) -> dict[str, Value]:
     return found
 
 
-def _value(name: str, node: Any) -> Value:
+def _value(name: str, node: exp.Expr | None) -> Value:
     text = node.sql("duckdb").lower() if node is not None else ""
     bare = node.name if node is not None and node.is_string else text
     if name in _SHARES and re.fullmatch(r"\d*\.?\d+", text) and 0 < float(text) < 1:
@@ -239,10 +244,10 @@ def _value(name: str, node: Any) -> Value:
     raise UserError(f"query: there is no option {_short(name)}")
 
 
-def _call(node: Any) -> AiCall:
+def _call(node: exp.Expr) -> AiCall:
     from sqlglot import exp
 
-    name = _function(node)
+    name = function_name(node)
     if name not in AI_FUNCTIONS:
         raise UserError(f"query: there is no function {_short(name)}; there are {', '.join(sorted(AI_FUNCTIONS))}")
     named = [each for each in node.expressions if isinstance(each, exp.PropertyEQ)]
@@ -253,18 +258,13 @@ def _call(node: Any) -> AiCall:
     return AiCall(name, plain, options_of(each for each in named if each.name.lower() not in asides))
 
 
-def _model_table(table: Any) -> ModelTable:
-    source = table.args["db"]
+def _check_model_table(source: exp.Func) -> None:
+    """``UserError`` where what stands before a table's dot is not ``model('rung')`` or ``model(ladder)``."""
     arguments = source.expressions
-    if _function(source) != "model" or len(arguments) != 1:
+    if function_name(source) != "model" or len(arguments) != 1:
         raise UserError("query: write model('rung').table or model(ladder).table")
     if not arguments[0].is_string and arguments[0].name.lower() != "ladder":
         raise UserError("query: model(…) takes a rung's name in quotes, or ladder")
-    return ModelTable(arguments[0].name if arguments[0].is_string else "", table.name, table.alias)
-
-
-def _function(node: Any) -> str:
-    return str(node.name if node.key == "anonymous" else node.sql_name()).lower()
 
 
 def _short(text: str) -> str:

@@ -18,15 +18,6 @@ class AiCall:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelTable:
-    """``model('rung').table``, a table read from a model's knowledge. ``rung`` "" means the ladder chooses."""
-
-    rung: str
-    table: str
-    alias: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Query:
     """A SELECT. ``sql`` is DuckDB's without the USING options; ``explain`` is "", "plan" or "analyze".
 
@@ -39,7 +30,6 @@ class Query:
     options: Mapping[str, Value] = field(default_factory=dict)
     cte_options: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     calls: tuple[AiCall, ...] = ()
-    model_tables: tuple[ModelTable, ...] = ()
     parameters: int = 0
 
 
