@@ -9,6 +9,7 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -44,13 +45,34 @@ def build_app(
 
     ``aliases``: further names of models → one of ``names``, which a reply tells.
     """
-    names = (*names, *aliases)
+    endpoint = _Endpoint(batcher, (*names, *aliases), aliases, limits, key, local)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_route("/v1/models", endpoint.guarded(endpoint.models), methods=["GET"])
+    app.add_route("/v1/models/{name:path}", endpoint.guarded(endpoint.model), methods=["GET"])
+    app.add_route("/v1/chat/completions", endpoint.guarded(endpoint.chat), methods=["POST"])
+    app.add_route("/v1/completions", endpoint.guarded(endpoint.completions), methods=["POST"])
+    app.add_route("/health", endpoint.guarded(endpoint.health), methods=["GET"])
+    app.add_route("/{rest:path}", endpoint.guarded(endpoint.nothing), methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    return app
 
-    def guarded(handler: Handler) -> Handler:
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """What is answered at each path; the fields are ``build_app``'s arguments, ``names`` with the aliases."""
+
+    batcher: Batcher
+    names: tuple[str, ...]
+    aliases: Mapping[str, str]
+    limits: ServingLimits
+    key: str
+    local: bool
+
+    def guarded(self, handler: Handler) -> Handler:
+        """``handler`` for those who may ask, a ``Fault`` as the reply it stands for."""
+
         async def run(request: Request) -> Response:
             try:
-                _admit(request, key, local)
+                _admit(request, self.key, self.local)
                 return await handler(request)
             except Fault as fault:
                 retry = {"Retry-After": "1"} if fault.status in (429, 503) else None
@@ -60,44 +82,36 @@ def build_app(
 
         return run
 
-    async def models(request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [_model(name) for name in names]})
+    async def models(self, request: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [_model(name) for name in self.names]})
 
-    async def model(request: Request) -> Response:
+    async def model(self, request: Request) -> Response:
         name = request.path_params["name"]
-        _known(name, names)
+        _known(name, self.names)
         return JSONResponse(_model(name))
 
-    async def chat(request: Request) -> Response:
-        return await _answer(request, ChatRequest, "chatcmpl")
+    async def chat(self, request: Request) -> Response:
+        return await self._answer(request, ChatRequest, "chatcmpl")
 
-    async def completions(request: Request) -> Response:
-        return await _answer(request, CompletionRequest, "cmpl")
+    async def completions(self, request: Request) -> Response:
+        return await self._answer(request, CompletionRequest, "cmpl")
 
-    async def health(request: Request) -> Response:
-        return JSONResponse({"status": "ok", "under_way": len(batcher)})
+    async def health(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok", "under_way": len(self.batcher)})
 
-    async def nothing(request: Request) -> Response:
+    async def nothing(self, request: Request) -> Response:
         raise Fault(404, f"{request.method} {request.url.path}: not here", code="unknown_url")
 
-    async def _answer(request: Request, kind: type[ChatRequest] | type[CompletionRequest], prefix: str) -> Response:
-        asked = protocol.parse(kind, await _body(request, limits))
-        _known(asked.model, names)
-        asked = asked.model_copy(update={"model": aliases.get(asked.model, asked.model)})
-        talk = _PendingReply(batcher, asked, asked.inquiry(limits.tokens), limits.seconds)
+    async def _answer(self, request: Request, kind: type[Asked], prefix: str) -> Response:
+        asked = protocol.parse(kind, await _body(request, self.limits))
+        _known(asked.model, self.names)
+        asked = asked.model_copy(update={"model": self.aliases.get(asked.model, asked.model)})
+        talk = _PendingReply(self.batcher, asked, asked.inquiry(self.limits.tokens), self.limits.seconds)
         head = {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": asked.model}
         if asked.stream:
             return StreamingResponse(talk.stream(head), media_type="text/event-stream")
         trace = await talk.trace(request)
         return JSONResponse(protocol.whole(asked, head, trace))
-
-    app.add_route("/v1/models", guarded(models), methods=["GET"])
-    app.add_route("/v1/models/{name:path}", guarded(model), methods=["GET"])
-    app.add_route("/v1/chat/completions", guarded(chat), methods=["POST"])
-    app.add_route("/v1/completions", guarded(completions), methods=["POST"])
-    app.add_route("/health", guarded(health), methods=["GET"])
-    app.add_route("/{rest:path}", guarded(nothing), methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    return app
 
 
 class _PendingReply:
