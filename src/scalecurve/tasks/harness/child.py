@@ -13,6 +13,7 @@ import logging
 import math
 import os
 import random
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -60,9 +61,26 @@ def _libraries() -> BaseException | None:
         import datasets  # noqa: F401
         import lm_eval.evaluator
         import lm_eval.tasks  # noqa: F401
+
+        _load_metrics()
     except BaseException as error:
         return error
     return None
+
+
+def _load_metrics() -> None:
+    """Load the library of metrics once for all forks, without transformers and torch, which it would load for a part of
+    it that the harness does not use: seconds of every order."""
+    hidden = "transformers" not in sys.modules
+    if hidden:
+        sys.modules["transformers"] = None  # type: ignore[assignment]
+    try:
+        import evaluate  # noqa: F401
+    except ImportError:  # told by the tasks that need it
+        pass
+    finally:
+        if hidden:
+            del sys.modules["transformers"]
 
 
 def _carry_out(line: bytes, writing: int, lacking: BaseException | None) -> NoReturn:

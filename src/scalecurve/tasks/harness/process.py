@@ -129,6 +129,7 @@ def _environment() -> dict[str, str]:
         "HF_HOME": str(home),
         "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",
+        "HF_EVALUATE_OFFLINE": "1",
         "HF_ALLOW_CODE_EVAL": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONPATH": str(Path(scalecurve.__file__).resolve().parent.parent),
