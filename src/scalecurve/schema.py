@@ -1,6 +1,6 @@
 """Names that several tables share."""
 
-AXES = ("params_non_embedding", "params_total", "training_flops", "training_tokens", "step", "loss")
+AXES = ("params_non_embedding", "params_total", "training_flops", "training_tokens", "step", "epoch", "loss")
 """What a curve can be drawn against: columns of ``curves.parquet`` and fields of a rung."""
 
 ANSWER_TOKENS = "answer_tokens"

@@ -119,7 +119,7 @@ class Task:
 # ── Who answers ──────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One model of a family. Parameter counts, FLOPs and tokens are None where unknown."""
+    """One model of a family. Parameter counts, FLOPs, tokens and passes over its data are None where unknown."""
 
     name: str
     backend: str
@@ -129,6 +129,7 @@ class Rung:
     training_flops: float | None = None
     training_tokens: int | None = None
     step: int | None = None
+    epoch: float | None = None
     loss: float | None = None
     revision: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)

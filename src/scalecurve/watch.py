@@ -122,7 +122,7 @@ class Watch:
         there = {rung.name for rung in ladder.rungs}
         fields = Rung.__dataclass_fields__
         gone = [
-            Rung(**{name: record[name] for name in fields} | {"notes": tuple(record["notes"])})
+            Rung(**{name: record[name] for name in fields if name in record} | {"notes": tuple(record["notes"])})
             for record in self.run.read_manifest().get("rungs", [])
             if record["name"] not in there and record["fingerprint"]
         ]

@@ -305,7 +305,8 @@ def _curve_frame(
         cell = point.cell
         key = (cell.family, cell.task, cell.strategy, cell.shots, point.metric, cell.rung)
         groups.setdefault(key, []).append(point)
-    scales = {key: (*(rung[axis] for axis in AXES), None) for key, rung in scale.items()}  # no budget: no answer tokens
+    # Manifests of older versions know no epoch. Without a budget there are no answer tokens.
+    scales = {key: (*(rung.get(axis) for axis in AXES), None) for key, rung in scale.items()}
     rows = [
         (*key, *scales[key[0], key[5]], *_averaged(group), key[4] == preferred[key[1]], *_censored(group))
         for key, group in groups.items()

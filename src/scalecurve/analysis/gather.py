@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 NO_DIRECTION = ("likelihood_difference", "pct_stereotype")  # neither higher nor lower is better
-_COURSE = ("training_tokens", "step")  # the order of checkpoints that lie at one scale
+_COURSE = ("training_tokens", "step", "epoch")  # the order of checkpoints that lie at one scale
 _LINEAR_AXES = ("loss",)  # already logarithmic; lower loss is larger scale
 
 
@@ -85,8 +85,8 @@ def by_axis(frame: pl.DataFrame, axis: str | None = None) -> dict[str, pl.DataFr
         models = frame["rung"].unique(maintain_order=True).to_list()
         some = ", ".join(models[:4]) + (", …" if len(models) > 4 else "")
         raise UserError(
-            f"none of the {len(models)} models ({some}) has a size, tokens or step, so there is no curve; write a "
-            "family file (`scalecurve import` prints its lines) and import again with --family FILE"
+            f"none of the {len(models)} models ({some}) has a size, tokens, step or epoch, so there is no curve; write "
+            "a family file (`scalecurve import` prints its lines) and import again with --family FILE"
         )
     return {own: frame.filter(pl.col("family").is_in(names)) for own, names in families.items()}
 

@@ -228,12 +228,15 @@ def find_columns(source: SourceFile, names: list[str]) -> dict[str, str]:
 
 
 def with_states(frame: pl.DataFrame, columns: Mapping[str, str]) -> frozenset[str]:
-    """The models that stand in a table with several numbers of training tokens, each of which is a state of theirs."""
-    if "training_tokens" not in columns or "step" in columns or columns["training_tokens"] == columns["model"]:
-        return frozenset()
-    pairs = frame.select(columns["model"], columns["training_tokens"]).unique().drop_nulls().rows()
-    times = Counter(model_name(name) for name, _ in pairs)
-    return frozenset(name for name, count in times.items() if count > 1)
+    """The models that stand in a table with several numbers of training tokens or epochs, each of which is a state of
+    theirs."""
+    found: set[str] = set()
+    for axis in ("training_tokens", "epoch"):
+        if axis in columns and "step" not in columns and columns[axis] != columns["model"]:
+            pairs = frame.select(columns["model"], columns[axis]).unique().drop_nulls().rows()
+            times = Counter(model_name(name) for name, _ in pairs)
+            found |= {name for name, count in times.items() if count > 1}
+    return frozenset(found)
 
 
 def model_of(
@@ -241,7 +244,7 @@ def model_of(
 ) -> SourceModel:
     """The model of a row, with what the table says of its scale (units in column names are heeded).
 
-    ``states``: the models of which the training tokens of a row make another state (``with_states``).
+    ``states``: the models of which the training tokens or the epoch of a row make another state (``with_states``).
     """
     name = model_name(row.get(columns["model"]))
     if not name:
@@ -251,7 +254,7 @@ def model_of(
     scale: dict[str, Any] = {}
     for axis in AXES:
         value = amount(row.get(columns[axis])) if axis in columns else None
-        if value is not None and (value > 0 or (value == 0 and axis == "step")):
+        if value is not None and (value > 0 or (value == 0 and axis in ("step", "epoch"))):
             value *= _unit(columns[axis])
             if axis.startswith("params") and value < SMALLEST_MODEL:
                 value *= 1e9
@@ -291,8 +294,6 @@ def _doubts(ours: str, column: str, values: list[Any]) -> Iterator[str]:
         yield f"numbers without a unit are taken as billions ({small:g} is {small:g}B)"
     if small and ours == "training_tokens":
         yield f"{small:g} has no unit and is left out; write it as 300B or 1.4T"
-    if ours == "step" and "epoch" in column.lower():
-        yield "epochs are taken as steps; give steps a column of their own where other results have them"
     products = [str(one) for one in values if isinstance(one, str) and re.search(r"\d\s*[x×]\s*\d", one)]
     if products and ours.startswith("params"):
         size = amount(products[0])
@@ -307,5 +308,7 @@ def _unit(column: str) -> float:
         return SCALE[text]
     try:
         return float(text)
+    if not revision and name in states and "epoch" in scale:
+        revision = f"epoch{scale['epoch']:.12g}"
     except ValueError:
         return 1.0

@@ -16,7 +16,6 @@ SCHEMA = "0.3.0"
 SAMPLES = "_samples.jsonl"
 OWN = "scalecurve."
 REQUIRED = frozenset({"schema_version", "evaluation_id", "model_info", "evaluation_results"})
-SCALE = ("params_non_embedding", "params_total", "training_flops", "training_tokens", "step", "loss")
 
 
 def own(details: object, name: str) -> str:

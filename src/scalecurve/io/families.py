@@ -24,7 +24,8 @@ LATEST = ("", "main", "master")
 _ENDINGS = ("-hf-vllm", "-vllm", "-hf", "_hf")
 _ALSO_CALLED = {"meta": ("facebook", "meta-llama"), "openai": ("openai-community",), "huggingface": ("huggingfacetb",)}
 _STATE = re.compile(
-    r"(.+?)[-_@/]((?:stage\d+[-_])?(?:global_?step|step|iter|checkpoint|ckpt)[-_]?\d+(?:[-_]tokens?[\d.]+[kmbt])?)",
+    r"(.+?)[-_@/]((?:stage\d+[-_])?(?:global_?step|step|iter|checkpoint|ckpt)[-_]?\d+(?:[-_]tokens?[\d.]+[kmbt])?"
+    r"|(?:(?:checkpoint|ckpt)[-_])?epoch[-_=]?\d+(?:\.\d+)?)",
     re.I,
 )
 _SIZES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
@@ -59,8 +60,9 @@ class Families:
 
         Of a Hub id the organisation must be the rung's own: a copy under another name may be another model. Of a path
         the folders count, not its last one alone, unless that is the name of a model of the Hub. A revision that names
-        a step or tokens (``step1000``, ``stage1-step150-tokens1B``) is a state in the family ``<rung>-checkpoints``;
-        any other revision is another model, unless a family file lists it. A variant is a family of its own.
+        a step, tokens or an epoch (``step1000``, ``stage1-step150-tokens1B``, ``epoch-3``) is a state in the family
+        ``<rung>-checkpoints``; any other revision is another model, unless a family file lists it. A variant is a
+        family of its own.
         """
         found = self._at_revision(model, revision) or self._state(model, revision)
         if found is None or not variant:
@@ -87,11 +89,12 @@ class Families:
             model, _, revision = model.rstrip("/").rpartition("/")
             listed = [place for place in self._candidates(model) if place[1].revision in LATEST]
         step, tokens, stage = parse_revision(revision)
-        if not listed or (step is None and tokens is None):
+        epoch = epoch_in(revision)
+        if not listed or (step is None and tokens is None and epoch is None):
             return None
         _, rung = listed[0]
         try:
-            states = load_ladder(f"checkpoints:{rung.name}")
+            states = load_ladder(f"checkpoints:{rung.name}") if epoch is None else None
         except UserError:
             states = None
         if states is not None:
@@ -106,6 +109,7 @@ class Families:
             revision=revision,
             step=step if early else None,
             training_tokens=tokens if early else None,
+            epoch=epoch if early else None,
             training_flops=None,
             loss=None,
             notes=(),
@@ -177,6 +181,19 @@ def parse_revision(text: str) -> tuple[int | None, int | None, int]:
     stage = re.search(r"stage[-_]?(\d+)", text)
     seen = None if tokens is None else float(tokens[1] or tokens[3]) * _SIZES[tokens[2] or tokens[4]]
     return (int(step[1]) if step else None, None if seen is None else round(seen), int(stage[1]) if stage else 1)
+
+
+def epoch_in(text: str) -> float | None:
+    """The passes over the data that a revision's name states; None where a step or tokens stand there, which say more.
+
+    >>> [epoch_in(one) for one in ("epoch-3", "checkpoint-epoch2.5", "epoch_04", "epoch=1-step=2000", "ep1-ba2000")]
+    [3.0, 2.5, 4.0, None, None]
+    """
+    text = text.lower()
+    if parse_revision(text)[:2] != (None, None) or re.search(r"(?:^|[-_])(?:ba[-_]?\d|step=\d)", text):
+        return None
+    found = re.search(r"(?:^|[^a-z])(?:epochs?|ep)[-_=]?(\d+(?:\.\d+)?)(?![\d.]*[a-z])", text)
+    return float(found[1]) if found else None
 
 
 def lines_to_add(models: Sequence[SourceModel]) -> list[str]:

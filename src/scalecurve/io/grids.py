@@ -160,7 +160,9 @@ def _of_tracker(rows: Rows) -> Grid | None:
         of_runs = ["model" if own == "name" else _metric_of(one) for own, one in zip(names, head, strict=True)]
         return _apart(of_runs), rows[1:], "each run of Weights & Biases is a model"
     columns = {at: found for at, one in enumerate(head) if (found := _TRACKED.fullmatch(one))}
-    if names[0] not in NAMES["step"] or not columns or len(columns) < len(head) - 1:
+    course = next((ours for ours in ("step", "epoch") if names[0] in NAMES[ours]), "")
+    axes = [one for one in names if one in NAMES["step"] or one in NAMES["epoch"]]
+    if not course or not columns or len(columns) < len(head) - len(axes):
         return None
     values: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows[1:]:
@@ -169,7 +171,7 @@ def _of_tracker(rows: Rows) -> Grid | None:
                 values.setdefault((found[1], row[0]), {})[_metric_of(found[2])] = row[at]
     metrics = list(dict.fromkeys(name for own in values.values() for name in own))
     body = [[*key, *(own.get(name, "") for name in metrics)] for key, own in values.items()]
-    return ["model", "step", *metrics], body, "runs stand across and steps down, as Weights & Biases saves charts"
+    return ["model", course, *metrics], body, f"runs stand across and {course}s down, as Weights & Biases saves charts"
 
 
 def _metric_of(name: str) -> str:

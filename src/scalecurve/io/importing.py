@@ -126,7 +126,12 @@ def _import(
             len(files),
             max(scores, len(work.scores.points) - work.copied),
             sum(cell["examples"] for cell in work.answers.cells),
-            understood([reader.name for reader, _ in heads], list(work.scores.points), work.answers.cells),
+            understood(
+                [reader.name for reader, _ in heads],
+                list(work.scores.points),
+                work.answers.cells,
+                [rung for _, rung in work.placed.values()],
+            ),
             tuple(left_out([head for _, head in heads], [path for path in parts if path not in files])),
         )
 

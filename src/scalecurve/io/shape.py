@@ -38,6 +38,7 @@ class SourceModel:
     training_flops: float | None = None
     training_tokens: int | None = None
     step: int | None = None
+    epoch: float | None = None
     loss: float | None = None
 
     @property

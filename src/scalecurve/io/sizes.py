@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from scalecurve.io.families import UNMATCHED, parse_revision
+from scalecurve.io.families import UNMATCHED, epoch_in, parse_revision
 from scalecurve.io.shape import SourceModel
 from scalecurve.schema import AXES
 from scalecurve.types import Rung
@@ -23,7 +23,11 @@ _BEFORE = re.compile(
 )
 _UNITS = {"k": 10**3, "m": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}
 _CONTEXTS = frozenset((1, 2, 4, 8, 16, 32, 64, 100, 128, 160, 192, 200, 256, 512, 1024))
-_ENDING = re.compile(r"(.*[^\W_])[-_]((?:global_?)?(?:step|checkpoint|ckpt|iter(?:ation)?)[-_]?\d+)", re.IGNORECASE)
+_ENDING = re.compile(
+    r"(.*[^\W_])[-_]((?:global_?)?(?:step|checkpoint|ckpt|iter(?:ation)?)[-_]?\d+"
+    r"|(?:(?:checkpoint|ckpt)[-_])?epoch[-_=]?\d+(?:\.\d+)?)",
+    re.IGNORECASE,
+)
 STATE = re.compile(r"(?:.*[-_])?ba[-_]?(\d+)|.*step=(\d+).*", re.IGNORECASE)
 
 
@@ -64,7 +68,7 @@ def size_in_name(name: str) -> NamedSize | None:
 def place_by_name(model: SourceModel, rung: Rung) -> tuple[str, Rung, NamedSize | None]:
     """(family, rung, size read from the name) of a model that no family file knows.
 
-    A step or tokens in its revision, or in the last folder of its path, make it a state of the family
+    A step, tokens or an epoch in its revision, or in the last folder of its path, make it a state of the family
     ``<name>-checkpoints``; a size in its name a member of its series. Sizes that the source states stand.
     """
     base, state = _state_of(model)
@@ -78,7 +82,8 @@ def place_by_name(model: SourceModel, rung: Rung) -> tuple[str, Rung, NamedSize 
     step, tokens, stage = parse_revision(state) if state else (None, None, 1)
     if state and step is None and (found := STATE.fullmatch(state)):
         step = int(found[1] or found[2])
-    if (step is not None or tokens is not None) and not model.variant:
+    epoch = epoch_in(state)
+    if (step is not None or tokens is not None or epoch is not None) and not model.variant:
         own = base.rstrip("/").rpartition("/")[2]
         early = stage < 2
         scale = replace(
@@ -89,6 +94,7 @@ def place_by_name(model: SourceModel, rung: Rung) -> tuple[str, Rung, NamedSize 
         )
         return model.family or f"{own}-checkpoints", scale, read
     if named is None or model.revision or model.variant:
+            epoch=scale.epoch if scale.epoch is not None else epoch if early else None,
         return model.family or UNMATCHED, scale, read
     return model.family or named.series or UNMATCHED, scale, read
 
@@ -100,7 +106,7 @@ def _state_of(model: SourceModel) -> tuple[str, str]:
         return model.name, model.revision
     if "/" in model.name.strip("/"):
         above, _, last = model.name.rstrip("/").rpartition("/")
-        states = STATE.fullmatch(last) or parse_revision(last)[:2] != (None, None)
+        states = STATE.fullmatch(last) or parse_revision(last)[:2] != (None, None) or epoch_in(last) is not None
         if states and re.search("[A-Za-z]", above) and size_in_name(last) is None:
             return above, last
     found = _ENDING.fullmatch(model.name)

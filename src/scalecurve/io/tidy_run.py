@@ -117,8 +117,10 @@ def _placed(scores: pl.DataFrame, rungs: list[dict[str, Any]]) -> pl.DataFrame:
     """Scores with their rung's value on every axis beside them."""
     import polars as pl
 
-    types = {name: pl.Float64 if name in ("training_flops", "loss") else pl.Int64 for name in AXES}
-    rows = [{name: rung[name] for name in AXES} | {"family": rung["family"], "rung": rung["name"]} for rung in rungs]
+    types = {name: pl.Float64 if name in ("training_flops", "epoch", "loss") else pl.Int64 for name in AXES}
+    rows = [
+        {name: rung.get(name) for name in AXES} | {"family": rung["family"], "rung": rung["name"]} for rung in rungs
+    ]
     places = pl.DataFrame(rows, schema={"family": pl.String, "rung": pl.String, **types}, orient="row")
     return scores.join(places, on=["family", "rung"], how="left", maintain_order="left")
 
@@ -143,7 +145,7 @@ def read_tidy_run(folder: Path, run: RunDirectory) -> None:
             if name in files:
                 shutil.copyfile(folder / name, made / name)
         if "scores.parquet" in files:
-            scores = pl.read_parquet(folder / "scores.parquet").drop(AXES)
+            scores = pl.read_parquet(folder / "scores.parquet").drop(AXES, strict=False)
             copy.scores.write_bytes(parquet_bytes(scores))
         if "outputs.parquet" in files:
             _keep_hashes(copy, _split(folder / "outputs.parquet", copy))

@@ -7,16 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from scalecurve.io.sources import SourceFile
-from scalecurve.types import Cell
+from scalecurve.types import Cell, Rung
 
 SHOWN_METRICS = 4
 
 
 def understood(
-    formats: Iterable[str], points: Sequence[tuple[Cell, str]], cells: Sequence[Mapping[str, object]]
+    formats: Iterable[str],
+    points: Sequence[tuple[Cell, str]],
+    cells: Sequence[Mapping[str, object]],
+    rungs: Iterable[Rung] = (),
 ) -> str:
     """One sentence: files by format, results, models, tasks, metrics. ``points`` are (cell, metric) of every score,
-    ``cells`` the records of answers."""
+    ``cells`` the records of answers; of ``rungs`` is told how many are states of a training, and by what."""
     files = Counter(formats)
     kinds = " and ".join(f"{_count(count, 'file')} of {name}" for name, count in files.items())
     models = {(cell.family, cell.rung) for cell, _ in points} | {(one["family"], one["rung"]) for one in cells}
@@ -25,8 +28,16 @@ def understood(
     named = ", ".join(metrics[:SHOWN_METRICS]) + (", …" if len(metrics) > SHOWN_METRICS else "")
     by = f" by {_count(len(metrics), 'metric')} ({named})" if metrics else ""
     verb = "holds" if sum(files.values()) == 1 else "hold"
-    what = f"{_count(len(points), 'result')} of {_count(len(models), 'model')} on {_count(len(tasks), 'task')}"
+    what = f"{_count(len(points), 'result')} of {_count(len(models), 'model')}{_states(rungs)} on "
+    what += _count(len(tasks), "task")
     return f"{kinds} {verb} {what}{by}"
+
+
+def _states(rungs: Iterable[Rung]) -> str:
+    """How many models are states of a training, by the axis that says their place in it."""
+    by = Counter(next((axis for axis in ("step", "epoch") if getattr(rung, axis) is not None), "") for rung in rungs)
+    told = [f"{count:,} by their {axis}" for axis, count in by.items() if axis]
+    return f" (checkpoints: {' and '.join(told)})" if told else ""
 
 
 def _count(count: int, noun: str) -> str:

@@ -48,7 +48,7 @@ LAB = {
 }
 FIELDS = ("family", "source", "description", "axes", "rung", "checkpoints")
 _INTEGERS = ("params_non_embedding", "params_total", "training_tokens", "step")
-_NUMBERS = ("training_flops", "loss")
+_NUMBERS = ("training_flops", "epoch", "loss")
 
 
 def _families() -> Path:

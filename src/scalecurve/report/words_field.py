@@ -25,6 +25,7 @@ FIELD: dict[str, tuple[str, str]] = {
     "training_flops": ("Training compute (FLOPs)", "训练计算量（FLOPs）"),
     "training_tokens": ("Training tokens", "训练词元数"),
     "step": ("Training step", "训练步数"),
+    "epoch": ("Epochs of training", "训练轮数"),
     "answer_tokens": ("Tokens an answer", "每个回答的词元数"),
     "loss": ("Pre-training loss", "预训练损失"),
     # nouns

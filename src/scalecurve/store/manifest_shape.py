@@ -51,6 +51,7 @@ class _Rung(_Record):
     training_tokens: int | None
     step: int | None
     loss: float | None
+    epoch: float | None = None
     fingerprint: str = ""
     batch_tokens: int | None = None
     part_size: int = 0

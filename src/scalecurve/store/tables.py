@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scalecurve.errors import UserError
 from scalecurve.schema import AXES, CURVE_KEY, POINT_KEY
 
 if TYPE_CHECKING:
     import polars as pl
+
+Frame = TypeVar("Frame", "pl.DataFrame", "pl.LazyFrame")
 
 _POINTS = {
     **dict.fromkeys(POINT_KEY, "text"),
@@ -30,6 +32,8 @@ COLUMNS = {
     "verdicts.parquet": {**_VERDICTS, **dict.fromkeys(("shots", *_NUMBERS), "number"), "flags": "list"},
 }
 """The columns that every reader counts on, and their kinds; a table may have more."""
+LATER = {"curves.parquet": ("epoch",)}
+"""Columns that tables of older versions lack: a reader finds them empty."""
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -39,7 +43,7 @@ def read_table(path: Path) -> pl.DataFrame:
     with reading(path):
         frame = pl.read_parquet(path, hive_partitioning=False)
     check_columns(path, frame.schema)
-    return frame
+    return _with_later(frame, frame.schema, path)
 
 
 def scan_table(path: Path) -> pl.LazyFrame:
@@ -50,7 +54,14 @@ def scan_table(path: Path) -> pl.LazyFrame:
         frame = pl.scan_parquet(path, hive_partitioning=False)
         schema = frame.collect_schema()
     check_columns(path, schema)
-    return frame
+    return _with_later(frame, schema, path)
+
+
+def _with_later(frame: Frame, schema: Any, path: Path) -> Frame:
+    import polars as pl
+
+    lacking = [name for name in LATER.get(path.name, ()) if name not in schema]
+    return frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in lacking) if lacking else frame
 
 
 @contextmanager
@@ -70,6 +81,8 @@ def check_columns(path: Path, schema: Any) -> None:
     """``UserError`` when a table lacks a column that its readers need, or holds another kind of values in it."""
     for name, kind in COLUMNS.get(path.name, {}).items():
         if name not in schema:
+            if name in LATER.get(path.name, ()):
+                continue
             raise UserError(f"{path}: has no column {name!r}; {_rebuild(path)}")
         if _kind(schema[name]) not in (kind, "null"):
             raise UserError(f"{path}: {name}: holds {schema[name]}, not {kind}s; {_rebuild(path)}")

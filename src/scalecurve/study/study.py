@@ -70,6 +70,7 @@ class ModelEntry(_Table):
     training_flops: float | None = Field(None, gt=0, description="Floating-point operations of its training.")
     training_tokens: int | None = Field(None, ge=1, description="Tokens it was trained on.")
     step: int | None = Field(None, ge=0, description="Training step, of a checkpoint.")
+    epoch: float | None = Field(None, ge=0, description="Passes over the training data, of a checkpoint.")
     loss: float | None = Field(None, description="Loss on held-out text.")
     options: dict[str, Any] = Field({}, description="For the backend, such as { chat = true }.")
 

@@ -13,7 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from scalecurve.errors import UserError
-from scalecurve.io.eee import SAMPLES, SCALE, SCHEMA, owned
+from scalecurve.io.eee import SAMPLES, SCHEMA, owned
+from scalecurve.schema import AXES
 from scalecurve.store import RunDirectory, read_table
 from scalecurve.store.atomic import whole_directory
 from scalecurve.store.parts import CELL_FIELDS, cell_of, read_record
@@ -126,7 +127,7 @@ def _model(rung: Json, family: str) -> Json:
             "deployment_type": "self_deployed" if rung["backend"] != "published" else "unknown",
             "model_availability": "unknown",
             **owned(family=family, rung=rung["name"], location=location, revision=rung["revision"] or None),
-            **owned(**{axis: rung[axis] for axis in SCALE}),
+            **owned(**{axis: rung.get(axis) for axis in AXES}),
         },
     }
 

@@ -12,10 +12,11 @@ from typing import Any
 from scalecurve.errors import UserError
 from scalecurve.io.choices import choice_example, gold_options
 from scalecurve.io.conventions import finite, higher_is_better, item_score
-from scalecurve.io.eee import REQUIRED, SAMPLES, SCALE, own
+from scalecurve.io.eee import REQUIRED, SAMPLES, own
 from scalecurve.io.families import unmatched_name
 from scalecurve.io.shape import Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
+from scalecurve.schema import AXES
 from scalecurve.types import Answer, Example
 from scalecurve.util.untrusted import parsed
 
@@ -86,11 +87,11 @@ def _model(source: SourceFile) -> SourceModel:
     if not isinstance(name, str) or not name:
         raise source.fail("model_info.id: is missing; name the model there")
     scale: dict[str, Any] = {}
-    for axis in SCALE:
+    for axis in AXES:
         text = own(details, axis)
         if text:
             number = float(text)
-            scale[axis] = number if axis in ("training_flops", "loss") else int(number)
+            scale[axis] = number if axis in ("training_flops", "epoch", "loss") else int(number)
     location, rung = own(details, "location"), own(details, "rung")
     told = SourceModel(location or name, revision=own(details, "revision"), family=own(details, "family"), **scale)
     return replace(told, name=rung) if rung and unmatched_name(told) != rung else told
