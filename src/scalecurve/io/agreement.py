@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,8 +90,9 @@ class Twice:
         else:
             self.clashes.setdefault(pair, []).append(label)
 
-    def refuse(self) -> None:
-        """``UserError`` that names every pair of files with different results of one kind."""
+    def refuse(self, differing: Callable[[Path], list[str]] = lambda path: []) -> None:
+        """``UserError`` that names every pair of files with different results of one kind; ``differing`` names the
+        columns of a table in which rows of one kind differ."""
         if self.clashes:
             lines = [
                 f"{path}: {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''} "
@@ -98,6 +100,12 @@ class Twice:
                 for (path, other), names in self.clashes.items()
             ]
             if all(path == other for path, other in self.clashes):
+                told = next((found for path, _ in self.clashes if (found := differing(path))), [])
+                if told:
+                    raise UserError(
+                        f"{_listed(lines)}; they differ in {', '.join(told[:4])}; leave one of them out, or say what "
+                        f"that is: --map strategy={told[0]} (a way of asking), or revision, step, seed"
+                    )
                 raise UserError(
                     _listed(lines) + "; leave one of them out, or give the column that tells them apart a name: --map "
                     "seed=COLUMN, or step, revision, strategy"

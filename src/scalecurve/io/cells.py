@@ -164,4 +164,4 @@ def model_name(value: object) -> str:
     kept = "".join(
         letter for letter in text if unicodedata.category(letter) not in ("So", "Sk") and letter not in "\ufe0f\u200d"
     )
-    return kept.strip().strip("*`").strip() or text
+    return kept.strip().strip("*`").rstrip("†‡§¹²³").strip() or text

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
-from scalecurve.io.cells import SCALE, amount, model_name, plain_text, shots_in
+from scalecurve.io.apart import HYPERPARAMETERS, differing
+from scalecurve.io.cells import SCALE, amount, model_name, number, plain_text, shots_in
 from scalecurve.io.conventions import missing_mark
 from scalecurve.io.families import variant_of
 from scalecurve.io.grids import plain_table, record_rows
-from scalecurve.io.headings import NAMES, plain
-from scalecurve.io.shape import SourceModel
+from scalecurve.io.headings import NAMES, metric_columns, of_error, plain
+from scalecurve.io.shape import STRATEGY, Evaluation, SourceModel
 from scalecurve.io.texts import TEXTS, WORKBOOKS, other_tables, rows_of_file, text_rows
 from scalecurve.schema import AXES
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from scalecurve.io.sources import SourceFile
 
 _WHOLE = ("params_non_embedding", "params_total", "training_tokens", "step")
+CELL = ("model", "revision", "step", "family", "task", "metric", "shots", "seed", "version", "strategy")
+"""What tells one score of a table from another."""
 SMALLEST_MODEL = 10_000  # parameters; a smaller number without a unit counts billions
 _NULLS = ["-", "–", "—", "N/A", "n/a", "NA", "nan", "NaN", "null", "None", "#N/A"]
 _SEPARATORS = ",;\t|"
@@ -53,9 +56,25 @@ def scan(source: SourceFile) -> pl.LazyFrame | None:
             and not set(map(plain, table.collect_schema())) & set(NAMES["model"])
         ):
             table = table.with_columns(pl.lit(source.said.model).alias("model"))
+        return None if table is None else _named_by_size(table)
     except (OSError, pl.exceptions.PolarsError):
         return None
-    return table
+
+
+def _named_by_size(table: pl.LazyFrame) -> pl.LazyFrame:
+    """Models that only their family and their size name are called by these."""
+    import polars as pl
+
+    try:
+        called = {plain(name): name for name in reversed(table.collect_schema().names())}
+    except pl.exceptions.PolarsError:
+        return table  # its reader says what is wrong with it
+    family, size = (
+        next((called[one] for one in NAMES[ours] if one in called), "") for ours in ("family", "params_total")
+    )
+    if not family or not size or set(called) & set(NAMES["model"]):
+        return table
+    return table.with_columns(pl.format("{}-{}", pl.col(family), pl.col(size)).alias("model"))
 
 
 def _unnested(table: pl.LazyFrame) -> pl.LazyFrame:
@@ -227,6 +246,29 @@ def find_columns(source: SourceFile, names: list[str]) -> dict[str, str]:
     return found
 
 
+def names_precisions(table: pl.LazyFrame, name: str, path: Path) -> bool:
+    """Whether a column called as the metric ``precision`` is holds those of weights ("fp16", "int8")."""
+    cells = collect(table.select(name), path)[name].drop_nulls().to_list() if plain(name) == "precision" else []
+    return bool(cells) and not any(number(one) is not None for one in cells)
+
+
+def differing_columns(source: SourceFile) -> list[str]:
+    """The columns that are not read, or are settings, in which rows differ that say the same model, task and metric."""
+    table = scan(source)
+    if table is None:
+        return []
+    names = names_of(table, source.path)
+    columns = find_columns(source, names)
+    key = [columns[name] for name in CELL if name in columns]
+    metrics = [name for name in metric_columns(names) if not names_precisions(table, name, source.path)]
+    numbers = set(metrics) | {columns[name] for name in ("score", "se", "n") if name in columns}
+    kinds = table.collect_schema()
+    free = [name for name in names if name not in {*key, *numbers} and not of_error(name)]
+    if "task" not in columns:  # numbers are benchmarks there, unless they are called as settings
+        free = [name for name in free if not kinds[name].is_numeric() or plain(name) in HYPERPARAMETERS]
+    return differing(collect(table, source.path), key, free)
+
+
 def with_states(frame: pl.DataFrame, columns: Mapping[str, str]) -> frozenset[str]:
     """The models that stand in a table with several numbers of training tokens or epochs, each of which is a state of
     theirs."""
@@ -249,6 +291,8 @@ def model_of(
     name = model_name(row.get(columns["model"]))
     if not name:
         raise UserError(f"{path}: {columns['model']}: a row names no model; fill it in or drop the row")
+    if plain(name) in NAMES["model"] and plain(name) == plain(columns["model"]):
+        raise UserError(f"{path}: {name}: stands in a row too, where another table begins; give it a file of its own")
     arguments = dict(one.split("=", 1) for one in name.split(",") if "=" in one) if "pretrained=" in name else {}
     name = arguments.get("pretrained", name).strip()
     scale: dict[str, Any] = {}
@@ -269,8 +313,24 @@ def model_of(
         revision = f"step{scale['step']}"
     if not revision and name in states and "training_tokens" in scale:
         revision = f"tokens{scale['training_tokens'] / 1e9:.12g}B"
+    if not revision and name in states and "epoch" in scale:
+        revision = f"epoch{scale['epoch']:.12g}"
     family = plain_text(row.get(columns["family"])) if "family" in columns else ""
     return SourceModel(name, "" if revision == "main" else revision, family, variant_of(arguments), **scale)
+
+
+def asked_in(
+    row: Mapping[str, Any], columns: Mapping[str, str], model: SourceModel, task: str = ""
+) -> tuple[Evaluation, int | None]:
+    """What a row says was asked of its model, besides the task; and the shots it states, None for none."""
+
+    def text(name: str) -> str:
+        return plain_text(row.get(columns[name])) if name in columns else ""
+
+    shots = shots_in(row.get(columns["shots"])) if "shots" in columns else None
+    seed = number(row.get(columns["seed"])) if "seed" in columns else None
+    seed = 0 if seed is None else int(seed)
+    return Evaluation(model, task, shots or 0, text("version"), seed, text("strategy") or STRATEGY), shots
 
 
 def doubts_of(frame: pl.DataFrame, columns: Mapping[str, str]) -> list[str]:
@@ -308,7 +368,5 @@ def _unit(column: str) -> float:
         return SCALE[text]
     try:
         return float(text)
-    if not revision and name in states and "epoch" in scale:
-        revision = f"epoch{scale['epoch']:.12g}"
     except ValueError:
         return 1.0

@@ -60,6 +60,9 @@ def _models_down(rows: Rows) -> Grid | None:
     return _apart(["model", *rows[0][1:]]), rows[1:], said
 
 
+_UNIT = re.compile(
+    r"[(\[]?\s*(%|[kmbt]|billions?|millions?|trillions?|acc\.?|em|f1|↑|↓|e\d+|1e\d+)\s*[)\]]?", re.IGNORECASE
+)
 _MODEL, _TASK = set(NAMES["model"]), set(NAMES["task"])
 _KNOWN = {name for names in NAMES.values() for name in names}
 
@@ -69,7 +72,10 @@ def _two_rows(rows: Rows, at: int) -> Grid:
     names, body = rows[at], rows[at + 1 :]
     where = next(place for place, one in enumerate(names) if plain(one) in _MODEL)
     below = body[0] if body else []
-    if below and not below[where] and any(below) and all(number(one) is None for one in below):
+    if below and not below[where] and any(below) and all(_UNIT.fullmatch(one) for one in below if one):
+        units = [f"({one.strip('()[]')})" if one else "" for one in below]
+        names, body = [f"{own} {unit}".strip() for own, unit in zip(names, units, strict=True)], body[1:]
+    elif below and not below[where] and any(below) and all(number(one) is None for one in below):
         names, body = _join(_spread(names), below), body[1:]
     elif at and (_metrics_only(names, where) or any(map(says_shots, rows[at - 1]))):
         above = _spread(rows[at - 1])
@@ -222,6 +228,8 @@ def _harness_printed(rows: Rows, at: int, model: str) -> Grid | None:
 
 def record_rows(content: Any) -> Rows:
     """JSON that holds a table: a list of records, or scores by model and task; no rows of anything else."""
+    if isinstance(content, dict) and (rows := _framed(content)):
+        return rows
     if isinstance(content, dict) and (lists := [one for one in content.values() if _records(one)]):
         return record_rows(lists[0]) if len(lists) == 1 else []
     if isinstance(content, dict) and content and all(isinstance(one, dict) for one in content.values()):
@@ -232,12 +240,40 @@ def record_rows(content: Any) -> Rows:
                 [corner, *names],
                 *([name, *(_text(own.get(one)) for one in names)] for name, own in content.items()),
             ]
-        return _by_metric(content)
+        if rows := _by_metric(content):
+            return rows
+    if isinstance(content, dict):  # beside what is told of it
+        inner = [rows for one in content.values() if isinstance(one, dict) and (rows := record_rows(one))]
+        return inner[0] if len(inner) == 1 else []
     if not _records(content):
         return []
+    if all(isinstance(one.get("row"), dict) for one in content):  # pages of the Hub's viewer of data sets
+        content = [one["row"] for one in content]
     flat = [_flat(one) for one in content]
     names = list(dict.fromkeys(name for one in flat for name in one))
     return [names, *([_text(one.get(name)) for name in names] for one in flat)]
+
+
+def _framed(content: dict[str, Any]) -> Rows:
+    """A data frame in one of the ways that libraries write them; no rows of anything else.
+
+    ``{"columns": […], "data": [[…], …]}`` (or HELM's ``header`` and ``rows``, of cells with a ``value``), a list a
+    column, or a column's cells by their row's number.
+    """
+    for head, body in (("columns", "data"), ("header", "rows")):
+        names, rows = content.get(head), content.get(body)
+        if isinstance(names, list) and isinstance(rows, list) and rows and all(isinstance(row, list) for row in rows):
+            return [
+                [_text(one.get("value") if isinstance(one, dict) else one) for one in row] for row in [names, *rows]
+            ]
+    columns = list(content.values())
+    if columns and all(isinstance(one, dict) and one and all(map(str.isdecimal, one)) for one in columns):
+        columns = [list(one.values()) for one in columns]
+    long = {len(one) if isinstance(one, list) else 0 for one in columns}
+    cells = [one for column in columns if isinstance(column, list) for one in column]
+    if len(long) == 1 and min(long) > 1 and all(map(_plain, cells)):
+        return [list(content), *([_text(one) for one in row] for row in zip(*columns, strict=True))]
+    return []
 
 
 def _records(content: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -15,13 +15,14 @@ from scalecurve.analysis.derive import derive
 from scalecurve.errors import UserError
 from scalecurve.io.agreement import Agreement, Twice
 from scalecurve.io.answers import Answers
+from scalecurve.io.columns import differing_columns
 from scalecurve.io.families import Families
 from scalecurve.io.groups import parents
 from scalecurve.io.packed import as_given, unpacked
 from scalecurve.io.scores import Scores
 from scalecurve.io.shape import Evaluation, Point, Samples, SourceModel
 from scalecurve.io.sizes import ByName
-from scalecurve.io.sources import KINDS, Said, digest, find_sources
+from scalecurve.io.sources import KINDS, Said, arms_of, digest, find_sources
 from scalecurve.io.told import left_out, notes_of, some, understood
 from scalecurve.schema import AXES
 from scalecurve.store.atomic import whole_directory, write_parquet
@@ -103,7 +104,7 @@ def _import(
     if keep:
         heads.sort(key=lambda head: head[1].time, reverse=keep == "newest")
     with whole_directory(run.path) as making, _without_collector():
-        work = _Work(RunDirectory(making), Families(families), _arms(arms), said, keep)
+        work = _Work(RunDirectory(making), Families(families), arms_of(arms), said, keep)
         files: dict[Path, None] = {}
         for reader, head in heads:
             with _as_written(reader.name, head.path):
@@ -111,7 +112,8 @@ def _import(
                     work.add(found, head.path)
             files |= dict.fromkeys([head.path, *head.used])
         work.agreement.refuse()
-        work.twice.refuse()
+        by_path = {head.path: head for _, head in heads}
+        work.twice.refuse(lambda path: differing_columns(by_path[path]) if path in by_path else [])
         work.notes += notes_of([head for _, head in heads])
         if left:
             work.notes.append(f"{len(left)} files in other layouts were left out: {some(left)}")
@@ -387,17 +389,6 @@ def _check_counts(asked: Evaluation, path: Path, checked: dict[int, SourceModel]
     wrong = next((name for name, count in counts.items() if abs(count or 0) >= LARGEST), None)
     if wrong:
         raise UserError(f"{path}: {wrong}: is too large to be a count; mend it or leave the file out")
-
-
-def _arms(given: Iterable[str]) -> dict[str, tuple[str, str]]:
-    found = {}
-    for arm in given:
-        task, _, other = arm.rpartition("=")
-        name, _, strategy = other.rpartition(":")
-        if not task or not name or not strategy:
-            raise UserError(f"--arm: {arm!r} is no arm; write TASK=OTHER:STRATEGY, as gsm8k_cot=gsm8k:chain_of_thought")
-        found[task] = (name, strategy)
-    return found
 
 
 def _now() -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from scalecurve.io.families import UNMATCHED, epoch_in, parse_revision
+from scalecurve.io.apart import FULL
+from scalecurve.io.families import UNMATCHED, epoch_in, parse_revision, unmatched_name
 from scalecurve.io.shape import SourceModel
 from scalecurve.schema import AXES
 from scalecurve.types import Rung
@@ -28,6 +29,11 @@ _ENDING = re.compile(
     r"|(?:(?:checkpoint|ckpt)[-_])?epoch[-_=]?\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
+_EVERYWHERE = frozenset(
+    "final last latest best hf hf_model model models merged output outputs out checkpoint checkpoints ckpt weights "
+    "converted export snapshot".split()
+)
+"""Folders that say nothing of the model in them."""
 STATE = re.compile(r"(?:.*[-_])?ba[-_]?(\d+)|.*step=(\d+).*", re.IGNORECASE)
 
 
@@ -61,7 +67,7 @@ def size_in_name(name: str) -> NamedSize | None:
     one = found[0]
     times = int(one[1]) if one[1] else 1
     params = round(times * float(one[2].lower().replace("p", ".")) * _UNITS[one[3].lower()])
-    rest = re.sub(r"[-_. ]+", "-", f"{text[: one.start()]}-{text[one.end() :]}").strip("-")
+    rest = re.sub(r"[-_. ]+", "-", f"{text[: one.start()]}-{text[one.end() :]}".replace("(-)", "-")).strip("-")
     return NamedSize(params, rest, one[0], experts=times > 1) if 0 < params < 10**14 else None
 
 
@@ -69,8 +75,13 @@ def place_by_name(model: SourceModel, rung: Rung) -> tuple[str, Rung, NamedSize 
     """(family, rung, size read from the name) of a model that no family file knows.
 
     A step, tokens or an epoch in its revision, or in the last folder of its path, make it a state of the family
-    ``<name>-checkpoints``; a size in its name a member of its series. Sizes that the source states stand.
+    ``<name>-checkpoints``; a size in its name a member of its series, a
+    quantisation one of the series' quantised models. Sizes that the source states stand.
     """
+    own = own_folder(model.name)
+    if own != model.name and not model.revision:
+        model = replace(model, name=own)
+        rung = replace(rung, name=unmatched_name(model))
     base, state = _state_of(model)
     named = size_in_name(base)
     scale = (
@@ -88,15 +99,31 @@ def place_by_name(model: SourceModel, rung: Rung) -> tuple[str, Rung, NamedSize 
         early = stage < 2
         scale = replace(
             scale,
-            name=f"{own}-{state}",
+            name=f"{own}-{state}" if own else state,
             step=scale.step if scale.step is not None else step if early else None,
+            epoch=scale.epoch if scale.epoch is not None else epoch if early else None,
             training_tokens=scale.training_tokens if scale.training_tokens is not None else tokens if early else None,
         )
-        return model.family or f"{own}-checkpoints", scale, read
+        return model.family or (f"{own}-checkpoints" if own else "checkpoints"), scale, read
+    if named is not None and model.variant and not model.revision and "peft=" not in model.variant:
+        return model.family or f"{named.series or UNMATCHED}+{model.variant}", scale, read
+    if named is not None and not model.variant and FULL.fullmatch(model.revision or "x"):
+        return model.family or f"{named.series or UNMATCHED}@{model.revision}", scale, read
     if named is None or model.revision or model.variant:
-            epoch=scale.epoch if scale.epoch is not None else epoch if early else None,
         return model.family or UNMATCHED, scale, read
     return model.family or named.series or UNMATCHED, scale, read
+
+
+def own_folder(name: str) -> str:
+    """A path without last folders that many models have (``final``, ``hf``), where the one before them tells a size.
+
+    >>> own_folder("/runs/mymodel-1b/final/hf"), own_folder("/runs/one/final")
+    ('/runs/mymodel-1b', '/runs/one/final')
+    """
+    left = name
+    while left.count("/") > 1 and left.rstrip("/").rpartition("/")[2].lower() in _EVERYWHERE:
+        left = left.rstrip("/").rpartition("/")[0]
+    return left if left == name or size_in_name(left) else name
 
 
 def _state_of(model: SourceModel) -> tuple[str, str]:
@@ -109,6 +136,8 @@ def _state_of(model: SourceModel) -> tuple[str, str]:
         states = STATE.fullmatch(last) or parse_revision(last)[:2] != (None, None) or epoch_in(last) is not None
         if states and re.search("[A-Za-z]", above) and size_in_name(last) is None:
             return above, last
+    if _ENDING.fullmatch(f"model-{model.name}") and size_in_name(model.name) is None:
+        return "", model.name  # a state of a model that nothing names
     found = _ENDING.fullmatch(model.name)
     return (found[1], found[2]) if found else (model.name, "")
 
@@ -143,7 +172,7 @@ class ByName:
         family, placed, read = place_by_name(model, rung)
         if read is not None:
             self.read[placed.name] = read
-        owner = model.name.rpartition("/")[0].rpartition("/")[2]
+        owner = own_folder(model.name).rpartition("/")[0].rpartition("/")[2]
         if family == UNMATCHED:
             self.together += [placed.name] if any(getattr(placed, axis) for axis in AXES) else []
         elif not model.family and (family in self.known or self._owner.setdefault(family, owner) != owner):

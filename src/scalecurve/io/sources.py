@@ -118,6 +118,18 @@ class SourceFile:
         return UserError(f"{path or self.path}: {problem}")
 
 
+def arms_of(given: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Task → (other task, strategy) of texts like ``gsm8k_cot=gsm8k:chain_of_thought``."""
+    found = {}
+    for arm in given:
+        task, _, other = arm.rpartition("=")
+        name, _, strategy = other.rpartition(":")
+        if not task or not name or not strategy:
+            raise UserError(f"--arm: {arm!r} is no arm; write TASK=OTHER:STRATEGY, as gsm8k_cot=gsm8k:chain_of_thought")
+        found[task] = (name, strategy)
+    return found
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file, read in pieces."""
     found = sha256()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 
 LARGEST = 1 << 26  # bytes; larger files are tables of items, and those begin with their columns' names
 WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-TEXTS = (".md", ".tex", ".txt", ".log")
+PAGES = (".html", ".htm")
+TEXTS = (".md", ".tex", ".txt", ".log", *PAGES)
 """Texts in which a table may stand."""
 Rows = list[list[str]]
 
@@ -36,8 +39,50 @@ def markdown_rows(text: str) -> Rows:
         if not inside or _rule(line):
             continue
         cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
-        rows.append([one.replace("\\|", "|").replace("`", "").strip() for one in cells])
+        rows.append([_shown(one.replace("\\|", "|").replace("`", "")) for one in cells])
     return rows
+
+
+def _shown(cell: str) -> str:
+    """A cell as a browser shows it: with its line breaks as blanks and its signs as letters."""
+    return html.unescape(re.sub(r"<br\s*/?>", " ", cell)).replace("\xa0", " ").strip()
+
+
+class _PageTables(HTMLParser):
+    """The tables of a web page; a cell that spans several columns stands in the first of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: list[Rows] = []
+        self._cell: list[str] | None = None
+        self._span = 1
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr" and self.tables:
+            self.tables[-1].append([])
+        elif tag in ("td", "th") and self.tables and self.tables[-1]:
+            self._cell, span = [], dict(attrs).get("colspan") or "1"
+            self._span = min(int(span), 1000) if span.isdecimal() else 1
+        elif tag == "br" and self._cell is not None:
+            self._cell.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        if self._cell is not None:
+            self._cell.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th") and self._cell is not None:
+            self.tables[-1][-1] += [" ".join("".join(self._cell).split()), *[""] * (self._span - 1)]
+            self._cell = None
+
+
+def page_rows(text: str) -> Rows:
+    """The cells of the largest table of a web page."""
+    page = _PageTables()
+    page.feed(text)
+    return max(page.tables, key=len, default=[])
 
 
 def other_tables(text: str) -> int:
@@ -93,7 +138,11 @@ def spaced_rows(text: str) -> Rows:
     lines = [line.strip() for line in text.splitlines()]
     rows = [re.split(r"\t|\s{2,}", line) for line in lines if line.strip("-= +|")]
     width = max(map(len, rows), default=0)
-    return [row for row in rows if len(row) > 1 and 2 * len(row) > width]
+    rows = [row for row in rows if len(row) > 1 and 2 * len(row) > width]
+    numbered = [row[0] for row in rows[1:]] == [str(at) for at in range(len(rows) - 1)]
+    if len(rows) > 1 and numbered and all(len(row) == len(rows[0]) + 1 for row in rows[1:]):
+        return [rows[0], *(row[1:] for row in rows[1:])]  # rows with their numbers, as pandas prints them
+    return rows
 
 
 def rows_of_file(path: Path, decode: Callable[[Path], str], mark: str) -> Rows:
@@ -103,6 +152,8 @@ def rows_of_file(path: Path, decode: Callable[[Path], str], mark: str) -> Rows:
     kind, text = path.suffix.lower(), decode(path)
     if kind == ".tex":
         return latex_rows(text)
+    if kind in PAGES:
+        return page_rows(text)
     if kind in TEXTS:
         lines = text.splitlines()[:200]
         separated = next((one for one in ("\t", ";", "|", ",") if all(one in line for line in lines[:2])), "")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scalecurve.io import known
+from scalecurve.io.apart import HYPERPARAMETERS, candidates, told_apart
 from scalecurve.io.cells import items_in, number, plain_text, with_percent_sign
 from scalecurve.io.columns import (
+    asked_in,
     collect,
     doubts_of,
     find_columns,
@@ -21,8 +22,8 @@ from scalecurve.io.columns import (
     with_states,
 )
 from scalecurve.io.conventions import higher_is_better, is_share, missing_mark
-from scalecurve.io.headings import Heading, error_columns, heading, metric_columns, of_error
-from scalecurve.io.shape import Evaluation, Found, Point, Role, reader
+from scalecurve.io.headings import Heading, error_columns, heading, metric_columns, of_error, plain
+from scalecurve.io.shape import Found, Point, Role, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.io.spreads import written_errors
 from scalecurve.io.units import PERCENT, Seen, units
@@ -36,6 +37,15 @@ _NO_TASK = re.compile(
     r"hidden|heads|epochs?|pretraining|flops|params|model|size)\b|[♥❤]|^unnamed|^t?$",
     re.IGNORECASE,
 )
+_COUNTS = re.compile(
+    r"(n|num|number|#)[ _]?(of[ _])?"
+    r"(wins|losses|draws|ties|votes|battles|total|samples|examples|questions|items|runs|tokens)([ _]\w+)?"
+    r"|(row[ _]?)?(id|idx|index|number)|(avg|average|mean|median)[ _]?(length|len|tokens|words|time|latency)"
+    r"|[Δ∆].*|(delta|diff|difference|change|gain|improvement|rel|relative)[ _(].*"
+    r"|.*[ _(](delta|diff|gain|change|improvement)\)?",
+    re.IGNORECASE,
+)
+"""Counts, numbers of rows, and differences between scores."""
 _NO_MODEL = re.compile(
     r"(macro[ -]?|micro[ -]?)?(average|avg\.?|mean|median|total|durchschnitt|mittelwert|moyenne)", re.IGNORECASE
 )
@@ -53,7 +63,7 @@ _NOT_PERCENT = ("bleu", "rouge1", "rougeLsum", "chrf", "ter", "ppl", "perplexity
 
 def _role(source: SourceFile) -> Role:
     table = scan(source)
-    if table is None or source.path.suffix == ".jsonl":
+    if table is None or (source.path.suffix == ".jsonl" and not source.named):
         return ""
     names = names_of(table, source.path)
     columns = find_columns(source, names)
@@ -74,8 +84,10 @@ def read(source: SourceFile) -> Iterable[Found]:
         raise source.fail(f"has no column of models; name it with --map model=COLUMN (of {', '.join(names)})")
     tasks = _tasks(source, names, columns)
     errors = error_columns(names, tasks)
-    precision = next((name for name in names if name.lower() == "precision"), None)
-    wanted = dict.fromkeys([*columns.values(), *tasks, *errors.values(), *([precision] if precision else [])])
+    if "se" in columns and len(tasks) == 1:
+        errors = dict.fromkeys(tasks, columns["se"])
+    found = candidates(names, [*columns.values(), *tasks, *errors.values()])
+    wanted = dict.fromkeys([*columns.values(), *tasks, *errors.values(), *found.columns])
     note_separator(source)
     frame = collect(table.select(list(wanted)), source.path)
     rows = frame.to_dicts()
@@ -101,18 +113,20 @@ def read(source: SourceFile) -> Iterable[Found]:
         source.notes.append(f"taken as percent: {', '.join(percent)}")
     most = {column: max((number(row[column]) or 0.0) * factors[column] for row in rows) for column in tasks}
     states = with_states(frame, columns)
-    times = Counter(plain_text(row[columns["model"]]) for row in rows)
+    apart = told_apart(frame, found, columns["model"])
+    for note in apart.notes():
+        source.note(note)
     for at, row in enumerate(rows):
-        model = model_of(row, columns, source.path, states)
-        if precision and times[model.name] > 1 and not model.revision:  # the same weights at several precisions
-            row = row | {"revision": plain_text(row[precision])}
-            model = model_of(row, {**columns, "revision": "revision"}, source.path)
+        model = apart.other(model_of(row, columns, source.path, states), row)
+        part, setting = apart.part(row, ""), apart.setting(row)
+        own, stated_shots = asked_in(row, columns, model)
         for column, told in tasks.items():
             value, metric = number(row[column]), told.metric
             se = stated[column][at]
-            shots = source.shots_or_zero() if told.shots is None else told.shots
+            shots = stated_shots if told.shots is None else told.shots
+            shots = source.shots_or_zero() if shots is None else shots
             yield Point(
-                Evaluation(model, f"leaderboard:{told.task}", shots),
+                replace(own, model=model, task=f"leaderboard:{told.task}{part}", shots=shots, setting=setting),
                 metric,
                 None if value is None else value * factors[column],
                 None if se is None else se * factors[column],
@@ -152,7 +166,11 @@ def _tasks(source: SourceFile, names: list[str], columns: dict[str, str]) -> dic
     for name in names:
         if name in taken or name not in kinds or (_NO_TASK.search(name) and name not in metrics) or of_error(name):
             continue
-        if _OVER_ALL.fullmatch(heading(name).task.strip()):
+        if (
+            plain(name) in HYPERPARAMETERS
+            or _COUNTS.fullmatch(name.strip())
+            or _OVER_ALL.fullmatch(heading(name).task.strip())
+        ):
             continue
         written = kinds[name] == pl.String() and table is not None and _mostly_numbers(table, name, source)
         if kinds[name].is_numeric() or written:

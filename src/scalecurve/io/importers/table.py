@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.io import known
-from scalecurve.io.cells import items_in, number, numbers, plain_text, right_or_wrong, shots_in, with_percent_sign
+from scalecurve.io.apart import Apart, candidates, told_apart
+from scalecurve.io.cells import items_in, number, numbers, plain_text, right_or_wrong, with_percent_sign
 from scalecurve.io.columns import (
+    CELL,
+    asked_in,
     collect,
     doubts_of,
     find_columns,
     model_of,
     names_of,
+    names_precisions,
     note_separator,
     scan,
     with_states,
@@ -38,7 +42,7 @@ from scalecurve.io.headings import (
     of_error,
     plain,
 )
-from scalecurve.io.shape import STRATEGY, Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
+from scalecurve.io.shape import Evaluation, Found, Point, Role, Sample, Samples, SourceModel, reader
 from scalecurve.io.sources import SourceFile
 from scalecurve.io.spreads import written_errors
 from scalecurve.io.units import PERCENT, Seen, units
@@ -46,8 +50,6 @@ from scalecurve.types import Answer, Example
 
 if TYPE_CHECKING:
     import polars as pl
-
-_CELL = ("model", "revision", "step", "family", "task", "metric", "shots", "seed", "version", "strategy")
 
 
 def _role(source: SourceFile) -> Role:
@@ -74,6 +76,7 @@ def read(source: SourceFile) -> Iterable[Found]:
     if missing:
         raise source.fail(f"has no column of {missing}s; name it with --map {missing}=COLUMN (of {', '.join(names)})")
     scores = [columns["score"]] if "score" in columns else metric_columns(names)
+    scores = [name for name in scores if not names_precisions(table, name, source.path)]
     scores = scores or [name for name in names if plain(name) in COUNTED]
     if "n" not in columns and (total := next((name for name in names if plain(name) in TOTALS), None)):
         columns |= {"n": total} if any(plain(name) in COUNTED for name in scores) else {}
@@ -81,19 +84,35 @@ def read(source: SourceFile) -> Iterable[Found]:
     if not scores:
         raise source.fail(f"has no column of scores; name it with --map score=COLUMN (of {', '.join(names)})")
     note_separator(source)
-    wanted = dict.fromkeys([*columns.values(), *scores, *errors.values()])
+    taken = [*columns.values(), *scores, *errors.values()]
+    kind = next((name for name in names if plain(name) == "filter" and name not in taken), "")
+    wanted = dict.fromkeys([*taken, *candidates(names, taken).columns, *([kind] if kind else [])])
     for name in names:
         if name not in wanted and name.strip() and not name.startswith("unnamed_"):
             source.leave("columns that are not read", name)
     if "se" in columns and len(scores) > 1 and columns["se"] not in errors.values():
         source.leave("columns that are not read", columns["se"])  # of several scores nobody says whose error it is
     frame = _without_averages(source, collect(table.select(list(wanted)), source.path), columns["task"])
+    if kind and "metric" in columns:
+        frame = _under_filters(frame, columns["metric"], kind)
     for note in doubts_of(frame, columns):
         source.note(note)
+    apart = told_apart(frame, candidates(names, taken), columns["model"], columns["task"])
+    for note in apart.notes():
+        source.note(note)
     if "example" in columns:
-        yield from _items(source, frame, columns, scores)
+        yield from _items(source, frame, columns, scores, apart)
     else:
-        yield from _points(source, frame, columns, scores, errors)
+        yield from _points(source, frame, columns, scores, errors, apart)
+
+
+def _under_filters(frame: pl.DataFrame, metric: str, kind: str) -> pl.DataFrame:
+    """Metrics with the filter that an answer was read through, as lm-evaluation-harness names them."""
+    import polars as pl
+
+    named = pl.concat_str(metric, pl.lit(","), kind)
+    bare = (pl.col(kind) != "none") & ~pl.col(metric).str.contains(",", literal=True)
+    return frame.with_columns(pl.when(bare).then(named).otherwise(metric).alias(metric))
 
 
 def _without_averages(source: SourceFile, frame: pl.DataFrame, column: str) -> pl.DataFrame:
@@ -115,15 +134,20 @@ def _points(
     columns: Mapping[str, str],
     scores: list[str],
     own_errors: Mapping[str, str],
+    apart: Apart,
 ) -> Iterator[Point]:
     values = {name: frame[name].to_list() for name in frame.columns}
-    rows = list(_asked_of(source, frame, columns))
+    rows = list(_asked_of(source, frame, columns, apart))
     metrics = {column: _metrics(values, columns, column, len(rows)) for column in scores}
     extra = {name: _numbers(frame, columns, name) for name in ("se", "n", "chance", "ceiling")}
     found = {column: numbers(frame[column]) for column in scores}
     stated = {column: numbers(frame[own_errors[column]]) for column in scores if column in own_errors}
     if len(scores) == 1:
         stated.setdefault(scores[0], extra["se"])
+    import polars as pl
+
+    if lists := [name for name in scores if frame[name].dtype == pl.List]:
+        raise source.fail(f"{lists[0]}: holds lists; give each number a row of its own, with a column seed")
     for column in scores:
         _as_shares(column, found, metrics, extra["n"])
         if not frame[column].dtype.is_numeric():
@@ -205,14 +229,17 @@ def _questions(asked: Evaluation, metric: str, stated: float | None) -> int | No
     return int(stated) if counted and stated else known.known(asked.task).items if counted else None
 
 
-def _asked_of(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str]) -> Iterator[Evaluation]:
+def _asked_of(
+    source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str], apart: Apart
+) -> Iterator[Evaluation]:
     """What every row was asked; equal rows share one, so that a large table costs little."""
     wanted = [name for name in columns if name not in ("score", "se", "n", "chance", "ceiling", "higher_is_better")]
     known: dict[tuple[object, ...], Evaluation] = {}
     models: dict[tuple[object, ...], SourceModel] = {}
     states = with_states(frame, columns)
-    names = [columns[name] for name in wanted]
     of_model = [at for at, name in enumerate(wanted) if name not in ("task", "metric", "shots", "seed", "version")]
+    names = [columns[name] for name in wanted] + list(apart.columns)
+    of_model += range(len(wanted), len(names))
     for values in zip(*(frame[name].to_list() for name in names), strict=True):
         asked = known.get(values)
         if asked is None:
@@ -220,8 +247,8 @@ def _asked_of(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str
             key = tuple(values[at] for at in of_model)
             model = models.get(key)
             if model is None:
-                model = models[key] = model_of(row, columns, source.path, states)
-            asked = known[values] = _asked(source, row, columns, model)
+                model = models[key] = apart.other(model_of(row, columns, source.path, states), row)
+            asked = known[values] = _asked(source, row, columns, model, apart)
         yield asked
 
 
@@ -294,36 +321,33 @@ def _in_percent(metric: str, task: str) -> bool:
     return is_share(metric) or (metric == "score" and known.known(task).chance is not None)
 
 
-def _asked(source: SourceFile, row: Mapping[str, object], columns: Mapping[str, str], model: SourceModel) -> Evaluation:
-    def text(name: str) -> str:
-        return plain_text(row.get(columns[name])) if name in columns else ""
-
-    task = text("task")
+def _asked(
+    source: SourceFile, row: Mapping[str, object], columns: Mapping[str, str], model: SourceModel, apart: Apart
+) -> Evaluation:
+    task = plain_text(row.get(columns["task"]))
     if not task:
         raise UserError(f"{source.path}: {columns['task']}: a row names no task; fill it in or drop the row")
-    shots = shots_in(row.get(columns["shots"])) if "shots" in columns else None
+    asked, shots = asked_in(row, columns, model)
+    part = apart.part(row, task)
     if "shots" not in columns:
         told = heading(task)
         task, shots = (told.task, told.shots) if told.shots is not None and not told.metric else (task, None)
-    seed = number(row.get(columns["seed"])) if "seed" in columns else None
-    return Evaluation(
-        model,
-        task,
-        source.shots_or_zero() if shots is None else shots,
-        version=text("version"),
-        seed=0 if seed is None else int(seed),
-        strategy=text("strategy") or STRATEGY,
-    )
+    shots = source.shots_or_zero() if shots is None else shots
+    return replace(asked, task=task + part, shots=shots, setting=apart.setting(row))
 
 
-def _items(source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str], scores: list[str]) -> Iterator[Samples]:
+def _items(
+    source: SourceFile, frame: pl.DataFrame, columns: Mapping[str, str], scores: list[str], apart: Apart
+) -> Iterator[Samples]:
     """One set of samples a cell; rows that differ in their metric only are scores of one answer."""
-    key = [columns[name] for name in _CELL if name in columns and name != "metric"]
+    key = [columns[name] for name in CELL if name in columns and name != "metric"]
     states = with_states(frame, columns)
-    key += [columns["training_tokens"]] if states else []
+    key += [columns[name] for name in ("training_tokens", "epoch") if states and name in columns]
+    key += [name for name in (*apart.parts, *apart.kinds) if name not in key]
     for _, rows in frame.group_by(key, maintain_order=True):
         first = rows.row(0, named=True)
-        asked = _asked(source, first, columns, model_of(first, columns, source.path, states))
+        model = apart.other(model_of(first, columns, source.path, states), first)
+        asked = _asked(source, first, columns, model, apart)
         yield Samples(asked, source.path, _samples(rows, columns, scores))
 
 
