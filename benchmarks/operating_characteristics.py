@@ -1,6 +1,6 @@
 """How often verdicts are right: curves of known shape are simulated, judged, and counted.
 
-python benchmarks/operating_characteristics.py [repetitions] [--quick | --adversaries | --strangers]
+python benchmarks/operating_characteristics.py [repetitions] [--quick | --adversaries | --strangers | …]
 
 Prints the confusion matrix for 6, 8 and 12 scales with 100 and 1,000 items, the false-emergence rate on all that
 is no step, the detection of steps, how many p^T curves are named artefacts of the metric, and the false alarms of the
@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -118,13 +119,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="8 scales and 1,000 items only")
     parser.add_argument("--adversaries", action="store_true", help="curves that were not used to design the rules")
     parser.add_argument("--strangers", action="store_true", help="curves of yet other kinds: confidence and intervals")
+    parser.add_argument("--literature", action="store_true", help="the literature's shapes: confidence and intervals")
+    parser.add_argument("--falls", action="store_true", help="falls of .15 with 250 items")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.adversaries:
         adversarial(options.repetitions, options.seed)
         return
-    if options.strangers:
-        strange(options.repetitions, options.seed)
+    if options.falls:
+        falls(options.repetitions, options.seed)
+        return
+    if options.strangers or options.literature:
+        strange(options.repetitions, options.seed, "strangers" if options.strangers else "literature")
         return
     sizes = [(8, 1000)] if options.quick else [(m, n) for n in (100, 1000) for m in (6, 8, 12)]
     started, pooled = time.perf_counter(), {}
@@ -197,10 +203,9 @@ def adversarial(repetitions: int, seed: int) -> None:
     print_intervals(judged)
 
 
-def strange(repetitions: int, seed: int) -> None:
-    """Calibration and intervals on ``strangers``, and what each kind is called."""
-    import strangers as other
-
+def strange(repetitions: int, seed: int, name: str) -> None:
+    """Calibration and intervals on ``strangers`` or ``literature``, and what each kind is called."""
+    other = import_module(name)
     rng = np.random.default_rng(seed)
     judged: list[tuple[Case, Verdict]] = []
     for kind in other.KINDS:
@@ -212,19 +217,45 @@ def strange(repetitions: int, seed: int) -> None:
     print_intervals(judged)
 
 
+def falls(repetitions: int, seed: int) -> None:
+    """Falls of .15 over 5 to 12 models with 250 items: straight, early, late; models scatter by 0 to .02."""
+    import adversaries as other
+
+    rng = np.random.default_rng(seed)
+    courses: dict[str, Callable[[Floats], Floats]] = {
+        "straight": lambda u: u,
+        "early": lambda u: 1 - np.exp(-3 * u),
+        "late": lambda u: other.sigmoid(u, 0.6, 0.4),
+    }
+    for name, course in courses.items():
+        for scatter in (0.0, 0.01, 0.02):
+            shapes = []
+            for _ in range(repetitions):
+                x = other.ladder(rng, int(rng.integers(5, 13)))
+                u = course((x - x[0]) / (x[-1] - x[0]))
+                p = rng.uniform(0.45, 0.8) - 0.15 * (u - u[0]) / (u[-1] - u[0])
+                y = other.drawn(p, 250, rng, scatter)
+                shapes.append(judge(other.curve_of(y, x, 250, 0.25), replicates=0).shape)
+            told(f"{name} falls of .15, 250 items, scatter {scatter}, named inverse", [s == "inverse" for s in shapes])
+            print(f"  {dict(Counter(shapes).most_common())}", flush=True)
+
+
 def told(name: str, hits: list[bool]) -> None:
     low, high = wilson(sum(hits), len(hits))
     print(f"- {name}: {sum(hits)} of {len(hits)}, {np.mean(hits):.1%} [{low:.1%}, {high:.1%}]", flush=True)
 
 
 def print_calibration(judged: list[tuple[Case, Verdict]]) -> None:
-    print("\n| confidence | verdicts | mean confidence | right |\n|---|---|---|---|")
+    print("\n| confidence | verdicts | mean confidence | right | 95 % interval |\n|---|---|---|---|---|")
+    judged = [(case, verdict) for case, verdict in judged if verdict.confidence is not None]
     sure = np.array([verdict.confidence for _, verdict in judged])
     right = np.array([(v.sublabel if v.shape == "inconclusive" else v.shape) in case.right for case, v in judged])
     for low, high in ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.01)):
         own = (sure >= low) & (sure < high)
         if own.any():
-            print(f"| {low:.0%}–{min(high, 1):.0%} | {own.sum()} | {sure[own].mean():.1%} | {right[own].mean():.1%} |")
+            ends = " to ".join(f"{end:.1%}" for end in wilson(int(right[own].sum()), int(own.sum())))
+            cells = f"{own.sum()} | {sure[own].mean():.1%} | {right[own].mean():.1%} | {ends}"
+            print(f"| {low:.0%}–{min(high, 1):.0%} | {cells} |")
 
 
 def print_intervals(judged: list[tuple[Case, Verdict]]) -> None:
