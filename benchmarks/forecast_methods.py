@@ -1,10 +1,11 @@
 """How forecasts are tuned: errors and intervals on simulated families of models, and on nothing else.
 
-python benchmarks/forecast_methods.py [families] [seed] [WORLD: shapes, few, clusters, small or wide] [driven]
+python benchmarks/forecast_methods.py [families] [seed] [WORLD] [driven]
 
 Of each family one size after the fourth and one cut below it are drawn; the size is predicted from what lies below the
-cut. The world ``shapes`` is that of ``simulated_families``, the others are layouts of ``simulated_layouts``;
-``driven``: scores follow a companion loss. The constants PRIOR, SHARPNESS, DOUBT and MIN_SPAN of
+cut. The world ``shapes`` is that of ``simulated_families``, the others (``few``, ``clusters``, ``small``, ``wide``,
+``crowded``, ``ladder``) are layouts of ``simulated_layouts``; of the last two the largest model is predicted from those
+below the widest gap. ``driven``: scores follow a companion loss. The constants PRIOR, SHARPNESS, DOUBT and MIN_SPAN of
 ``scalecurve.analysis.forecast`` come from both worlds; published results are opened after they are fixed.
 """
 
@@ -15,7 +16,7 @@ import sys
 import numpy as np
 import polars as pl
 from simulated_families import Drivers, companions, family
-from simulated_layouts import layout_family
+from simulated_layouts import ladder_family, layout_family
 
 from scalecurve.analysis.forecast.forecast import COMBINED, Panel, Past, predict
 from scalecurve.analysis.forecast.panel import enough
@@ -29,15 +30,20 @@ def simulate(families: int, seed: int, driven: bool = False, world: str = "shape
     rng = np.random.default_rng(seed)
     rows = []
     for number in range(families):
-        drawn = family(rng) if world == "shapes" else layout_family(rng, world)
-        kinds, curves = zip(*drawn, strict=True)
         drivers: dict[tuple[object, ...], Drivers] = {}
+        if world == "ladder":
+            drawn, drivers = ladder_family(rng)
+        else:
+            drawn = family(rng) if world == "shapes" else layout_family(rng, world)
+        kinds, curves = zip(*drawn, strict=True)
         if driven:
             curves, drivers = companions(rng, list(curves))
         panel, scales = Panel(curves, drivers), curves[0].x
         past = Past(panel)
         cut = int(rng.integers(4, len(scales)))
         target = int(rng.choice([cut, min(cut + 1, len(scales) - 1), rng.integers(cut, len(scales))]))
+        if world in ("ladder", "crowded"):  # the largest model, from those below the widest gap
+            cut, target = int(np.argmax(np.diff(np.log10(scales)))) + 1, len(scales) - 1
         for kind, curve in zip(kinds, curves, strict=True):
             if scales[target] < scales[cut] or not enough(panel.known(curve, scales[cut])):
                 continue
@@ -57,7 +63,7 @@ def simulate(families: int, seed: int, driven: bool = False, world: str = "shape
 def main() -> None:
     asked = sys.argv[1:] + ["150", "23", "shapes", ""][len(sys.argv) - 1 :]
     table = simulate(int(asked[0]), int(asked[1]), asked[3] == "driven", asked[2])
-    bins = {"near": (0, 0.35), "middle": (0.35, 0.75), "far": (0.75, 9)}
+    bins = {"near": (0, 0.35), "middle": (0.35, 0.75), "far": (0.75, 1.4), "very far": (1.4, 9)}
     by = {name: pl.col("ahead").is_between(*ends) for name, ends in bins.items()}
     rise = {"rising": pl.col("trend") > 4, "flat": pl.col("trend").abs() <= 4, "falling": pl.col("trend") < -4}
     error, excess = 100 * pl.col("error").abs(), pl.col("error") ** 2 - pl.col("se") ** 2

@@ -210,6 +210,12 @@ def test_priors_grow_with_the_distance():
         assert prior(name, 0.02) < prior(name, 0.3) < prior(name, 1.0) < prior(name, 2.0)
 
 
+def test_far_ahead_a_companion_is_expected_to_tell_more_than_scores():
+    others = [name for name in PRIOR if name != "two-step"]
+    near, far = (min(prior(name, ahead) for name in others) / prior("two-step", ahead) for ahead in (0.3, 2.2))
+    assert far > 1.5 * near
+
+
 def test_a_method_that_failed_this_family_counts_less():
     t = np.arange(8)
     levelling = [curve_of(0.8 - 0.5 * np.exp(-0.5 * t), n=20_000, task=f"t{i}") for i in range(3)]

@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 
 COMPONENTS = "components"
 PROCESS = "process"
+TWO_STEP = "two-step"
 NEAR, FAR = 0.3, 1.0  # decades ahead at which the simulations were asked
 PRIOR = {  # member → mean squared error beyond sampling, near and far, on the simulated families
     PROCESS: (0.0025, 0.0081),
@@ -27,9 +28,10 @@ PRIOR = {  # member → mean squared error beyond sampling, near and far, on the
     "sigmoids": (0.0036, 0.0095),
     "power law": (0.0051, 0.0121),
     "log law": (0.0046, 0.0124),
-    "two-step": (0.0024, 0.0065),
+    TWO_STEP: (0.0024, 0.0065),
     COMPONENTS: (0.0036, 0.0110),
 }
+VERY_FAR, TWO_STEP_VERY_FAR = 2.2, 0.0080  # decades, excess: far ahead companions tell more than near errors promise
 PRIOR_STRENGTH = 20.0  # past errors that count as much as the simulations
 SHARPNESS = 6.0  # power of the inverse error that makes a weight
 DOUBT = 1.55  # factor on the variance of doubt and disagreement
@@ -73,8 +75,11 @@ class Errors:
 def prior(name: str, distance: float | Floats) -> Floats:
     """The excess squared error that the simulations make ``name`` expect so many decades ahead (unit 1)."""
     near, far = PRIOR[name]
-    place = np.log(np.clip(np.asarray(distance, float), 0.05, 3.0) / NEAR) / np.log(FAR / NEAR)
-    result: Floats = near * (far / near) ** place
+    ahead = np.clip(np.asarray(distance, float), 0.05, 3.0)
+    result: Floats = near * (far / near) ** (np.log(ahead / NEAR) / np.log(FAR / NEAR))
+    if name == TWO_STEP:
+        beyond = np.log(np.maximum(ahead, FAR) / FAR) / np.log(VERY_FAR / FAR)
+        result = np.where(ahead > FAR, far * (TWO_STEP_VERY_FAR / far) ** beyond, result)
     return result
 
 
