@@ -38,10 +38,10 @@ def test_the_doubt_names_both_models_where_either_may_be_odd(run: Path, tmp_path
 
     one, rival = json.dumps(["one-model", "syn-81k", 0.9, 0.5, "late"]), json.dumps(["one-model-or", "syn-262k", 0.2])
     for cases, lang, said in (
-        ([[one, rival]], "en", "syn-81k or syn-262k stands apart on sudden 0; look before believing the shape."),
-        ([[one, rival]], "zh", "syn-81k 或 syn-262k在sudden 0中与众不同；请先查看，再相信曲线的形状。"),
-        ([[one]], "en", "syn-81k stands apart on sudden 0; look before believing the shape."),
-        ([[one, rival], [one]], "en", "syn-81k or syn-262k stands apart on sudden 0, and syn-81k on steady 1; look "),
+        ([[one, rival]], "en", "syn-81k or syn-262k stands apart on “sudden 0”; look before believing the shape."),
+        ([[one, rival]], "zh", "syn-81k 或 syn-262k 在“sudden 0”中与众不同；请先查看，再相信曲线的形状。"),
+        ([[one]], "en", "syn-81k stands apart on “sudden 0”; look before believing the shape."),
+        ([[one, rival], [one]], "en", "syn-81k or syn-262k stands apart on “sudden 0”, and syn-81k on “steady 1”; "),
     ):
         odd = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         shutil.copytree(run, odd)
@@ -95,8 +95,9 @@ def test_the_headline_is_a_jump_that_finer_scores_confirm_or_says_that_they_do_n
     both = screen({"lab:sudden_0": "undetermined", "lab:steady_1": "metric-robust"})
     assert both["headline"].startswith("Steady 1 (direct) appears suddenly")
     (card,) = [card for card in both["cards"] if card["kind"] == "emergent"]
-    assert card["count"] == "2 abilities"
-    assert card["aside"] == "finer scores leave open: sudden 0"
+    assert card["count"] == "2 curves"
+    assert card["aside"] == "finer scores leave open whether the ability jumps too: sudden 0"
+    assert dict(zip([name for name, _ in card["names"]], card["whose"], strict=True))["steady 1"] == "direct"
     one = screen({"lab:sudden_0": "undetermined"})
     assert one["headline"].startswith("The score on sudden 0 (direct) jumps")
     assert one["headline"].endswith("whether the ability does is open.")
@@ -112,7 +113,7 @@ def test_every_count_says_of_what(run: Path, tmp_path: Path) -> None:
     for card in data["screen"]["cards"]:
         own = [c for c in judged if c["v"]["shape"] in card["shapes"]]
         curves, abilities = len(own), len({c["t"] for c in own})
-        names = {(1, 1): "1 ability", (2, 1): "2 curves of one ability"}
+        names = {(1, 1): "1 curve", (2, 1): "2 curves of one ability", (abilities, abilities): f"{curves} curves"}
         assert card["count"] == names.get((curves, abilities), f"{curves} curves of {abilities} abilities")
         assert card["count"] in html
 

@@ -18,7 +18,8 @@ class Card:
 
     ``count``: how many curves of how many abilities, in words; ``aside``: what is open about them, or
     why they fall; ``where``: of jumps, between which models; ``names``: the first abilities, each with
-    its task's index, ``more``: how many others, in words. ``curve``: index of the clearest one, drawn as a spark.
+    its task's index, ``whose``: of which families and prompts each of these is, where the ability has curves of other
+    kinds, ``more``: how many others, in words. ``curve``: index of the clearest one, drawn as a spark.
     ``strength``: firm, likely or open, of the least sure of them, and ``sure`` in words for all. ``kind``: how the page
     groups it; ``shapes``: what the table of curves is filtered by.
     """
@@ -29,6 +30,7 @@ class Card:
     aside: str
     where: str
     names: tuple[tuple[str, int], ...]
+    whose: tuple[str, ...]
     more: str
     shapes: tuple[str, ...]
     curve: int
@@ -90,6 +92,8 @@ def cards(telling: Telling) -> tuple[Card, ...]:
         if shown is None:
             continue
         title = telling.words["card_" + kind]
+        if kind == "artefact" and not any(telling.curves[i]["v"]["shape"] == "emergent" for i in members):
+            title = telling.words["card_artefact_late"]
         if kind == "one-model" and (who := telling.odd(members)):
             title += telling.words["colon"] + who
         tasks = len({telling.curves[index]["t"] for index in members})
@@ -97,7 +101,9 @@ def cards(telling: Telling) -> tuple[Card, ...]:
         names, more = telling.some(members)
         shapes = tuple(dict.fromkeys(shape_of(telling.curves[index]["v"]) for index in members))
         aside, sure = _unsettled(telling, members), _sure(telling, members)
-        made.append(Card(kind, title, count, aside, _where(telling, members), names, more, shapes, shown, *sure))
+        whose = tuple(telling.whose([i for i in members if telling.curves[i]["t"] == task]) for _, task in names)
+        where = _where(telling, members)
+        made.append(Card(kind, title, count, aside, where, names, whose, more, shapes, shown, *sure))
     return tuple(made[:6])
 
 
@@ -128,8 +134,12 @@ def _unsettled(telling: Telling, members: Sequence[int]) -> str:
     }
     said = []
     for status, en, zh in (
-        ("undetermined", "finer scores leave open: {names}", "更细的指标无法定论：{names}"),
-        ("untested", "metric check not made: {names}", "未做指标检验：{names}"),
+        (
+            "undetermined",
+            "finer scores leave open whether the ability jumps too: {names}",
+            "能力是否同样突增，更细的指标无法定论：{names}",
+        ),
+        ("untested", "whether the ability jumps too is untested: {names}", "能力是否同样突增，未经检验：{names}"),
     ):
         own = [index for index in check if check[index] == status]
         said += [telling.say(en, zh, names=telling.names(own))] if own else []

@@ -24,10 +24,6 @@ SHAPES = (
     "emergent", "smooth", "flat", "inverse", "U", "inverted-U", "saturated", "irregular", "inconclusive", "too-few",
     "late", "one-model",
 )  # fmt: skip
-SHAPE_COLOURS = (
-    "#D55E00", "#0072B2", "#8C8C8C", "#CC79A7", "#009E73", "#3A92C4", "#6B7F00", "#882255", "#5F6B7A", "#8A7F72",
-    "#B8860B", "#4B0082",
-)  # fmt: skip
 
 B_TICKS = [sign * value for value in (1000, 300, 100, 30, 10, 3) for sign in (-1, 1)] + [0]
 
@@ -193,18 +189,20 @@ def score_chart(
 def map_chart(words: Mapping[str, str] | None = None) -> Any:
     """Linearity against breakthroughness of all curves; ``null`` is the rectangle that holds 95% of noise.
 
-    Data sets: ``points`` (share, b, shape, name, link), ``null`` (x, x2, y, y2). ``b`` is already cut at the edge.
+    Data sets: ``points`` (share, b, label, series, name, link), ``null`` (x, x2, y, y2). ``b`` is cut at the edge.
     """
     import altair as alt
 
     said = {"l": "Linearity  L / (m − 1)", "b": "Breakthroughness  B", "name": "Curve", "shape": "Verdict"}
     said |= dict(words or {})
     scale = alt.Scale(type="symlog", constant=2)
-    x = alt.X("share:Q", title=said["l"], scale=alt.Scale(domain=[-1.05, 1.05], nice=False))
+    x = alt.X("share:Q", title=said["l"], scale=alt.Scale(domain=[-1.05, 1.05], nice=False)).axis(
+        values=[-1, -0.5, 0, 0.5, 1]
+    )
     y = alt.Y("b:Q", title=said["b"], scale=scale).axis(values=B_TICKS, format="d")
     null = alt.Chart(alt.NamedData(name="null"))
     points = alt.Chart(alt.NamedData(name="points"))
-    colour = alt.Color("label:N", sort=None, legend=alt.Legend(title=None, columns=5))
+    colour = alt.Color("series:N", sort=None, legend=alt.Legend(title=None, columns=5))
     shape = alt.Shape("label:N", sort=None, legend=alt.Legend(title=None, columns=5))
     return alt.layer(
         null.mark_rect(opacity=0.12, color="#7f7f7f").encode(
@@ -227,8 +225,8 @@ def map_chart(words: Mapping[str, str] | None = None) -> Any:
 
 
 def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
-    """Rises sorted by the scale at which they begin. Data set ``points`` (name, x, low, high: the two models between
-    which each begins, between: their names, lo, hi: its 95% interval)."""
+    """Rises sorted by the scale at which they begin. Data set ``points`` (name, label, series, x, low, high: the two
+    models between which each begins, between: their names, lo, hi: its 95% interval)."""
     import altair as alt
 
     said = {"x": "Parameters (non-embedding)", "name": "Ability", "shape": "Verdict", "begins": "Begins between"}
@@ -236,7 +234,7 @@ def threshold_chart(words: Mapping[str, str] | None = None) -> Any:
     base = alt.Chart(alt.NamedData(name="points"))
     x_scale = alt.Scale(type="log", nice=False, padding=12)
     y = alt.Y("name:N", sort=None, title=None).axis(labelLimit=280, domain=False, ticks=False, grid=True)
-    colour = alt.Color("label:N", sort=None, legend=alt.Legend(title=None))
+    colour = alt.Color("series:N", sort=None, legend=alt.Legend(title=None))
     shape = alt.Shape("label:N", sort=None, legend=alt.Legend(title=None))
     return alt.layer(
         base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(

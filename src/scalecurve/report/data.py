@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from scalecurve.analysis.probes import appears_at
 from scalecurve.analysis.stats.errors import standard_error
 from scalecurve.errors import UserError
-from scalecurve.report.safe import rounded, visible
+from scalecurve.report.safe import rounded, shorter, visible
 from scalecurve.schema import ANSWER_TOKENS, CURVE_AXES, CURVE_KEY
 from scalecurve.store import RunDirectory, open_run, read_table
 
@@ -145,7 +145,7 @@ def _task(ref: str, record: Mapping[str, Any]) -> dict[str, object]:
     human = record.get("human") or {}
     return {
         "ref": ref,
-        "name": visible(str(record.get("name") or ref).replace("_", " ").replace(":", ": "), 120),
+        "name": shorter(visible(str(record.get("name") or ref).replace("_", " ").replace(":", ": "), 1000), 120),
         "parent": visible(str(record.get("parent") or "").replace("_", " "), 120),
         "source": visible(str(record.get("source") or ""), 120),
         "about": visible(str(record.get("description") or ""), 600),

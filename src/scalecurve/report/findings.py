@@ -38,6 +38,8 @@ class Findings:
     cards: tuple[Card, ...]
     unlocks: tuple[Unlock, ...]
     harms: tuple[Unlock, ...]
+    unit: str
+    """Key of the sentence that says what is counted."""
 
 
 def findings(contents: Contents, words: Mapping[str, str], lang: str) -> dict[str, object]:
@@ -45,8 +47,9 @@ def findings(contents: Contents, words: Mapping[str, str], lang: str) -> dict[st
     told = _Screen(contents, words, lang)
     text, lead = told.headline()
     hero = () if lead < 0 else told.arms(lead)
+    unit = "curve_is_of_family" if len(families_of_models(contents)) > 1 else "curve_is"
     screen = Findings(
-        told.kicker(), told.trouble(), text, told.doubt(), hero, lead, cards(told), unlocks(told), harms(told)
+        told.kicker(), told.trouble(), text, told.doubt(), hero, lead, cards(told), unlocks(told), harms(told), unit
     )
     return asdict(screen)
 
@@ -64,9 +67,10 @@ class _Screen(Telling):
             span = f"{amount(sizes[0])}–{amount(sizes[-1])}"
             parts[0] += self.say(", {span} parameters", "，{span} 参数", span=span)
         tasks = len(self.contents.tasks)
-        parts.append(
-            self.say("{n} abilities", "{n} 项能力", n=tasks) if tasks != 1 else self.say("1 ability", "1 项能力")
-        )
+        said = self.say("{n} abilities", "{n} 项能力", n=tasks) if tasks != 1 else self.say("1 ability", "1 项能力")
+        if (curves := sum(curve["p"] for curve in self.curves)) > tasks:
+            said += self.say(" in {n} curves", "，{n} 条曲线", n=curves)
+        parts.append(said)
         if answers:
             parts.append(self.say("{n:,} answers", "{n:,} 个回答", n=answers))
         else:
@@ -154,10 +158,10 @@ class _Screen(Telling):
         }  # fmt: skip
         chance = self.curves[index]["c"]
         values["chance"] = self.say(" (chance {c:.2f})", "（随机水平 {c:.2f}）", c=chance) if chance else ""
-        en = "{arm} lifts {task}: {with_} against {without} at {rung}{chance}."
+        en = "{arm} lifts “{task}”: {with_} against {without} at {rung}{chance}."
         zh = "{arm}提升“{task}”：在 {rung} 上为 {with_} 对 {without}{chance}。"
         if small is not None:
-            en = "{arm} unlocks {task}: {rung} with it beats {largest} without, {with_} against {without}{chance}."
+            en = "{arm} unlocks “{task}”: {rung} with it beats {largest} without, {with_} against {without}{chance}."
             zh = "{arm}解锁“{task}”：{rung} 用它胜过 {largest} 不用它，{with_} 对 {without}{chance}。"
         text = self.say(en, zh, **values)
         if self._is_open(index):
@@ -312,9 +316,9 @@ class _Screen(Telling):
             cases.setdefault(self.odd([index]), []).append(index)
         if "" in cases or len(cases) > 2:
             cases = {self.odd(odd) or self.say("One model", "有一个模型"): odd}
-        parts = [(who, self.names(own)) for who, own in cases.items()]
+        parts = [(who, self.names(own, quoted=True)) for who, own in cases.items()]
         if self.zh:
-            said = "，".join(f"{who}在{names}中与众不同" for who, names in parts)
+            said = "，".join(f"{who} 在{names}中与众不同" for who, names in parts)
             return f"{said}；请先查看，再相信曲线的形状。"
         said = ", and ".join(
             f"{who} {'' if at else 'stands apart '}on {names}" for at, (who, names) in enumerate(parts)

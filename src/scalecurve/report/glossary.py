@@ -9,6 +9,19 @@ from scalecurve.report.words import LANGUAGES
 
 # key of the word → (English, Simplified Chinese)
 TERMS: dict[str, tuple[str, str]] = {
+    "series": (
+        "The scores of a family's models on one ability asked in one way. Counts on this page are of curves.",
+        "一个家族的各模型在一项能力、一种提问方式下的得分。本页均按曲线计数。",
+    ),
+    "chance": (
+        "What guessing would score. A model on the floor scores no more.",
+        "猜测所得的分数。处于底部的模型不高于此。",
+    ),
+    "finer": (
+        "A score of the same answers that gives marks between right and wrong, such as the log-probability of the "
+        "right one.",
+        "同一批答案的另一种得分，在对错之间还有分值，例如正确答案的对数概率。",
+    ),
     "firm": ("The shape has a probability of 90% or more.", "该形状的概率不低于 90%。"),
     "likely": ("The shape has a probability of 60 to 90%.", "该形状的概率为 60% 至 90%。"),
     "open": (

@@ -124,7 +124,6 @@ def _words_of_page(said: Mapping[str, str], version: str) -> dict[str, object]:
         "words": said,
         "palette": charts.PALETTE,
         "shapes": charts.SHAPES,
-        "shapeColours": charts.SHAPE_COLOURS,
         "axes": CURVE_AXES,
         "finer": FINER,
         "finerOfChoice": FINER_OF_CHOICE,

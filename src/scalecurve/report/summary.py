@@ -74,8 +74,9 @@ _TELLS: dict[str, tuple[Callable[[Mapping[str, Any]], bool], str, str]] = {
     ),
     "metric-artefact": (
         _artefact,
-        "{n} only seemed to jump, because the metric is strict; finer scores of the same answers rise all along: ",
-        "{n}看似跃升，只因指标严格；同一批答案的更细指标一路上升：",
+        "{n} only seemed to jump or to start late, because the metric is strict; finer scores of the same answers "
+        "rise all along: ",
+        "{n}看似跃升或较晚起步，只因指标严格；同一批答案的更细指标一路上升：",
     ),
     "one-model": (
         lambda v: v["shape"] == "one-model",
@@ -105,9 +106,9 @@ _TELLS: dict[str, tuple[Callable[[Mapping[str, Any]], bool], str, str]] = {
 
 
 def counted(curves: int, abilities: int, words: Mapping[str, str]) -> str:
-    """How many curves of how many abilities, as the page counts them everywhere."""
+    """How many curves, the unit of every count on the page, and of how many abilities where these are fewer."""
     if abilities == curves:
-        return words["one_ability" if curves == 1 else "n_abilities"].format(n=curves)
+        return words["one_curve" if curves == 1 else "n_curves"].format(n=curves)
     return words["curves_of_one" if abilities == 1 else "curves_of"].format(n=curves, abilities=abilities)
 
 

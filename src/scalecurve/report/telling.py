@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from scalecurve.report.data import Contents
@@ -89,6 +89,27 @@ class Telling:
             return ""
         return self.say(" or ", " 或 ").join(found.pop())
 
+    def whose(self, members: Sequence[int]) -> str:
+        """Of which families and prompts these curves of one ability are, where it has others; else empty."""
+        one = self.curves[members[0]]
+        every = [index for index in self.judged if self.curves[index]["t"] == one["t"]]
+        if len(members) >= len(every):
+            return ""
+
+        def fewer(key: Callable[[int], object]) -> bool:
+            return len({key(index) for index in members}) < len({key(index) for index in every})
+
+        said: list[str] = []
+        if fewer(lambda index: self.curves[index]["f"]):
+            names = list(dict.fromkeys(self.contents.families[self.curves[index]["f"]]["name"] for index in members))
+            several = self.say("{n} families", "{n} 个家族", n=len(names))
+            said += [shorter(str(name), 28) for name in names] if len(names) < 3 else [several]
+        if fewer(lambda index: self.curves[index]["s"]):
+            said += [self.arm(index) for index in members]
+        elif fewer(lambda index: self.curves[index]["k"]):
+            said += [self.words["shots"].format(k=self.curves[index]["k"]) for index in members]
+        return self.words["comma"].join(dict.fromkeys(said))
+
     def some(self, indices: Sequence[int]) -> tuple[tuple[tuple[str, int], ...], str]:
         """(the first abilities with their task's index, how many more there are in words)."""
         names = {self.curves[index]["t"]: self.task(index) for index in indices}
@@ -96,6 +117,6 @@ class Telling:
         shown = tuple((name, task) for task, name in list(names.items())[:_NAMED])
         return shown, self.say(" and {n} more", "等另外 {n} 项", n=more) if more > 0 else ""
 
-    def names(self, indices: Sequence[int]) -> str:
+    def names(self, indices: Sequence[int], *, quoted: bool = False) -> str:
         shown, more = self.some(indices)
-        return ("、" if self.zh else ", ").join(name for name, _ in shown) + more
+        return ("、" if self.zh else ", ").join(f"“{name}”" if quoted else name for name, _ in shown) + more

@@ -106,6 +106,8 @@ FIELD: dict[str, tuple[str, str]] = {
     "unmatchable-answers": ("some right answers cannot match", "部分正确答案无法匹配"),
     "extraction": ("answer extraction differs", "答案抽取率不同"),
     # metrics
+    "acc": ("accuracy", "准确率"),
+    "acc_norm": ("accuracy, by length", "准确率（按长度归一）"),
     "exact_match": ("exact match", "完全匹配"),
     "exact_str_match": ("exact match", "完全匹配"),
     "case_insensitive_str_match": ("match in any case", "匹配（不分大小写）"),

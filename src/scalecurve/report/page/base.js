@@ -31,18 +31,15 @@ async function unpack(text) {
 const state = { axis: "params_non_embedding", log: true, theme: "light", data: null };
 const THEMES = {
   light: { ink: "#1d1f23", soft: "#5c6068", line: "#e3e4e8", paper: "#ffffff",
-    palette: W.palette, shapes: W.shapeColours },
+    palette: W.palette },
   dark: { ink: "#e9ebee", soft: "#a6abb5", line: "#2d3139", paper: "#14161a",
-    palette: ["#58a9e0", "#f58a3c", "#38c79d", "#e2a0c5", "#efb52f", "#93d3f7", "#a9a9a9", "#cf7ba0"],
-    shapes: ["#f58a3c", "#58a9e0", "#9a9a9a", "#e2a0c5", "#38c79d", "#93d3f7", "#efb52f", "#cf7ba0", "#808080", "#707070",
-      "#d9b44a", "#b58ae0"] },
+    palette: ["#58a9e0", "#f58a3c", "#38c79d", "#e2a0c5", "#efb52f", "#93d3f7", "#a9a9a9", "#cf7ba0"] },
 };
 const GLYPHS = { emergent: "┘", smooth: "╱", flat: "─", inverse: "╲", U: "∪", "inverted-U": "∩", saturated: "▔",
   irregular: "∿", inconclusive: "?", "too-few": "…", undefined: "?", none: "·",
   "late-onset": "╯", late: "╯", "one-model": "┴", "metric-artefact": "≈" };
 const colours = () => THEMES[state.theme];
 const shapeOf = (curve) => (curve.v ? curve.v.shape : "none");
-const shapeColour = (shape) => shape === "late-onset" ? shapeColour("smooth") : shape === "metric-artefact" ? colours().soft : colours().shapes[W.shapes.indexOf(shape)] || colours().soft;
 const shapeWord = (shape) => (shape === "none" ? say("not_computed") : say(shape));
 
 // What words of the page mean, for a tooltip.
@@ -52,7 +49,6 @@ const kindOf = (curve) => (curve.v && ["emergent", "late"].includes(curve.v.shap
 function badge(curve) {
   const shape = shapeOf(curve);
   const glyph = el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[shape] || "·");
-  glyph.style.color = shapeColour(shape);
   const subs = curve.v ? [curve.v.sublabel, (shape === "emergent" || shape === "late") && curve.v.artefact === "metric-artefact" ? curve.v.artefact : ""] : [];
   return el("span", { class: "badge", title: meaning(shape, ...subs) }, glyph, [shapeWord(shape), ...subs.filter(Boolean).map(say)].join(" · "));
 }
@@ -94,20 +90,24 @@ function seriesOf(curve, parts) {
   if (parts !== "family") names.push(armOf(curve));
   return names.join(" · ");
 }
-// A family (or, with one family, a way of asking) has one colour wherever it is drawn, whatever else is shown beside it.
+// A family (or, with one family, a way of asking) has one colour wherever it is drawn, whatever else is shown beside it,
+// and nothing else has it: verdicts are told by their marks, right and wrong by theirs, scores by a hue of their own.
 const DASHES = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 3], [3, 1]];
 const MARKS = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"];
 function styleOf(curve) {
   if (!state.arms) {
-    const shots = new Map(); // a way of asking is told apart by its shots only where an ability was asked with several
-    for (const one of state.data.curves) { const key = `${one.f} ${one.t} ${one.s}`; if (!shots.has(key)) shots.set(key, new Set()); shots.get(key).add(one.k); }
-    state.apart = [...shots.values()].some((own) => own.size > 1);
-    state.armOf = (one) => (state.apart ? `${one.s}\u0001${one.k}` : one.s);
+    const fewest = new Map(); // an ability asked in one way with several shots: those with more than the fewest are ways of their own
+    const key = (one) => `${one.f} ${one.t} ${one.s}`;
+    for (const one of state.data.curves) fewest.set(key(one), Math.min(one.k, fewest.get(key(one)) ?? Infinity));
+    state.armOf = (one) => ((fewest.get(key(one)) ?? one.k) < one.k ? `${one.s}\u0001${one.k}` : one.s);
     state.arms = [...new Set(state.data.curves.map(state.armOf))];
   }
   const arm = state.arms.indexOf(state.armOf(curve)), several = ofModels().length > 1 || isBudget(state.data.families[curve.f]);
   return { colour: (several ? curve.f : arm) % 8, mark: MARKS[(several ? curve.f : arm) % 8], dash: DASHES[arm % 8] };
 }
+// What a colour stands for.
+const hueOf = (curve) => (ofModels().length > 1 || isBudget(state.data.families[curve.f]) ? state.data.families[curve.f].name
+  : styleOf(curve) && state.armOf(curve) !== curve.s ? armOf(curve) : wayOf(curve.s));
 // A logarithmic axis is a choice only where a linear one shows all models: beyond a span of thirty they pile up.
 const SPAN = 30;
 function freeScale(axis = state.axis) {
@@ -133,7 +133,6 @@ function pointsOf(curve, axis = state.axis) {
 const cutOff = (point) => typeof point.right === "number" && point.wrong !== point.right;
 
 // A chart no larger than a word: lines, two-standard-error bands, chance, hollow points that the verdict left out.
-// One curve has its verdict's colour; several have their own.
 const spark = (curve, width = 96, height = 26) => sparkOf([curve], width, height, curve.v && !pointsOf(curve).length ? curve.v.axis : state.axis);
 function sparkOf(curves, width, height, axis = state.axis) {
   const drawn = curves.map((curve) => [curve, pointsOf(curve, axis)]).filter(([, points]) => points.length);
@@ -143,7 +142,7 @@ function sparkOf(curves, width, height, axis = state.axis) {
   const flip = axis === "loss" ? -1 : 1, first = curves[0];
   const place = (x) => flip * (logarithmic(axis) ? Math.log10(x) : x);
   const all = drawn.flatMap(([, points]) => points), ys = all.flatMap((p) => [p.y - 2 * p.e, p.y + 2 * p.e]), xs = all.map((p) => place(p.x));
-  const bounded = first.c !== null && first.u !== null;
+  const bounded = first.u !== null && (first.c !== null || first.u === 1);
   const low = bounded ? Math.min(0, first.u, ...ys) : Math.min(...ys);
   const high = bounded ? Math.max(first.u, 1, ...ys) : Math.max(...ys);
   const x0 = Math.min(...xs), x1 = Math.max(...xs);
@@ -153,7 +152,7 @@ function sparkOf(curves, width, height, axis = state.axis) {
   if (first.c !== null) box.append(svg("line", { x1: 0, x2: width, y1: Y(first.c), y2: Y(first.c),
     stroke: colours().soft, "stroke-width": .75, "stroke-dasharray": "2 3" }));
   for (const [curve, points] of drawn) {
-    const colour = curves.length > 1 ? colours().palette[styleOf(curve).colour] : shapeColour(shapeOf(curve));
+    const colour = colours().palette[styleOf(curve).colour];
     const apart = new Set((curve.o || []).map((at) => rungsOf(curve)[at].name));
     box.append(
       svg("path", { d: path([...points.map((p) => [X(p.x), Y(p.y + 2 * p.e)]),

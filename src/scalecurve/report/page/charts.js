@@ -98,7 +98,7 @@ function scoreSpec(curves, width, options = {}) {
   // Shares are drawn from 0 to 1, so that charts can be compared, but where all are near the floor, whose rise would
   // be a line on the axis; other scores over what they reach. A little room below shows points on the floor whole.
   const ys = [...data.points.flatMap((p) => [p.lo, p.hi]), ...data.fan.flatMap((p) => [p.lo95, p.hi95]), ...data.bounds.flatMap((p) => [p.lo, p.hi]), ...data.rules.map((rule) => rule.y)];
-  const unit = curves.every((curve) => curve.u === 1 && curve.c !== null && curve.up) && ys.every((y) => y >= 0 && y <= 1);
+  const unit = curves.every((curve) => curve.u === 1 && curve.up) && ys.every((y) => y >= 0 && y <= 1);
   const top = unit ? topOf(Math.max(...ys), curves) : 0;
   const low = unit ? 0 : Math.min(...ys), high = unit ? top : Math.max(...ys), room = .04 * (high - low || 1), range = [low - room, high + (unit ? 0 : room)];
   const placed = placeOn(data, width, height, reach, range);
@@ -134,7 +134,7 @@ function scoreSpec(curves, width, options = {}) {
 }
 // Where an axis of shares ends: at 1, or for scores that hardly leave a floor near 0 at the next tenth that holds them.
 const LOW = .4;
-const topOf = (most, curves) => (most <= LOW && curves.every((curve) => curve.c <= .05) ? Math.max(.1, Math.ceil(most * 10 - 1e-9) / 10) : 1);
+const topOf = (most, curves) => (most <= LOW && curves.every((curve) => curve.c !== null && curve.c <= .05) ? Math.max(.1, Math.ceil(most * 10 - 1e-9) / 10) : 1);
 // What is drawn, as a table to take away: every score with its 95% interval, and what is foretold with its 80% and 95%.
 function numbersIn(curves, data, name) {
   const round = (value) => (typeof value === "number" ? Number(value.toPrecision(6)) : "");
@@ -168,13 +168,15 @@ function addExtras(data, curve, series) {
   }
 }
 
-const SYMBOLS = ["triangle-up", "circle", "M-1,-.3H1V.3H-1Z", "triangle-down", "diamond", "square", "cross", "triangle-right", "M-1,-.7L-.7,-1L0,-.3L.7,-1L1,-.7L.3,0L1,.7L.7,1L0,.3L-.7,1L-1,.7L-.3,0Z", "triangle-left"];
+const SYMBOLS = ["triangle-up", "circle", "M-1,-.3H1V.3H-1Z", "triangle-down", "diamond", "square", "cross", "triangle-right", "M-1,-.7L-.7,-1L0,-.3L.7,-1L1,-.7L.3,0L1,.7L.7,1L0,.3L-.7,1L-1,.7L-.3,0Z", "triangle-left", "M-1,.5A1,1,0,0,1,1,.5Z", "M-.3,-1H.3V.4H1V1H-1V.4H-.3Z"];
+const BAR = "M-1.2,-.35H1.2V.35H-1.2Z"; // a colour alone
 const RING = "M-1,0A1,1,0,1,1,1,0A1,1,0,1,1,-1,0ZM-.55,0A.55,.55,0,1,0,.55,0A.55,.55,0,1,0,-.55,0Z"; // made by the metric: hollow
-function shapeScales(spec, shapes, legendColumns) {
-  const domain = shapes.map(shapeWord);
-  channels(spec, "color", (c) => { c.scale = { domain, range: shapes.map(shapeColour) }; c.legend = { title: null, columns: legendColumns }; });
+// Verdicts are told by their marks, curves by their colours: a chart that shows both has two legends.
+function shapeScales(spec, shapes, curves, legendColumns) {
+  const domain = shapes.map(shapeWord), own = new Map(curves.map((curve) => [hueOf(curve), colours().palette[styleOf(curve).colour]]));
+  channels(spec, "color", (c) => { c.scale = { domain: [...own.keys()], range: [...own.values()] }; c.legend = own.size > 1 ? { title: null, columns: legendColumns, symbolType: BAR } : null; });
   channels(spec, "shape", (c) => { c.scale = { domain, range: shapes.map((s) => (s === "metric-artefact" ? RING : SYMBOLS[W.shapes.indexOf(s)] || "circle")) };
-    c.legend = { title: null, columns: legendColumns }; });
+    c.legend = { title: null, columns: legendColumns, symbolFillColor: colours().ink }; });
 }
 const nameOf = (curve) => `${state.data.tasks[curve.t].name} (${seriesOf(curve)})`;
 
@@ -183,10 +185,10 @@ function mapSpec(width) {
   const finite = known.map((c) => Math.abs(real(c.v.breakthroughness))).filter(Number.isFinite).sort((a, b) => a - b);
   const edge = Math.max(10, (finite[Math.floor(finite.length * .98)] || 10) * 1.2, (state.data.null || { b: 0 }).b * 1.3);
   const points = known.map((c) => ({ share: c.v.linearity_share, b: Math.max(-edge, Math.min(edge, real(c.v.breakthroughness))),
-    shown: number(c.v.breakthroughness, 1), label: shapeWord(c.v.shape), name: nameOf(c), link: addressOf(c.t) }));
+    shown: number(c.v.breakthroughness, 1), label: shapeWord(c.v.shape), name: nameOf(c), series: hueOf(c), link: addressOf(c.t) }));
   const noise = state.data.null ? [{ x: -state.data.null.l, x2: state.data.null.l, y: -state.data.null.b, y2: state.data.null.b }] : [];
   const spec = based("map", width, Math.min(560, Math.max(340, width * .55)), { points, null: noise }, say("map_note"));
-  shapeScales(spec, W.shapes.filter((s) => known.some((c) => c.v.shape === s)), width < 520 ? 2 : 5);
+  shapeScales(spec, W.shapes.filter((s) => known.some((c) => c.v.shape === s)), known, width < 520 ? 2 : 5);
   return spec;
 }
 
@@ -204,12 +206,12 @@ function thresholdSpec(width) {
   const points = curves.map((c) => { const [low, high] = sizes(c), log = logarithmic(c.v.axis);
     const among = state.data.curves.filter((one) => one.p && one.t === c.t), own = among.length > 1 ? `${PART}${nameAmong(c, among)}` : "";
     return { name: state.data.tasks[c.t].name + own, x: log ? Math.sqrt(low * high) : (low + high) / 2, low, high,
-      lo: c.v.threshold_lo ?? c.v.threshold, hi: c.v.threshold_hi ?? c.v.threshold, between: [between(c).a, between(c).b].filter(Boolean).join(" – "), label: shapeWord(kindOf(c)), link: addressOf(c.t) }; });
+      lo: c.v.threshold_lo ?? c.v.threshold, hi: c.v.threshold_hi ?? c.v.threshold, between: [between(c).a, between(c).b].filter(Boolean).join(" – "), label: shapeWord(kindOf(c)), series: hueOf(c), link: addressOf(c.t) }; });
   const spec = based("threshold", width, (narrow ? 36 : 24) * points.length + 70, { points }, say("thresholds_note")), axis = curves[0] ? curves[0].v.axis : state.axis;
   const reached = points.flatMap((p) => [p.lo, p.hi, p.low, p.high]), ticks = logarithmic(axis) ? [[1, 3], [1, 2, 5]].map((digits) => roundTicks(reached, digits)).find((own) => own && own.length > 1) : undefined;
   channels(spec, "x", (x) => { x.title = say(axis); if (x.scale) x.scale = { ...x.scale, type: logarithmic(axis) ? "log" : "linear", ...(logarithmic(axis) ? {} : { zero: false }) }; if (x.axis) x.axis = { tickCount: 6, ...(ticks ? { values: ticks } : {}), labelOverlap: "greedy", labelExpr: amountExpr(axis) }; });
   spec.usermeta = { rows: curves.map((c) => ({ ability: state.data.tasks[c.t].ref, family: state.data.families[c.f].name, prompt: c.s, shots: c.k, metric: c.m, verdict: kindOf(c), begins_after: c.st ? between(c).a : "", begins_by: c.st ? between(c).b : "", [`begins_${axis}`]: c.v.threshold, low_95: c.v.threshold_lo ?? "", high_95: c.v.threshold_hi ?? "" })) };
   channels(spec, "y", (y) => { y.axis = { ...y.axis, labelLimit: Math.min(280, width * .45), ...(narrow ? { labelExpr: `split(datum.label, "${PART}")` } : {}) }; });
-  shapeScales(spec, RISES().filter((s) => curves.some((c) => kindOf(c) === s)), width < 520 ? 2 : 5);
+  shapeScales(spec, RISES().filter((s) => curves.some((c) => kindOf(c) === s)), curves, width < 520 ? 2 : 5);
   return spec;
 }

@@ -76,7 +76,8 @@ function bareNames(names) {
 // The models' own names as ticks (as many as there are: of more values than its count Vega keeps every other) where one family is drawn and they have room, without what all of them share where they
 // have room only so ("stem"); else round numbers.
 function modelTicks(points, { X }) {
-  const round = logarithmic() ? roundTicks(points.map((p) => p.x)) : undefined;
+  const apart = (ticks) => !ticks || ticks.every((x, i) => !i || X(x) - X(ticks[i - 1]) > 42), xs = points.map((p) => p.x);
+  const round = logarithmic() ? [roundTicks(xs), roundTicks(xs, [1])].find((ticks, i) => apart(ticks) || i) : undefined;
   const numbers = { axis: { ...(round ? { values: round, tickCount: round.length, labelSeparation: 6 } : {}), labelExpr: amountExpr() }, stem: "" };
   const at = new Map();
   for (const p of points) if (!at.has(p.x)) at.set(p.x, p.rung);

@@ -110,8 +110,7 @@ function drawCounts() {
   const most = Math.max(1, ...shapes.map(([, n]) => n));
   $("counts").replaceChildren(...shapes.map(([shape, n]) => {
     const bar = el("i"), glyph = el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[shape] || "·");
-    bar.style.cssText = `width:${(100 * n) / most}%;background:${shapeColour(shape)}`;
-    glyph.style.color = shapeColour(shape);
+    bar.style.width = `${(100 * n) / most}%`;
     return el("button", { type: "button", class: "count", "data-shape": shape, title: meaning(shape), "aria-pressed": String(wish.shape === shape), onclick: () => {
       wish.shape = wish.shape === shape ? "" : shape; wish.shown = PORTION; drawLists(); document.querySelector(`.count[data-shape="${shape}"]`).focus({ preventScroll: true }); if (wish.shape) $("table-box").scrollIntoView(); } },
     el("span", {}, glyph, shapeWord(shape)), el("span", {}, bar), el("b", {}, String(n)));
@@ -128,14 +127,19 @@ function drawFirst() {
     chart($("hero"), (width) => scoreSpec(hero, width, { extras: true, band: hero, named: hero.length > 1 && hero.length < 7, name: (c) => nameAmong(c, hero), human: state.data.tasks[first.t].human,
       description: `${state.data.tasks[first.t].name}: ${hero.map((c) => `${seriesOf(c)}: ${shapeWord(shapeOf(c))}`).join("; ")}` }));
     $("hero-title").textContent = `${state.data.tasks[first.t].name}${say("colon")}${say(first.m)}`;
-    $("hero-note").textContent = [nextOf(state.data.curves[W_screen().lead]), notesOf(hero), unplaced(hero)].filter(Boolean).join(say("space"));
+    const aids = notesOf(hero), said = (...parts) => parts.filter(Boolean).join(say("space")), next = nextOf(state.data.curves[W_screen().lead]);
+    if (innerWidth < PHONE && aids) $("hero-note").replaceChildren(said(next, unplaced(hero)), el("details", {}, el("summary", {}, say("how_to_read")), aids));
+    else $("hero-note").textContent = said(next, aids, unplaced(hero));
+    drawEnough(hero);
     drawChanged(state.data.curves[W_screen().lead]);
   }
+  $("curve-is").textContent = say(W_screen().unit);
   $("findings").replaceChildren(...W_screen().cards.map((one) => {
     const curve = state.data.curves[one.curve];
-    const names = one.names.flatMap(([name, task], i) => [i ? say("list") : "", el("a", { href: addressOf(task) }, name)]);
+    const last = (i) => one.whose[i] && one.whose[i] !== one.whose[i + 1]; // those of the same prompt or family share its name
+    const names = one.names.flatMap(([name, task], i) => [i ? say("list") : "", el("a", { href: addressOf(task) }, name), last(i) ? fill("aside", { text: one.whose[i] }) : ""]);
     return el("li", {}, spark(curve, 96, 40),
-      el("span", {}, el("b", {}, el("a", { href: `#/abilities?shape=${encodeURIComponent(one.shapes.join(","))}`, title: meaning(termOf(one.kind)) }, one.title), termOf(one.kind) ? ` (${say(termOf(one.kind))})` : "", ` · ${one.count}`), el("span", { class: "sub" }, ...names, one.more), one.where ? el("span", { class: "sub" }, one.where) : "", one.aside ? el("span", { class: "sub long" }, one.aside) : ""),
+      el("span", {}, el("b", {}, el("a", { href: `#/abilities?shape=${encodeURIComponent(one.shapes.join(","))}`, title: meaning(termOf(one.kind)) }, one.title), termOf(one.kind) ? fill("aside", { text: say(termOf(one.kind)) }) : "", ` · ${one.count}`), el("span", { class: "sub" }, ...names, one.more), one.where ? el("span", { class: "sub" }, one.where) : "", one.aside ? el("span", { class: "sub long" }, one.aside) : ""),
       el("span", { class: `chip ${one.strength}`, title: meaning(one.strength) }, one.sure));
   }));
   for (const [card, lifted] of [["card_unlock", W_screen().unlocks], ["card_harm", W_screen().harms]]) if (lifted.length) $("findings").append(el("li", {}, spark(state.data.curves[lifted[0].curve], 96, 40), el("span", {}, el("b", {}, say(card)),
@@ -144,17 +148,34 @@ function drawFirst() {
 }
 // What the tables call a kind of curve, where its card says it in other words; "" where they are the same.
 const termOf = (kind) => ({ emergent: "emergent", artefact: "metric-artefact", inverse: "inverse" })[kind] || "";
+const PHONE = 704; // 44rem: below, how to read the chart is folded
 const UNLOCKS = 4; // ways of asking, each with the model from which on it lifts
 // What the headline's curve will score at the next sizes.
 function nextOf(curve) {
   const points = curve ? fanOf(curve) : [];
   return points.length ? say("next_sizes") + say("colon") + points.map((p) => `${fill("at_size", { size: amount(p.x) })} ${number(p.y, 2)} (${number(p.lo80, 2)}–${number(p.hi80, 2)})`).join(say("semicolon")) + say("stop") : "";
 }
-// One question that the headline's curve gained (or lost) between its two models, with what both said.
+// The smallest model that is good enough, of every curve in the headline's chart, and the way to those of all abilities.
+function drawEnough(curves) {
+  state.enough ??= .8;
+  const box = $("hero-enough"), all = heatCurves().length > 0, own = curves.filter((curve) => curve.u === 1 && curve.up);
+  const from = new Map(); // model, or "" for none → whose curves reach it there
+  for (const curve of own) { const at = enoughAt(curve), rung = at < 0 ? "" : rungsOf(curve)[at].name; from.set(rung, [...(from.get(rung) || []), nameAmong(curve, curves)]); }
+  const told = [...from].sort((a, b) => (a[0] === "") - (b[0] === "")).flatMap(([rung, names], i) => [i ? say("list") : "", el("b", {}, rung || say("enough_none")), own.length > 1 ? fill("aside", { text: names.join(say("comma")) }) : ""]);
+  box.hidden = !all && !own.length;
+  box.replaceChildren(...(own.length ? [fill("enough_line", { y: state.enough }) + say("colon"), ...told, say("stop")] : []),
+    all ? el("a", { href: "#/overview/enough" }, say(own.length ? "enough_all" : "enough_every")) : "");
+}
+// One question that the headline's curve gained (or lost) between its two models, with what both said, and the way to all.
 async function drawChanged(curve) {
   const box = $("changed"), asked = location.hash;
   box.hidden = true;
-  if (W.live || !curve || (curve.b || []).length !== 2) return; // live, all questions of a task are one reply: too many to ask for unasked
+  if (!curve || (!W.live && !$(`examples-${curve.t}`))) return;
+  const two = (curve.b || []).length === 2 ? { from: rungsOf(curve)[curve.b[0]].name, to: rungsOf(curve)[curve.b[1]].name } : {};
+  const every = el("a", { href: `${addressOf(curve.t)}?${new URLSearchParams({ ...two, arm: curve.s })}` }, say("all_questions"));
+  box.replaceChildren(el("p", {}, every));
+  box.hidden = !(W.live && curve.cost); // live, all questions of a task are one reply: too many to ask for unasked
+  if (W.live || !two.from) return;
   const book = await loadExamples(curve.t), arm = book && book.arms.find((one) => one.f === curve.f && one.s === curve.s && one.k === curve.k);
   if (!arm || location.hash !== asked) return;
   const [from, to] = curve.b.map((at) => curve.r[at]), look = { from, to }, rungs = state.data.families[curve.f].rungs, choice = CHOICE(curve.m);
@@ -162,18 +183,22 @@ async function drawChanged(curve) {
   const found = [fell ? "lost" : "won", "changed"].map((show) => places.filter((i) => told(i) && matches(book, arm, i, look, show))).find((own) => own.length);
   if (!found) return;
   const i = found.reduce((best, one) => (book.q[one].q.length < book.q[best].q.length ? one : best)), question = book.q[i], cut = (text, most) => (text.length > most ? text.slice(0, most) + "…" : text);
-  const two = { a: rungs[from].name, b: rungs[to].name }, counts = changesOf(arm, look);
-  const said = (at) => { const answer = arm.a[at][i], right = solved(answer), [how, what] = saidIn(question, answer, choice); return el("span", { class: right ? "better" : "worse" }, `${rungs[at].name} ${right ? "✓" : "✗"} `, how ? `${how} ` : "", el("bdi", {}, cut(what, 60))); };
-  box.replaceChildren(el("p", { class: "axis-title" }, fill("question_changed", two), counts ? ` (${fill("won_lost", counts)})` : ""),
+  const counts = changesOf(arm, look);
+  const said = (at) => { const answer = arm.a[at][i], right = solved(answer), [how, what] = saidIn(question, answer, choice); return el(right ? "b" : "span", {}, `${rungs[at].name} ${right ? "✓" : "✗"} `, how ? `${how} ` : "", el("bdi", {}, cut(what, 60))); };
+  const whole = [from, to].filter((at) => arm.a[at][i] && (arm.a[at][i][2] || "").trim());
+  box.replaceChildren(el("p", { class: "axis-title" }, fill("question_changed", { a: two.from, b: two.to }), counts ? fill("aside", { text: fill("won_lost", counts) }) : ""),
     el("p", {}, el("q", { dir: "auto" }, cut(question.q.trim(), 160)), " → ", el("b", {}, el("bdi", {}, cut(wantedOf(question)[0].trim(), 60)))),
-    el("p", {}, said(from), say("semicolon"), said(to), say("stop"), el("a", { href: `${addressOf(curve.t)}?${new URLSearchParams({ from: two.a, to: two.b, arm: curve.s })}` }, say("all_questions"))));
+    el("p", {}, said(from), say("semicolon"), said(to), say("stop"), every),
+    whole.length ? el("details", {}, el("summary", {}, say("word_for_word")), ...whole.flatMap((at) => [el("p", { class: "note" }, rungs[at].name), exact(arm.a[at][i][2])])) : "");
   box.hidden = false;
 }
 const W_screen = () => state.data.screen;
-// Models that the axis leaves out are named: none vanishes without a word. (Budgets are no models, and have an axis of their own.)
+// Models that the axis leaves out, or that have no score, are named: none vanishes without a word. (Budgets are no models, and have an axis of their own.)
 function unplaced(curves) {
   const names = unique(curves.flatMap((curve) => rungsOf(curve).filter((rung) => typeof rung[state.axis] !== "number" && state.axis !== "answer_tokens" && typeof rung.answer_tokens !== "number").map((rung) => rung.name)));
-  return names.length ? fill("no_place", { n: names.length, names: names.slice(0, 6).join(", ") + (names.length > 6 ? ", …" : "") }) : "";
+  const few = (own) => own.slice(0, 6).join(say("comma")) + (own.length > 6 ? `${say("comma")}…` : "");
+  const lost = curves.flatMap((curve) => rungsOf(curve).flatMap((rung, i) => (curve.y[i] === null ? rung.name + (curves.length > 1 ? fill("aside", { text: nameAmong(curve, curves) }) : "") : [])));
+  return [names.length ? fill("no_place", { n: names.length, names: few(names) }) + say("stop") : "", lost.length ? fill("no_score", { names: few(lost) }) + say("stop") : ""].join("").trim();
 }
 // Models × abilities: one row an ability and way of asking, one column a model, one table a family. Outlined is the
 // smallest model that is good enough, and so are all larger ones.
@@ -184,12 +209,15 @@ function enoughAt(curve) {
   for (let i = curve.y.length - 1; i >= 0 && (curve.y[i] ?? -1) >= state.enough; i--) at = i;
   return at;
 }
-function drawHeat() {
+const everyRung = () => state.data.families.flatMap((family, f) => family.rungs.map((rung, r) => ({ f, r, rung, family })));
+function heatCurves() { // what the table of models and abilities holds; nothing where it would be too wide
   wholes();
+  return everyRung().length > 60 ? [] : state.data.curves.filter((curve) => curve.p && curve.u !== null && !state.partOf.has(curve.t));
+}
+function drawHeat() {
   state.enough ??= .8;
-  const curves = state.data.curves.filter((curve) => curve.p && curve.c !== null && curve.u !== null && !state.partOf.has(curve.t));
-  const rungs = state.data.families.flatMap((family, f) => family.rungs.map((rung, r) => ({ f, r, rung, family })));
-  $("heat-box").hidden = !curves.length || rungs.length > 60;
+  const curves = heatCurves(), rungs = everyRung();
+  $("heat-box").hidden = !curves.length;
   if ($("heat-box").hidden) return;
   const rows = new Map();
   for (const curve of curves) { const key = `${curve.t} ${armKey(curve)}`; if (!rows.has(key)) rows.set(key, []); rows.get(key).push(curve); }
@@ -200,15 +228,15 @@ function drawHeat() {
     ...rungs.map(({ f, r, rung }, i) => {
       const curve = own.find((one) => one.f === f), at = curve ? curve.r.indexOf(r) : -1, y = at < 0 ? null : curve.y[at], from = enoughAt(curve);
       if (y === null) return el("td", { class: "num" }, "–");
-      const share = Math.max(0, Math.min(1, curve.up ? (y - curve.c) / (curve.u - curve.c || 1) : (curve.c - y) / (curve.c - curve.u || 1)));
+      const floor = curve.c ?? (curve.up ? 0 : 1), share = Math.max(0, Math.min(1, curve.up ? (y - floor) / (curve.u - floor || 1) : (floor - y) / (floor - curve.u || 1)));
       if (curve.u === 1 && curve.up && y >= state.enough) counts[i] += 1; // as its label says: every such cell, whatever larger models do
       const cell = el("td", { class: at === from ? "num enough" : "num", title: at === from ? fill("enough_here", { rung: rung.name, y: state.enough }) : null }, number(y, 2));
-      cell.style.background = `color-mix(in srgb, ${colours().palette[0]} ${Math.round(42 * share)}%, transparent)`;
+      cell.style.background = `color-mix(in srgb, var(--score) ${Math.round(42 * share)}%, transparent)`;
       return cell;
     })));
   const foot = el("tr", {}, el("th", { scope: "row" }, fill("enough_rows", { y: state.enough, all: shown.length })), ...counts.map((n) => el("td", { class: "num" }, String(n))));
   $("heat-names").textContent = without ? `${say("model")}${say("colon")}${without}${say("stop")}` : "";
-  $("heat-good").replaceChildren(select(say("enough"), ENOUGH.map((y) => [String(y), String(y)]), String(state.enough), (y) => { state.enough = Number(y); drawHeat(); $("heat-good").querySelector("select").focus(); }));
+  $("heat-good").replaceChildren(select(say("enough"), ENOUGH.map((y) => [String(y), String(y)]), String(state.enough), (y) => { state.enough = Number(y); drawHeat(); drawFirst(); $("heat-good").querySelector("select").focus(); }));
   $("heat").replaceChildren(el("thead", {}, head), el("tbody", {}, ...body), el("tfoot", {}, foot));
   $("heat").parentElement.classList.toggle("fits", $("heat").scrollWidth <= $("heat").parentElement.clientWidth); // its head then stays under the page's
 }
@@ -247,7 +275,7 @@ function drawCards() {
       if (group !== null && groups.size > 1) {
         if (!list.children.length) list.remove();
         list = el("ul", { class: "cards" });
-        if (group) end.before(el("h2", {}, group));
+        end.before(el("h2", {}, group || say("ungrouped")));
         end.before(list);
       }
       list.append(card(curves));

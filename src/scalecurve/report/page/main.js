@@ -58,15 +58,17 @@ function route(first) {
   if (wanted === "map") chart($("map"), mapSpec);
   if (wanted === "models") drawModels(given);
   if (wanted === "ability") drawAbility(index, given);
-  const [, , part] = location.hash.slice(1).split("?")[0].split("/"), place = wanted === "methods" && part && ($(`term-${part}`) || $(part));
+  const [, , part] = location.hash.slice(1).split("?")[0].split("/"), place = wanted === "methods" && part ? $(`term-${part}`) || $(part) : wanted === "overview" && part === "enough" ? $("heat-box") : null;
   if (place) place.scrollIntoView();
   else if (!first) { scrollTo(0, places.get(location.hash) || 0); }
   if (!first) $("main").focus({ preventScroll: true });
 }
+const BESIDE_CARDS = 16; // rises of which the strip stands beside the cards; of more it has a row of its own
 function showThresholds() {
   const any = thresholdCurves().length > 0;
   if (any) chart($("thresholds"), thresholdSpec);
   $("thresholds-box").hidden = !any;
+  $("thresholds-box").classList.toggle("long", thresholdCurves().length > BESIDE_CARDS);
   const axis = any ? thresholdCurves()[0].v.axis : state.axis;
   $("thresholds-by").textContent = axis === state.axis ? "" : fill("only_by", { axis: say(axis) });
 }
@@ -99,7 +101,6 @@ function tools() {
   $("more").addEventListener("click", () => { wish.shown += PORTION; drawTable(); });
   for (const told of document.querySelectorAll(".told")) {
     const glyph = el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[told.dataset.shape] || "·");
-    glyph.style.color = shapeColour(told.dataset.shape);
     told.prepend(glyph);
   }
   let width = innerWidth, waiting;

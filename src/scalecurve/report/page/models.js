@@ -76,7 +76,7 @@ function compared(a, b) {
 }
 const signed = (value) => (value > 0 ? "+" : "") + number(value, 2);
 function interval(row, widest) {
-  const width = 120, X = (x) => width / 2 + (x / widest) * (width / 2 - 3), ink = row.sure > 0 ? "var(--good)" : row.sure < 0 ? "var(--bad)" : colours().soft;
+  const width = 120, X = (x) => width / 2 + (x / widest) * (width / 2 - 3), ink = row.sure ? "var(--ink)" : colours().soft;
   return svg("svg", { class: "interval", width, height: 14, viewBox: `0 0 ${width} 14`, "aria-hidden": "true" },
     svg("line", { x1: width / 2, x2: width / 2, y1: 0, y2: 14, stroke: colours().soft, "stroke-width": 1 }),
     svg("line", { x1: X(row.low), x2: X(row.high), y1: 7, y2: 7, style: `stroke:${ink}`, "stroke-width": 2 }),
