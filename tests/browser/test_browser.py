@@ -34,7 +34,7 @@ SEEN = (
 
 
 FOLDS = {
-    "#/overview": ("h1.finding", "#hero", "#findings b"),
+    "#/overview": ("h1.finding", "#hero", "#hero-title .badge"),
     "#/ability/0": ("#page-ability h1", "#headline", ".claim .says"),
 }
 

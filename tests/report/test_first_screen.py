@@ -113,7 +113,7 @@ def test_every_count_says_of_what(run: Path, tmp_path: Path) -> None:
     for card in data["screen"]["cards"]:
         own = [c for c in judged if c["v"]["shape"] in card["shapes"]]
         curves, abilities = len(own), len({c["t"] for c in own})
-        names = {(1, 1): "1 curve", (2, 1): "2 curves of one ability", (abilities, abilities): f"{curves} curves"}
+        names = {(abilities, abilities): f"{curves} curves", (1, 1): "1 curve", (2, 1): "2 curves of one ability"}
         assert card["count"] == names.get((curves, abilities), f"{curves} curves of {abilities} abilities")
         assert card["count"] in html
 

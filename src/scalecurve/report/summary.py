@@ -219,7 +219,8 @@ def _aside(
     if len(families) < len({curve["f"] for curve in every}):
         said += [contents.families[family]["name"] for family in sorted(families)]
     starts = [curve["v"]["threshold"] for curve in members if curve["v"].get("threshold") is not None]
-    if starts and all(curve["v"].get("axis", "").startswith("params") for curve in members):
+    judged = all(curve["v"]["shape"] != "inconclusive" for curve in members)  # no start of what may be no rise
+    if judged and starts and all(curve["v"].get("axis", "").startswith("params") for curve in members):
         first = min(
             (curve for curve in members if curve["v"].get("threshold") is not None),
             key=lambda curve: float(curve["v"]["threshold"]),

@@ -51,7 +51,7 @@ PAGE: dict[str, tuple[str, str]] = {
     "card_inverse": ("Get worse", "随规模变差"),
     "card_U": ("Fall and come back", "先降后升"),
     "card_smooth": ("Rise steadily", "稳步上升"),
-    "card_saturated": ("Solved by all", "均已达上限"),
+    "card_saturated": ("Solved by most", "多数模型已达上限"),
     "card_flat": ("No change", "没有变化"),
     "card_open": ("Cannot be judged", "无法判断"),
     "one_curve": ("1 curve", "1 条曲线"),

@@ -97,7 +97,7 @@ function row(curve, columns) {
     smallest_largest: () => el("td", { class: "tight" }, ends.length ? `${number(ends[0].y)} → ${number(ends.at(-1).y)}` : "–"),
     verdict: () => el("td", {}, badge(curve)),
     confidence: () => el("td", { class: "num" }, typeof v.confidence === "number" ? Math.round(100 * v.confidence) + "%" : "–"),
-    threshold: () => el("td", { class: "tight" }, curve.st ? `${startOf(curve).a} – ${startOf(curve).b}` : amount(v.threshold)),
+    threshold: () => el("td", { class: "tight" }, shapeOf(curve) === "inconclusive" ? "–" : curve.st ? `${startOf(curve).a} – ${startOf(curve).b}` : amount(v.threshold)),
     linearity: () => el("td", { class: "num" }, number(v.linearity_share, 2)),
     breakthroughness: () => el("td", { class: "num" }, number(v.breakthroughness, 1)),
   };
@@ -126,7 +126,9 @@ function drawFirst() {
     $("hero").dataset.name = state.data.tasks[first.t].ref;
     chart($("hero"), (width) => scoreSpec(hero, width, { extras: true, band: hero, named: hero.length > 1 && hero.length < 7, name: (c) => nameAmong(c, hero), human: state.data.tasks[first.t].human,
       description: `${state.data.tasks[first.t].name}: ${hero.map((c) => `${seriesOf(c)}: ${shapeWord(shapeOf(c))}`).join("; ")}` }));
-    $("hero-title").textContent = `${state.data.tasks[first.t].name}${say("colon")}${say(first.m)}`;
+    const lead = state.data.curves[W_screen().lead];
+    $("hero-title").replaceChildren(`${state.data.tasks[first.t].name}${say("colon")}${say(first.m)} `,
+      lead.v ? el("span", { class: "judged" }, hero.length > 1 ? keyOf(lead) : "", badge(lead), lead.v.strength === "open" ? "" : ` · ${say(lead.v.strength)}`) : "");
     const aids = notesOf(hero), said = (...parts) => parts.filter(Boolean).join(say("space")), next = nextOf(state.data.curves[W_screen().lead]);
     if (innerWidth < PHONE && aids) $("hero-note").replaceChildren(said(next, unplaced(hero)), el("details", {}, el("summary", {}, say("how_to_read")), aids));
     else $("hero-note").textContent = said(next, aids, unplaced(hero));
@@ -244,7 +246,7 @@ function drawHeat() {
 // Small multiples, one an ability with all its families and ways of asking, grouped by the ability they are part of;
 // more are drawn as the end comes into sight.
 function card(curves) {
-  const among = curves.slice(0, 4);
+  const among = curves.slice(0, curves.length > 6 ? 5 : 6);
   return el("li", { class: "card" }, el("a", { href: addressOf(curves[0].t) },
     el("span", { class: "name" }, state.data.tasks[curves[0].t].name), sparkOf(curves, 200, 64),
     ...among.map((curve) => el("span", { class: "sub" }, ...(curves.length > 1 ? [keyOf(curve), nameAmong(curve, curves), say("colon")] : []), badge(curve))),
