@@ -18,6 +18,7 @@ ORDER = (
     *("watch", "lab", "doctor", "query", "cli"),
 )
 TORCH_FOLDERS = {"models", "engine", "lab"}
+WITHOUT_ANY = {"cost", "elicit", "serving", "strategies", "pipeline", "schema", "errors"}  # it only grows
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -59,6 +60,14 @@ def test_imports_go_from_right_to_left(path: Path) -> None:
     if folder not in TORCH_FOLDERS:
         heavy = {name.split(".")[0] for name in imports(path)} & {"torch", "transformers"}
         assert not heavy, f"{folder} imports {', '.join(sorted(heavy))}"
+
+
+@pytest.mark.parametrize("folder", sorted(WITHOUT_ANY))
+def test_between_the_borders_everything_has_a_type(folder: str) -> None:
+    """``Any`` is for what comes in untyped: JSON just parsed, rows of tables, objects of torch and transformers."""
+    files = [path for path in FILES if module_of(path).split(".")[0] == folder]
+    assert files
+    assert [path.name for path in files if re.search(r"\bAny\b", path.read_text())] == []
 
 
 def test_every_folder_has_its_place() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Protocol
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scalecurve.engine.batching import windows
 from scalecurve.engine.text import Encoder, Pair
@@ -81,7 +82,7 @@ class CountingModel(Model):
         return len(self.tokens.ids([text], special=False)[0])
 
     def run(self, requests: Sequence[Request], on_output: Callable[[int, Output], None]) -> None:
-        remembered: dict[bool, object] = {}
+        remembered: dict[bool, NDArray[np.int64]] = {}
         self.tally.calls += 1
         self.tally.requests += len(requests)
         for window in windows(requests):
@@ -127,7 +128,7 @@ class CountingModel(Model):
         ]
         return outputs, prompts
 
-    def _share(self, prompts: list[tuple[int, ...]], remembered: dict[bool, Any], kind: bool) -> None:
+    def _share(self, prompts: list[tuple[int, ...]], remembered: dict[bool, NDArray[np.int64]], kind: bool) -> None:
         """A prefix of all prompts of a window is not computed again in the next one."""
         distinct = sorted(set(prompts))
         if len(distinct) < MIN_PROMPTS:

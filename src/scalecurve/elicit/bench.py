@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from scalecurve.elicit.budget import Meter, OverBudget, SearchBudget, most_tokens
 from scalecurve.elicit.space import Candidate
 from scalecurve.metrics import needed, score
 from scalecurve.models import Model
 from scalecurve.store.atomic import write_bytes
-from scalecurve.strategies import FewShotExample, Question, ask_as
+from scalecurve.strategies import Asking, FewShotExample, Question, ask_as
 from scalecurve.strategies.driver import drive
 from scalecurve.types import Answer, Example, Task
 
@@ -40,6 +40,15 @@ class Mark:
     tie: float | None
     found: bool | None
     tokens: int
+
+
+class _Batch(TypedDict):
+    """A finished batch as its file holds it; each of ``marks`` has the fields of a ``Mark``."""
+
+    tokens: int
+    opening: float
+    seconds: float
+    marks: list[tuple[float | None, float | None, bool | None, int]]
 
 
 @dataclass(slots=True)
@@ -75,7 +84,7 @@ class Bench:
 
     def _compute(
         self, path: Path, asked: Sequence[tuple[Candidate, Example]], budget: SearchBudget, opening: float
-    ) -> dict[str, Any]:
+    ) -> _Batch:
         """Ask; ``opening`` are the seconds it took to open the model."""
         allowance = None if budget.tokens is None else budget.tokens - budget.spent_tokens
         meter, began = Meter(self.open_model(), allowance), time.monotonic()
@@ -85,9 +94,9 @@ class Bench:
         except OverBudget:
             return {"tokens": meter.tokens, "opening": opening, "seconds": time.monotonic() - began, "marks": []}
         marks = [self._mark(item, answer) for (_, item), answer in zip(asked, answers, strict=True)]
-        rows = [[mark.value, mark.tie, mark.found, mark.tokens] for mark in marks]
+        rows = [(mark.value, mark.tie, mark.found, mark.tokens) for mark in marks]
         seconds = time.monotonic() - began
-        batch = {"tokens": meter.tokens, "opening": opening, "seconds": seconds, "marks": rows}
+        batch: _Batch = {"tokens": meter.tokens, "opening": opening, "seconds": seconds, "marks": rows}
         write_bytes(path, json.dumps(batch).encode())
         return batch
 
@@ -103,7 +112,7 @@ class Bench:
 
         return heard
 
-    def _asking(self, candidate: Candidate, item: Example) -> Any:
+    def _asking(self, candidate: Candidate, item: Example) -> Asking:
         settings = {"seed": self.seed}
         return ask_as(candidate.prompt, Question(self.task, FewShotExample(item), self._wants, settings))
 
@@ -159,9 +168,9 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if values else -math.inf
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> _Batch | None:
     try:
-        batch: dict[str, object] = json.loads(path.read_bytes())
+        batch: _Batch = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
     return batch

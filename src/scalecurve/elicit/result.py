@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scalecurve.elicit.space import Candidate
 from scalecurve.store.atomic import write_bytes
@@ -78,11 +78,11 @@ class TaskGains:
 class Elicited:
     """All tasks, what was asked for, and what it cost (``cost``: tokens, seconds, cpu_seconds)."""
 
-    asked: Mapping[str, Any]
+    asked: Mapping[str, object]
     tasks: tuple[TaskGains, ...]
     cost: Mapping[str, float]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -96,12 +96,9 @@ def gains(
     """The gain of each bench's winner over the default on its ``asked`` questions; bands hold for all together."""
     import numpy as np
 
-    from scalecurve.analysis import simultaneous
-
     columns = [_differences(b, default, w, items) for b, w, items in zip(benches, winners, asked, strict=True)]
     read = [_differences(b, default, w, items, read=True) for b, w, items in zip(benches, winners, asked, strict=True)]
-    bands = _bands(columns, simultaneous)
-    bands_read = _bands(read, simultaneous)
+    bands, bands_read = _bands(columns), _bands(read)
     found = []
     for at, (bench, winner) in enumerate(zip(benches, winners, strict=True)):
         marks = bench.known(winner, asked[at])
@@ -143,8 +140,10 @@ def _differences(
     return found
 
 
-def _bands(columns: Sequence[Mapping[str, float]], simultaneous: Any) -> list[tuple[float | None, ...]]:
+def _bands(columns: Sequence[Mapping[str, float]]) -> list[tuple[float | None, ...]]:
     """(mean, lo, hi) of each column; None where it has no item."""
+    from scalecurve.analysis import simultaneous
+
     some = [at for at, column in enumerate(columns) if column]
     rows: list[tuple[float | None, ...]] = [(None, None, None)] * len(columns)
     if some:

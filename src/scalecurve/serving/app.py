@@ -11,7 +11,6 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -209,7 +208,7 @@ def _admit(request: Request, key: str, local: bool) -> None:
             raise Fault(403, "only for this machine", type="permission_error")
 
 
-async def _body(request: Request, limits: ServingLimits) -> Any:
+async def _body(request: Request, limits: ServingLimits) -> object:
     """The JSON body, within the limits of bytes and seconds, whatever its header says. Its texts are whole."""
     most = limits.body
     if "json" not in request.headers.get("content-type", ""):

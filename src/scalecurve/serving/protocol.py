@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -175,13 +175,13 @@ def usage(trace: Trace) -> dict[str, object]:
     }
 
 
-def told(trace: Trace) -> dict[str, Any]:
+def told(trace: Trace) -> dict[str, object]:
     """The extra field ``scalecurve``: how the answer came about."""
     own = {name: getattr(trace, name) for name in ("status", "who", "how", "confidence")}
     return own | {"steps": [asdict(step) for step in trace.steps]}
 
 
-def whole(request: ChatRequest | CompletionRequest, head: Mapping[str, object], trace: Trace) -> dict[str, Any]:
+def whole(request: ChatRequest | CompletionRequest, head: Mapping[str, object], trace: Trace) -> dict[str, object]:
     """The reply in one piece. ``head``: id, created, model."""
     text = content(trace, request.stop)
     choice: dict[str, object] = {"index": 0, "finish_reason": "stop", "logprobs": None}
@@ -192,7 +192,7 @@ def whole(request: ChatRequest | CompletionRequest, head: Mapping[str, object], 
     return {**head, "object": kind, "choices": [choice | own], "usage": usage(trace), "scalecurve": told(trace)}
 
 
-def opening(request: ChatRequest | CompletionRequest, head: Mapping[str, object]) -> dict[str, Any]:
+def opening(request: ChatRequest | CompletionRequest, head: Mapping[str, object]) -> dict[str, object]:
     """The first piece of a stream."""
     return _piece(request, head, "")
 

@@ -48,7 +48,7 @@ def _statement(question: Question, arm: str) -> tuple[str, str]:
     if arm == "none":
         return "", ""
     example = question.query.example
-    seed = int(question.settings.get("seed", 0))
+    seed = setting(question, "seed", int, 0)
     asker = setting(question, "belief_asker", str, "lay")
     wording = setting(question, "belief_wording", int, 0)
     if asker not in ASKERS or not 0 <= wording <= len(WORDINGS):

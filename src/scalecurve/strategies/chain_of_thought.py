@@ -47,7 +47,6 @@ def chain_of_thought(question: Question) -> Asking:
     if "text" in outputs:
         text = conclusion[len(prompt) :] + outputs["text"].texts[0]
         response = respond(question, outputs["text"].texts[0], kind, few_shot=False)
-    counted = accounting(*replies)
     bare = ("bare_shots",) if any(not shot.example.rationale for shot in query.shots) else ()
     return Answer(
         example_id=query.example.id,
@@ -56,7 +55,7 @@ def chain_of_thought(question: Question) -> Asking:
         response=response,
         text_logprob=sum(chain.text_logprobs[0]) if chain.text_logprobs else None,
         **scored_fields(question, outputs),
-        **(counted | {"flags": (*counted["flags"], *bare)}),
+        **accounting(*replies, flags=bare),
     )
 
 

@@ -38,7 +38,6 @@ def gate(question: Question) -> Asking:
     threshold, request = _threshold(question.settings), _request(question)
     (reply,) = yield (request,)
     flags, _ = _verdict(reply, threshold)
-    counted = accounting(reply)
     return Answer(
         example_id=question.query.example.id,
         prompt=request.prompt,
@@ -46,7 +45,7 @@ def gate(question: Question) -> Asking:
         option_logprobs=reply.logprobs,
         option_tokens=reply.token_counts,
         option_greedy=reply.greedy,
-        **(counted | {"flags": (*counted["flags"], *flags)}),
+        **accounting(reply, flags=flags),
     )
 
 
@@ -60,12 +59,8 @@ def gate_before(question: Question, then: Strategy) -> Asking:
         answer = yield from then(question)
     else:
         answer = Answer(question.query.example.id, request.prompt, text=UNANSWERABLE, response=UNANSWERABLE)
-    counted = accounting(reply)
-    return replace(
-        answer,
-        prompt_tokens=answer.prompt_tokens + counted["prompt_tokens"],
-        flags=tuple(dict.fromkeys((*counted["flags"], *flags, *answer.flags))),
-    )
+    flags = tuple(dict.fromkeys((*reply.flags, *flags, *answer.flags)))
+    return replace(answer, prompt_tokens=answer.prompt_tokens + reply.prompt_tokens, flags=flags)
 
 
 def _request(question: Question) -> Request:
@@ -74,7 +69,7 @@ def _request(question: Question) -> Request:
     if dismissal:
         return dismissal_request(build_prompt(question.task, example, question.query.shots), dismissal)
     text = str(example.metadata.get("gate_text") or example.input)
-    return gate_request(text, shots=_shots(question.settings), seed=int(question.settings.get("seed", 0)))
+    return gate_request(text, shots=_shots(question.settings), seed=setting(question, "seed", int, 0))
 
 
 def _verdict(reply: Output, threshold: float) -> tuple[tuple[str, ...], bool]:

@@ -70,14 +70,13 @@ def least_to_most(question: Question) -> Asking:
     final = yield tuple(requests.values())
     outputs = dict(zip(requests, final, strict=True))
     said = outputs["text"].texts[0] if "text" in outputs else None
-    counted = accounting(*replies, *final)
     return Answer(
         example_id=query.example.id,
         prompt=prompt,
         text=None if said is None else f"{text.removeprefix(bare)}{said}",
         response=None if said is None else respond(question, said, kind, few_shot=False),
         **scored_fields(question, outputs),
-        **(counted | {"flags": (*counted["flags"], *_flags(found, most))}),
+        **accounting(*replies, *final, flags=_flags(found, most)),
     )
 
 

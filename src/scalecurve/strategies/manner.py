@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.strategies.protocol import Asking
@@ -28,13 +27,11 @@ class Manner:
     def of(self, request: Request) -> Request:
         if request.options:
             return request
-        sampled: dict[str, Any] = {}
         if self.repeat is not None:
             seed = request.seed + 1_000_003 * self.repeat  # far from the seeds that strategies count up themselves
-            sampled = {"temperature": request.temperature or self.temperature, "seed": seed}
+            request = replace(request, temperature=request.temperature or self.temperature, seed=seed)
         return replace(
             request,
-            **sampled,
             thinking_tokens=request.thinking_tokens or self.thinking_tokens,
             effort=request.effort or self.effort,
         )

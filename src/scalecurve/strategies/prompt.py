@@ -25,14 +25,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from string import ascii_uppercase
-from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.strategies.protocol import Asking, Question, get_strategy
 from scalecurve.strategies.render import shown_order
 from scalecurve.strategies.shots import FewShotExample, Shot
 from scalecurve.strategies.typed import respond, type_of
-from scalecurve.types import Answer, Example
+from scalecurve.types import Answer, Example, Rendering
 from scalecurve.util.text import did_you_mean
 
 OPTION_FORMATS = ("own", "listed", "hidden", "lettered")
@@ -55,7 +54,7 @@ class Prompt:
     """
 
     strategy: str = "direct"
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     template: Mapping[str, str] = field(default_factory=dict)
     options: str = "own"
     answer: str = "own"
@@ -99,9 +98,9 @@ def _reworded(prompt: Prompt, question: Question) -> Question:
     shots = query.shots
     if prompt.shots is not None:
         shots = tuple(Shot(example, example.targets[0]) for example in prompt.shots)
-    shown = {"listed": True, "hidden": False, "lettered": False}.get(prompt.options)
-    changed: dict[str, Any] = {**prompt.template} | ({} if shown is None else {"append_choices": shown})
-    form = replace(question.task.rendering, **changed)
+    form = Rendering(**asdict(question.task.rendering) | dict(prompt.template))
+    if prompt.options in ("listed", "hidden", "lettered"):
+        form = replace(form, append_choices=prompt.options == "listed")
     example = query.example
     if prompt.options == "lettered" and example.options:
         shots = tuple(_lettered_shot(shot) for shot in shots)

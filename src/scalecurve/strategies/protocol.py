@@ -17,7 +17,6 @@ from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any
 
 from scalecurve.errors import UserError
 from scalecurve.strategies.shots import FewShotExample
@@ -39,7 +38,7 @@ class Question:
     task: Task
     query: FewShotExample
     wants: frozenset[str]
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def max_tokens(self) -> int:
@@ -70,7 +69,7 @@ class Question:
 
 Strategy = Callable[[Question], Asking]
 Before = Callable[[Question, Strategy], Asking]
-Check = Callable[[Mapping[str, Any], Sequence[str]], None]
+Check = Callable[[Mapping[str, object], Sequence[str]], None]
 _STRATEGIES: dict[str, Strategy] = {}
 _BEFORE: dict[str, Before] = {}
 _LEAST_SHOTS: dict[str, int] = {}
@@ -117,10 +116,10 @@ def check_settings(names: Iterable[str], settings: Mapping[str, object], rungs: 
             _CHECKS[name](settings, rungs)
 
 
-def determining(settings: Mapping[str, Any]) -> dict[str, object]:
+def determining(settings: Mapping[str, object]) -> dict[str, object]:
     """``settings`` as far as they determine answers: files by their content, not by their name."""
     content = {
-        name: sha256(Path(settings[name]).read_bytes()).hexdigest() for name in FILE_SETTINGS if name in settings
+        name: sha256(Path(str(settings[name])).read_bytes()).hexdigest() for name in FILE_SETTINGS if name in settings
     }
     return {**settings, **content}
 

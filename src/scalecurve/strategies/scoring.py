@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TypedDict
 
 from scalecurve.strategies.protocol import Question
 from scalecurve.types import Example, Output, Request
+
+
+class ScoredFields(TypedDict, total=False):
+    """The fields of an ``Answer`` that scored options and targets fill."""
+
+    options: tuple[str, ...]
+    option_logprobs: tuple[float, ...]
+    option_tokens: tuple[int, ...]
+    option_greedy: tuple[bool, ...]
+    target_logprobs: tuple[float, ...]
+    target_tokens: tuple[int, ...]
+
+
+class CountedFields(TypedDict):
+    """The fields of an ``Answer`` that every reply adds to."""
+
+    prompt_tokens: int
+    generated_tokens: int
+    flags: tuple[str, ...]
 
 
 def scoring_requests(question: Question, prompt: str) -> dict[str, Request]:
@@ -30,9 +49,9 @@ def spaced_requests(question: Question, prompt: str) -> dict[str, Request]:
     }
 
 
-def scored_fields(question: Question, outputs: Mapping[str, Output]) -> dict[str, Any]:
+def scored_fields(question: Question, outputs: Mapping[str, Output]) -> ScoredFields:
     """The fields of an Answer that the replies to ``scoring_requests`` fill."""
-    example, fields = question.query.example, dict[str, Any]()
+    example, fields = question.query.example, ScoredFields()
     if "options" in outputs:
         reply = outputs["options"]
         fields |= {
@@ -51,12 +70,12 @@ def scored_fields(question: Question, outputs: Mapping[str, Output]) -> dict[str
     return fields
 
 
-def accounting(*replies: Output) -> dict[str, Any]:
-    """Tokens and flags summed over replies."""
+def accounting(*replies: Output, flags: Iterable[str] = ()) -> CountedFields:
+    """Tokens summed over replies, and the replies' flags, each once, before the strategy's own ``flags``."""
     return {
         "prompt_tokens": sum(reply.prompt_tokens for reply in replies),
         "generated_tokens": sum(reply.generated_tokens for reply in replies),
-        "flags": tuple(dict.fromkeys(flag for reply in replies for flag in reply.flags)),
+        "flags": (*dict.fromkeys(flag for reply in replies for flag in reply.flags), *flags),
     }
 
 

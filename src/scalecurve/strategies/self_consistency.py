@@ -33,7 +33,7 @@ def self_consistency(question: Question) -> Asking:
         raise UserError(f"settings.vote: {vote!r}: use majority or probability")
     if wanted < 1 or not temperature > 0:
         raise UserError("settings: samples must be at least 1 and temperature above 0")
-    kind, prompt, seed = type_of(question), chain_prompt(question), int(question.settings.get("seed", 0))
+    kind, prompt, seed = type_of(question), chain_prompt(question), setting(question, "seed", int, 0)
     adaptive = setting(question, "adaptive", bool, False)
     replies: list[Output] = []
     texts: list[str] = []
@@ -59,15 +59,15 @@ def self_consistency(question: Question) -> Asking:
         weights += _weights(reply, vote)
     winner = elect(answers, weights)
     unparsed = answers.count(None)
-    votes = () if winner is None else (f"votes:{answers.count(winner)}/{len(answers)}",)
-    counted = accounting(*replies)
+    flags = [] if winner is None else [f"votes:{answers.count(winner)}/{len(answers)}"]
+    flags += [f"unparsed:{unparsed}"] if unparsed else []
     return Answer(
         example_id=question.query.example.id,
         prompt=prompt,
         text=texts[answers.index(winner)],
         response=winner,
         samples=tuple(texts),
-        **(counted | {"flags": (*counted["flags"], *votes, *((f"unparsed:{unparsed}",) if unparsed else ()))}),
+        **accounting(*replies, flags=flags),
     )
 
 
