@@ -71,7 +71,7 @@ class Harness:
     target_delimiter: str = " "
     until: tuple[str, ...] = ()
     filters: tuple[Mapping[str, object], ...] = ()
-    ignore: Mapping[str, Any] = field(default_factory=dict)
+    ignore: Mapping[str, object] = field(default_factory=dict)
     num_fewshot: int | None = None
     sampler: str = "default"
     leave_out: bool = True
@@ -109,7 +109,7 @@ class Task:
     source: str = ""
     flags: tuple[str, ...] = ()
     fingerprint: str = ""
-    probes: Mapping[str, Any] = field(default_factory=dict)
+    probes: Mapping[str, str | Mapping[str, object]] = field(default_factory=dict)
     worked: tuple[Example, ...] = ()
     contrast: str = ""
     harness: Harness | None = None
