@@ -77,6 +77,23 @@ WRITTEN: list[tuple[str, Any, list[str]]] = [
     ("AI.AGG(expr => x, instruction => 'Sum up.')", "both", ["Sum up.\n- ant"]),
     ("AI_SUMMARIZE_AGG(x)", "short", ["Summarize these texts.\n- ant"]),
     ("AI_SUMMARIZE(x)", "short", ["Summarize this text in one sentence.\nant"]),
+    # Several texts
+    ("AI.FILTER('Is it?', x, y)", True, ["Is it?\nant\nbee"]),
+    ("AI_FILTER(PROMPT('Is it?'), x, y)", True, ["Is it?\nant\nbee"]),
+    ("AI.IF(('Is ', x, ' a ', y, '?'))", True, ["Is ant a bee?"]),
+    ("AI_IF(PROMPT('Is {0} a {1}?', x, y))", True, ["Is ant a bee?"]),
+    ("AI_COMPLETE('told', PROMPT('Tell of {0} and {1}', x, y))", "once", ["Tell of ant and bee"]),
+    ("AI.GENERATE(('Tell of ', x, ' and ', y)).result", "once", ["Tell of ant and bee"]),
+    ("ai_gen('Tell of ' || x || y)", "once", ["Tell of antbee"]),
+    ("ai_query('told', PROMPT('Tell of {0}{1}', x, y))", "once", ["Tell of antbee"]),
+    ("AI.GENERATE_BOOL(('Is ', x, ' a ', y, '?'))", True, ["Is ant a bee?"]),
+    ("AI.GENERATE_INT(('How many of ', x, y, '?'))", 7, ["How many of antbee?"]),
+    ("AI.GENERATE_DOUBLE(('How heavy is ', x, '?'))", 0.5, ["How heavy is ant?"]),
+    ("AI.SCORE(('On a scale: ', x, y))", pytest.approx(0.9 * 4 + 0.1 * 51 / 9), ["On a scale: antbee"]),
+    ("AI.CLASSIFY(('Tell which: ', x, y), ['mammal', 'insect'])", "insect",
+     ["Tell which: antbee\n  choice: mammal\n  choice: insect"]),
+    ("AI_EXTRACT(PROMPT('{0}, {1}', x, y), {'who': 'Who is it?'})", {"who": "Ann"}, ["Who is it?\nant, bee"]),
+    ("AI_AGG(x || y, 'Sum up.')", "both", ["Sum up.\n- antbee"]),
 ]  # fmt: skip
 
 
@@ -96,6 +113,18 @@ def test_every_alias(call: str, value: Any, asked: list[str] | None) -> None:
     if asked is not None:
         assert sorted(map(shown, told.asked)) == sorted(asked)
     assert plan.calls == len(told.asked)
+    opened.close()
+
+
+@pytest.mark.parametrize("call", [call for call, *_ in WRITTEN if "x" in call.replace("EXTRACT", "").split("(", 1)[1]])
+def test_no_alias_asks_about_null(call: str) -> None:
+    told = Told(rule)
+    nothing = pl.DataFrame({"id": [1], "x": [None], "y": ["bee"]}, schema_overrides={"x": pl.String})
+    opened = session(told, {"t": nothing})
+    assert opened.plan(f"SELECT {call} FROM t").calls == 0
+    ((found,),) = opened.run(f"SELECT {call} FROM t").pl().rows()
+    assert found is None or (isinstance(found, dict) and set(found.values()) == {None})
+    assert told.asked == []
     opened.close()
 
 

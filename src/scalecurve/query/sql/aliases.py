@@ -196,7 +196,8 @@ def _classify(name: str, plain: list[Node], named: Named) -> Node | None:
     if any(label is None for label in labels):
         return None
     pairs = [label for label in labels if label is not None]
-    if len(plain) == 2 and mode is None and all(each.is_string for each in plain[1].expressions):
+    as_ours = len(plain) == 2 and mode is None and all(each.is_string for each in plain[1].expressions)
+    if as_ours and _prompt(plain[0])[0] is None:
         return None
     text = _text(plain[0])
     if mode is not None and mode.name.lower() == "multi":
