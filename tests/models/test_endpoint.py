@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,6 +42,7 @@ class Server:
         self.told: list[dict[str, Any]] = []
         self.headers: list[str] = []
         self.echoes = True
+        self.begins = [("No", 0.5), (" Yes", 0.2), ("yes", 0.1), ("I", 0.08), (" ", 0.06), ("ye", 0.01)]
         self.lock = threading.Lock()
         outer = self
 
@@ -75,7 +77,11 @@ class Server:
         base = {"id": "x", "created": 0, "model": body["model"], "usage": usage}
         if path.endswith("/chat/completions"):
             text = f"heard {' | '.join(turn['content'] for turn in body['messages'])}"
-            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+            choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
+            choice["message"] = {"role": "assistant", "content": text}
+            if body.get("logprobs"):
+                told = [{"token": token, "logprob": math.log(p), "bytes": None} for token, p in self.begins]
+                choice["logprobs"] = {"content": [told[0] | {"top_logprobs": told[: body["top_logprobs"]]}]}
             return base | {"object": "chat.completion", "choices": [choice]}
         prompt = body["prompt"]
         shown = tokens_of(prompt) if body.get("echo") and self.echoes else []
@@ -138,6 +144,27 @@ def test_chat_writes_and_refuses_to_score(server: Server) -> None:
     (text, scored), _ = ask(server, [Request("hi", max_tokens=4), Request("hi", options=("a",))], chat=True)
     assert text.texts == ("heard hi",)
     assert "chat servers do not tell" in scored.error
+
+
+def test_a_chat_picks_by_what_its_reply_begins_with(server: Server) -> None:
+    request = Request("hi", options=("yes", "no", "perhaps"))
+    (output,), _ = ask(server, [request], chat=True, top_logprobs=20, system="Be brief.")
+    assert [math.exp(value) for value in output.logprobs] == pytest.approx([0.31, 0.5, 0.01])
+    assert (output.greedy, output.prompt_tokens) == ((False, True, False), 10)
+    body = server.told[-1]
+    assert (body["max_tokens"], body["logprobs"], body["top_logprobs"], "stop" in body) == (1, True, 20, False)
+    assert [turn["content"] for turn in body["messages"]] == ["Be brief.", "hi"]
+    (output,), _ = ask(server, [request], chat=True, top_logprobs=1)
+    assert [math.exp(value) for value in output.logprobs] == pytest.approx([0.5] * 3), "no more is known"
+    server.begins = [("It", 0.9)]
+    (none,), _ = ask(server, [request], chat=True, top_logprobs=20)
+    assert "none of the options" in none.error
+
+
+@pytest.mark.parametrize("options", [{"top_logprobs": 5}, {"chat": True, "top_logprobs": 21}, {"top_logprobs": -1}])
+def test_beginnings_belong_to_chats(server: Server, options: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="top_logprobs needs chat = true"):
+        ask(server, [], **options)
 
 
 def test_a_system_prompt_comes_first(server: Server) -> None:

@@ -17,6 +17,7 @@ class Told(Model):
     """Answers by ``rule``. ``asked`` are the questions of all requests; ``size`` its parameters."""
 
     scores = True
+    picks = False
 
     def __init__(self, rule: Rule, name: str = "told", *, size: int = 1000, confidence: float = 0.9) -> None:
         self.rule = rule

@@ -210,11 +210,31 @@ def test_the_gate_refuses_before_anything_is_asked() -> None:
 
 
 def test_a_chat_model_writes_what_it_cannot_score() -> None:
-    told = Told(lambda question: "Insect." if "Answer only with one of: mammal, insect." in question else "perhaps")
+    told = Told(lambda question: "Insect." if "Answer mammal or insect." in question else "perhaps")
     told.scores = False
     asked = session(told)
     assert rows(asked, "SELECT ai_classify('ant', ['mammal', 'insect'])") == [("insect",)]
     assert rows(asked, "SELECT ai_meta(ai_filter('An insect?', 'ant')).status") == [("unparsable",)]
+
+
+def test_a_chat_is_asked_in_few_words() -> None:
+    told = Told(lambda question: "yes" if question.endswith("?\nAnswer yes or no.\n") else "4")
+    told.scores = False
+    asked = session(told)
+    assert rows(asked, "SELECT ai_filter('Is {} small?', 'ant'), ai_ask('2+2?', 'INT')") == [(True, 4)]
+    assert sorted(told.asked) == ["2+2?\n", "Is ant small?\nAnswer yes or no.\n"]
+
+
+def test_a_chat_that_tells_how_a_reply_begins_is_not_left_to_write() -> None:
+    told = Told(lambda question: "4" if "nice" in question else "yes", confidence=0.6)
+    told.scores, told.picks = False, True
+    asked = session(told)
+    text = "SELECT ai_filter('?', 'a'), ai_rate('a', 'How nice?', 3, 5), ai_meta(ai_filter('?', 'a')).tokens_out"
+    assert rows(asked, text) == [(True, pytest.approx(0.6 * 4 + 0.2 * 8), 0)]
+    assert sorted(told.asked) == ["?\na\nAnswer yes or no.\n", "How nice?\na\nAnswer 3, 4 or 5.\n"]
+    # The reply may begin as two of these do, so that it has to be written.
+    assert rows(asked, "SELECT ai_rate('a', 'How nice?', 1, 10), ai_filter('?', 'a') USING strategy cot") != []
+    assert rows(asked, "SELECT ai_meta(ai_rate('a', 'How nice?', 1, 10)).tokens_out") == [(1,)]
 
 
 def test_answers_are_kept_between_sessions(tmp_path: Any) -> None:

@@ -45,6 +45,11 @@ class Model(Protocol):
         return True
 
     @property
+    def picks(self) -> bool:
+        """Whether, where it does not, it tells how likely its reply begins with each of a few options."""
+        return False
+
+    @property
     def constrains(self) -> bool:
         """Whether it can hold its texts to a request's ``grammar``."""
         return False

@@ -2,13 +2,15 @@
 
 ``location`` is the server's base URL. Options are scored through ``/completions`` with ``echo``, by which a server
 tells the log-probability of its prompt; a server that does not is refused, never guessed at. With ``api = "sglang"``
-they are scored by SGLang's own interfaces (``models.sglang``). Texts come from ``/completions``, or from
-``/chat/completions`` with ``chat = true``.
+they are scored by SGLang's own interfaces (``models.sglang``). A chat server tells at most what its reply may begin
+with: with ``top_logprobs = 20`` queries choose among options by that (``models.replies``). Texts come from
+``/completions``, or from ``/chat/completions`` with ``chat = true``.
 
 Options of the rung: ``model`` (default: the rung's name), ``api``, ``chat``, ``system`` (its system prompt),
 ``api_key_env`` (name of the environment variable that holds the key, default OPENAI_API_KEY), ``enable_thinking`` (of
-chats: told to the server's chat template), ``concurrency`` (8), ``timeout`` in seconds (120), ``retries`` (6, with
-growing and jittered pauses, on 408, 409, 429, 5xx, timeouts and broken connections), ``max_tokens_total`` (budget).
+chats: told to the server's chat template), ``top_logprobs`` (of chats: 0–20 beginnings of a reply; 0 writes answers),
+``concurrency`` (8), ``timeout`` in seconds (120), ``retries`` (6, with growing and jittered pauses, on 408, 409, 429,
+5xx, timeouts and broken connections), ``max_tokens_total`` (budget).
 
 What a server gives as ``reasoning_content`` or ``reasoning`` is thinking, kept apart from the text. Stop strings are
 not sent where a request lets the model think, as they would end the thinking; the text is cut at them here.
@@ -24,6 +26,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,7 +34,17 @@ from scalecurve.errors import UserError
 from scalecurve.models import Model
 from scalecurve.models.backend import backend
 from scalecurve.models.guarded import Secret, guarded_client, thinking_told, tokens_told
-from scalecurve.models.replies import Refused, check_logprobs, cut, offsets, said, some_choices, thought, token_logprobs
+from scalecurve.models.replies import (
+    Refused,
+    begun,
+    check_logprobs,
+    cut,
+    offsets,
+    said,
+    some_choices,
+    thought,
+    token_logprobs,
+)
 from scalecurve.types import Output, Request, Rung
 
 DEFAULTS: dict[str, Any] = {
@@ -45,7 +58,9 @@ DEFAULTS: dict[str, Any] = {
     "retries": 6,
     "max_tokens_total": 0,
     "enable_thinking": None,
+    "top_logprobs": 0,
 }
+MOST_TOP = 20  # beginnings that OpenAI's interface tells
 APIS = ("openai", "sglang")
 LETTERS_A_TOKEN = 4  # the tokenizer is the server's; this is the usual rule of thumb for English
 
@@ -65,6 +80,7 @@ class EndpointModel(Model):
     """See the module's description. ``used_tokens`` counts what the server reported."""
 
     scores: bool = True
+    picks: bool = False
 
     def __init__(self, rung: Rung) -> None:
         try:
@@ -76,6 +92,7 @@ class EndpointModel(Model):
         self.name = rung.name
         self.options = options_of(rung)
         self.scores = not self.options["chat"]
+        self.picks = self.options["top_logprobs"] > 0
         self._key = os.environ.get(self.options["api_key_env"], "").strip()
         self._secret = Secret(self._key)
         identity = [rung.location, self.options["model"], self.options["chat"], rung.revision]
@@ -83,6 +100,7 @@ class EndpointModel(Model):
         identity += [self.options["system"]] if self.options["system"] else []
         thinks = self.options["enable_thinking"]
         identity += [] if thinks is None else [{"enable_thinking": thinks}]
+        identity += [{"top_logprobs": self.options["top_logprobs"]}] if self.picks else []
         self.fingerprint = hashlib.sha256(json.dumps(["endpoint", *identity]).encode()).hexdigest()
         self.used_tokens = 0
         self._letters = True  # SGLang's /v1/score is there, as far as is known
@@ -149,6 +167,8 @@ class EndpointModel(Model):
 
     # ── Scoring ─────────────────────────────────────────────────────────────────────────────────────────────
     async def _score(self, client: Any, request: Request) -> Output:
+        if self.picks:
+            return await self._pick(client, request)
         if self.options["chat"]:
             raise Refused(
                 f"{self.name}: chat servers do not tell the log-probability of a given option; "
@@ -165,6 +185,26 @@ class EndpointModel(Model):
             greedy=tuple(greedy for _, _, greedy, *_ in scored),
             prompt_tokens=max(before for *_, before, _ in scored),
             flags=tuple(sorted({flag for *_, flags in scored for flag in flags})),
+        )
+
+    async def _pick(self, client: Any, request: Request) -> Output:
+        """Options by the first token of the reply that one call of the chat would give."""
+        reply = await client.chat.completions.create(
+            model=self.options["model"],
+            messages=self._messages(request),
+            logprobs=True,
+            top_logprobs=self.options["top_logprobs"],
+            **self._how(replace(request, max_tokens=1, stop=()), chat=True),
+        )
+        self._count(reply)
+        logprobs, best = begun(reply.choices[0], request.options)
+        prompt_tokens, generated, _ = tokens_told(reply)
+        return Output(
+            logprobs=logprobs,
+            token_counts=(1,) * len(logprobs),
+            greedy=tuple(value >= best for value in logprobs),
+            prompt_tokens=prompt_tokens,
+            generated_tokens=generated,
         )
 
     async def _score_sglang(self, client: Any, request: Request) -> Output:
@@ -254,10 +294,9 @@ class EndpointModel(Model):
     async def _chat(self, client: Any, request: Request) -> Output:
         from scalecurve.engine.text import finish
 
-        system = [{"role": "system", "content": self.options["system"]}] if self.options["system"] else []
         reply = await client.chat.completions.create(
             model=self.options["model"],
-            messages=[*system, {"role": "user", "content": request.prompt}],
+            messages=self._messages(request),
             **self._how(request, chat=True),
         )
         self._count(reply)
@@ -272,6 +311,10 @@ class EndpointModel(Model):
             thinking=tuple(thought(choice.message) for choice in choices),
             thinking_tokens=min(generated, thinking_told(reply)),
         )
+
+    def _messages(self, request: Request) -> list[dict[str, str]]:
+        system = [{"role": "system", "content": self.options["system"]}] if self.options["system"] else []
+        return [*system, {"role": "user", "content": request.prompt}]
 
     def _how(self, request: Request, *, chat: bool) -> dict[str, Any]:
         how: dict[str, object] = {"max_tokens": request.limit, "temperature": request.temperature}
@@ -322,6 +365,8 @@ def options_of(rung: Rung) -> dict[str, Any]:
     options["model"] = options["model"] or rung.name
     if options["enable_thinking"] is not None and not options["chat"]:
         raise UserError(f"{rung.name}: options: enable_thinking needs chat = true")
+    if options["top_logprobs"] and not (options["chat"] and 0 < options["top_logprobs"] <= MOST_TOP):
+        raise UserError(f"{rung.name}: options: top_logprobs needs chat = true, and is at most {MOST_TOP}")
     if options["system"] and not options["chat"]:
         raise UserError(f"{rung.name}: options: system needs chat = true")
     if "API_KEY" not in options["api_key_env"]:  # a study of somebody else's must not send off any other secret

@@ -76,6 +76,28 @@ def token_logprobs(told: object) -> tuple[float, ...]:
     return tuple(map(float, known))
 
 
+def begun(choice: Any, options: Sequence[str]) -> tuple[tuple[float, ...], float]:
+    """The log-probability that a chat's reply begins with each option, and that of its likeliest beginning.
+
+    A token counts for the option that it is the beginning of, in either case; options differ in their first letter. An
+    option that no token begins is at most as likely as the least likely token told, and is given that. ``Refused``
+    where that is so of all.
+    """
+    content = getattr(choice.logprobs, "content", None) if choice.logprobs else None
+    tops = [(each.token, each.logprob) for each in content[0].top_logprobs] if content else []
+    if not tops:
+        raise Refused("the server tells no top_logprobs of a chat; leave top_logprobs out of the options")
+    check_logprobs([value for _, value in tops])
+    least, found = min(value for _, value in tops), list[float]()
+    for option in options:
+        told = option.strip().lower()
+        own = [value for token, value in tops if token.strip() and told.startswith(token.strip().lower())]
+        found.append(math.log(math.fsum(map(math.exp, own))) if own else -math.inf)
+    if not any(map(math.isfinite, found)):
+        raise Refused(f"none of the options is among the {len(tops)} likeliest beginnings of the reply")
+    return tuple(max(value, least) for value in found), max(value for _, value in tops)
+
+
 def offsets(tokens: Sequence[str]) -> list[int]:
     """Where each token begins in the text they make, in characters."""
     starts = [0]

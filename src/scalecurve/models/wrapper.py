@@ -20,6 +20,10 @@ class ModelWrapper(Model):
         return self.inner.scores
 
     @property
+    def picks(self) -> bool:
+        return self.inner.picks
+
+    @property
     def constrains(self) -> bool:
         return self.inner.constrains
 

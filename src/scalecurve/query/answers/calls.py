@@ -33,6 +33,7 @@ HOLE = "{}"
 Tuple = tuple[str, ...]
 
 _BARE = Rendering("", "", "", "", "", append_choices=False)
+_CHAT = Rendering("", "", "\n", append_choices=False)  # a chat has marks of its own for who speaks
 _LOOKED_FOR = {
     "INT": "Which whole number does this text state?",
     "BIGINT": "Which whole number does this text state?",
@@ -171,18 +172,25 @@ def filled(question: str, texts: Sequence[str]) -> str:
 
 
 # ── To the model ─────────────────────────────────────────────────────────────────────────────────────────────
-def question_of(what: Asked, values: Sequence[str], settings: Mapping[str, object], *, scored: bool = True) -> Question:
-    """The question that strategies ask. ``scored``: the model can score options; if not, they are shown and written."""
-    kind, scored = what.kind, bool(what.kind.options) and scored
-    free = what.function == "ai_complete"
-    asked_for = "" if scored or not kind.options else f"\nAnswer only with one of: {', '.join(kind.options)}."
+def question_of(
+    what: Asked, values: Sequence[str], settings: Mapping[str, object], *, scores: bool = True, picks: bool = False
+) -> Question:
+    """The question that strategies ask.
+
+    ``scores``: the model can score options; if not, they are shown, and written, or with ``picks`` told apart by how
+    likely a reply begins with each.
+    """
+    kind, free, chat = what.kind, what.function == "ai_complete", not scores
+    picks = picks and len({option.strip()[:1].lower() for option in kind.options}) == len(kind.options)
+    scored = bool(kind.options) and (scores or picks)
+    asked_for = f"\nAnswer {_either(kind.options)}." if chat and kind.options else ""
     example = Example("", what.text(values) + asked_for, options=kind.options)
     task = Task(
         "query",
         (example,),
         metrics=(),
         preferred_metric="",
-        rendering=_BARE if free else Rendering(append_choices=scored and what.function == "ai_classify"),
+        rendering=_rendering(what, chat),
         postprocess=Postprocess() if free else Postprocess(regex=FIRST_LINE),
         max_tokens=max(len(o.encode()) for o in kind.options) + 2 if kind.options else kind.max_tokens,
     )
@@ -191,6 +199,22 @@ def question_of(what: Asked, values: Sequence[str], settings: Mapping[str, objec
     return Question(
         task, FewShotExample(example, shots), frozenset(("options",) if scored else ("text",)), {**typed, **settings}
     )
+
+
+def _rendering(what: Asked, chat: bool) -> Rendering:
+    if what.function == "ai_complete":
+        return _BARE
+    if chat and not what.shots:
+        return _CHAT
+    return Rendering(append_choices=not chat and what.function == "ai_classify")
+
+
+def _either(options: Sequence[str]) -> str:
+    """
+    >>> _either(["a", "b", "c"])
+    'a, b or c'
+    """
+    return f"{', '.join(options[:-1])} or {options[-1]}"
 
 
 # ── From the model ───────────────────────────────────────────────────────────────────────────────────────────

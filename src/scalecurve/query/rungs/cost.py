@@ -57,7 +57,8 @@ def row_question(
     """The question of one row, held to its type's grammar where the model can be."""
     grammar = shape.asked.kind.grammar if model.constrains else ""
     base = {"seed": shape.options.seed, "grammar": grammar}
-    return question_of(shape.asked, shape.values(row), {**base, **(settings or {})}, scored=model.scores)
+    picks = model.picks and not settings  # after written steps nothing begins a reply
+    return question_of(shape.asked, shape.values(row), base | dict(settings or {}), scores=model.scores, picks=picks)
 
 
 def row_gate(question: Question, rung: Rung) -> Request:
