@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from typing import Any
 
 import polars as pl
@@ -74,6 +75,43 @@ def test_the_best_few_by_rating_with_calls_foretold() -> None:
     assert calls(opened, by_film) == ["18"]
     assert rows(opened, by_film) == [("b",), ("c",), ("a",)]
     assert len(told.asked) == 30
+    opened.close()
+
+
+FINAL = (
+    "WITH best AS (SELECT id, txt{} FROM t ORDER BY {} DESC LIMIT 6) SELECT a.id FROM best a JOIN best b "
+    "ON a.id <> b.id AND ai_filter('Is {{}} better than {{}}?', a.txt, b.txt) GROUP BY a.id "
+    "ORDER BY count(*) DESC, a.id"
+)
+RATE = "ai_rate(txt, 'How nice?', 1, 5)"
+
+
+@pytest.mark.parametrize("ends", [("", RATE), (f", {RATE} AS n", "n"), (f", {RATE} AS n", "3")])
+@pytest.mark.parametrize("other", [30, 20])
+def test_the_best_by_rating_are_compared_in_pairs_and_no_more_than_foretold(other: int, ends: tuple[str, str]) -> None:
+    def rule(question: str) -> str:
+        first, *more = map(int, re.findall(r"\d+", question))
+        return ("yes" if first > more[0] else "no") if more else str(1 + first // 6)
+
+    told = Told(rule)
+    table = pl.DataFrame({"id": range(30), "txt": [f"film {at if at < other else 29}" for at in range(30)]})
+    opened = session(told, {"t": table})
+    text = FINAL.format(*ends)
+    rated, compared = calls(opened, text)
+    assert (rated, compared) == (str(min(30, other + 1)), "at most 870" if other == 30 else "at most 421")
+    found = rows(opened, text)
+    assert found == ([(at,) for at in (29, 28, 27, 26, 25)] if other == 30 else [])
+    assert len(told.asked) <= int(rated) + 30
+    opened.close()
+
+
+def test_a_limit_in_a_known_order_leaves_the_rest_exact() -> None:
+    told = Told(stars)
+    opened = session(told, {"t": FILMS})
+    text = f"WITH c AS (SELECT id, txt, {RATE} AS n FROM t ORDER BY id LIMIT 4) SELECT ai_filter('?', txt) FROM c"
+    assert calls(opened, text) == ["at most 4", "4"]
+    rows(opened, text)
+    assert len(told.asked) == 8
     opened.close()
 
 

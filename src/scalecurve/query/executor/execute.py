@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import duckdb
@@ -28,6 +28,7 @@ from scalecurve.query.sql.ast import (
     is_lookup,
     is_model_table,
     nested_queries,
+    ordinal,
     own,
     text,
 )
@@ -145,7 +146,7 @@ def _replace_by_table(run: Run, subquery: Node, taint: Taint, *, has_calls: bool
 def materialise(run: Run, query: Node, taint: Taint) -> str:
     """A temporary table with the rows of ``query``; in a dry run, with the most rows there can be. Its name."""
     hidden = run.dry and taint != Taint()
-    name = run.create(_without_answers(query) if hidden else query)
+    name = run.create(_without_answers(query) if hidden and taint.rows != "exact" else query)
     if hidden:
         run.taints[name] = taint
     return name
@@ -230,6 +231,7 @@ def _taint(run: Run, select: Node) -> Taint:
     stars = any(isinstance(each, exp.Star) or each.name == "*" for each in select.expressions)
     columns = (columns - {"*"}) | (hidden if stars else frozenset())
     filtered = any(has(part, open_) for part in _filters(select)) or any(taint.rows == "more" for taint in below)
+    filtered = filtered or _cut_by(select, lambda node: open_(node) or _names(node, columns))
     shaped = ("group", "having", "qualify", "distinct", "order")
     grouping = any(select.args.get(key) for key in shaped[:4]) or any(
         own(each, lambda n: is_aggregate(n, run.aggregates)) for each in select.expressions
@@ -237,6 +239,18 @@ def _taint(run: Run, select: Node) -> Taint:
     if any(taint.rows == "unknown" for taint in below) or (grouping and (filtered or columns or hidden)):
         return Taint(columns, "unknown")
     return Taint(columns, "more" if filtered else "exact") if columns or filtered else Taint()
+
+
+def _cut_by(select: Node, open_: Callable[[Node], bool]) -> bool:
+    """Whether LIMIT or OFFSET takes rows in an order that answers make, so that nobody knows which."""
+    order = select.args.get("order")
+    if order is None or not any(select.args.get(key) for key in ("limit", "offset")):
+        return False
+    return any(has(ordinal(select, each.this) or each.this, open_) for each in order.expressions)
+
+
+def _names(node: Node, columns: frozenset[str]) -> bool:
+    return isinstance(node, exp.Column) and not node.table and node.name.lower() in columns
 
 
 def _filters(select: Node) -> list[Node]:
