@@ -11,6 +11,9 @@ read again). A last line asks the same weights inside our process, by scoring bo
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -77,13 +80,19 @@ def table(rows: int, distinct: int) -> pl.DataFrame:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes everything on and counts the requests."""
+    """Passes everything on and counts the requests, and the tokens that the replies tell."""
 
     daemon_threads = True
 
-    def __init__(self, target: str) -> None:
-        self.target, self.calls, self.lock = target, 0, threading.Lock()
+    def __init__(self, target: str, pid: int) -> None:
+        self.pid = pid
+        self.target, self.calls, self.tokens, self.lock = target, 0, 0, threading.Lock()
         super().__init__(("127.0.0.1", 0), _Pass)
+
+    def processor(self) -> float:
+        """Processor seconds of the server so far (Linux)."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def url(self) -> str:
@@ -109,6 +118,9 @@ class _Pass(BaseHTTPRequestHandler):
                 status, kind, said = reply.status, reply.headers["Content-Type"], reply.read()
         except urllib.error.HTTPError as error:
             status, kind, said = error.code, "application/json", error.read()
+        told = re.findall(rb'"total_tokens":\s*(\d+)', said)  # of a stream, the last one is of all
+        with self.server.lock:
+            self.server.tokens += int(told[-1]) if told and body else 0
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(said)))
@@ -120,13 +132,14 @@ class _Pass(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served() -> Iterator[Proxy]:
-    command = [sys.executable, "-c", SERVER, str(gguf_file(resolve_rung("smollm2-135m")))]
+def served(model: str = "smollm2-135m") -> Iterator[Proxy]:
+    """A llama.cpp server of ``model``, behind the proxy."""
+    command = [sys.executable, "-c", SERVER, str(gguf_file(resolve_rung(model)))]
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, text=True, **streams) as process:
         assert process.stdout is not None
         address = next(line for line in process.stdout if line.startswith("http")).strip()
-        proxy = Proxy(address)
+        proxy = Proxy(address, process.pid)
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         yield proxy
         proxy.shutdown()
@@ -142,10 +155,18 @@ def counted(proxy: Proxy) -> tuple[int, int, int]:
             int(float(found["llamacpp:tokens_predicted_total"])))  # fmt: skip
 
 
+def family_of(url: str, *, top_logprobs: int = 20) -> str:
+    """A family file with the server as its one rung."""
+    options = f"chat = true, concurrency = 4, top_logprobs = {top_logprobs}"
+    rung = {"name": "served", "backend": "endpoint", "location": url}
+    return 'family = "served"\n[[rung]]\n' + "".join(
+        f"{key} = {json.dumps(value)}\n" for key, value in rung.items()
+    ) + f"options = {{ {options} }}\n"  # fmt: skip
+
+
 def ours(proxy: Proxy, path: Path, folder: Path, query: str) -> tuple[int, float]:
     family = folder / "served.toml"
-    family.write_text('family = "served"\n[[rung]]\nname = "served"\nbackend = "endpoint"\n'
-                      f'location = "{proxy.url}"\noptions = {{ chat = true, concurrency = 4 }}\n')  # fmt: skip
+    family.write_text(family_of(proxy.url))
     session = Session(str(family), attach={"r": path})
     began = time.perf_counter()
     found = session.run(query)
