@@ -3,7 +3,7 @@
     python benchmarks/harness_tasks.py [--some 200] [--kept reasons.jsonl] [--minutes 25]
 
 Every file of ``lm_eval/tasks`` that names a task is built by the harness's TaskManager in the confined process that
-``--allow-code`` starts, until it would read its data. The whole walk takes about 25 minutes of one core: ``--kept``
+``--allow-code`` starts, until it would read its data. The whole walk takes about seven minutes of one core: ``--kept``
 holds what was found, to be gone on from, and ``--minutes`` ends it early. Files are taken in an order in which each
 part is a fair sample of the whole.
 """
