@@ -49,6 +49,13 @@ def test_the_ladder_of_a_folder(tmp_path: Path) -> None:
     ladder = load_ladder(f"checkpoints:{tmp_path}")
     assert (ladder.family, ladder.axes) == (tmp_path.name, ("step",))
     assert [(rung.name, rung.step) for rung in ladder.rungs] == [("checkpoint-3", 3), ("checkpoint-20", 20)]
+
+
+def test_epochs_that_training_states_are_an_axis_beside_the_steps(tmp_path: Path) -> None:
+    for step, epoch in ((10, 0.5), (20, 1.0), (30, "one")):
+        (put(tmp_path, step) / "trainer_state.json").write_text(json.dumps({"global_step": step, "epoch": epoch}))
+    ladder = load_ladder(f"checkpoints:{tmp_path}")
+    assert [(rung.step, rung.epoch) for rung in ladder.rungs] == [(10, 0.5), (20, 1.0), (30, None)]
     assert all(Path(rung.location).is_absolute() for rung in ladder.rungs)
 
 

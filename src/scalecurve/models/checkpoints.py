@@ -1,7 +1,8 @@
 """The states of a training run: a folder with a checkpoint in each of its folders, as training writes them.
 
 ``checkpoints:FOLDER`` is the ladder of those that are complete. A checkpoint is a directory in transformers format. Its
-step is what its ``trainer_state.json`` states, or else the number its name ends in (``checkpoint-500``, ``step500``).
+step is what its ``trainer_state.json`` states, or else the number its name ends in (``checkpoint-500``, ``step500``);
+its epoch is what the same file states.
 It is complete when its JSON files can be read, every safetensors file is as long as its header says, a tokenizer is
 there, and nothing in it has changed for ``QUIET`` seconds.
 """
@@ -64,18 +65,31 @@ def checkpoint_ladder(folder: Path) -> Ladder:
     if not complete:
         raise UserError(f"checkpoints:{folder}: holds no complete checkpoint in transformers format yet")
     family = re.sub(r"[^A-Za-z0-9._+-]+", "-", folder.name).strip("-") or "checkpoints"
-    rungs = tuple(Rung(one.folder.name, "transformers", str(one.folder), step=one.step) for one in complete)
+    rungs = tuple(
+        Rung(one.folder.name, "transformers", str(one.folder), step=one.step, epoch=_epoch(one.folder))
+        for one in complete
+    )
     return Ladder(family, rungs, ("step",), str(folder))
 
 
 def _step(path: Path) -> int | None:
     """The step that a folder states, or that its name ends in; None where it has none."""
-    number = _NUMBER.search(path.name)
-    try:
-        stated = json.loads((path / "trainer_state.json").read_bytes()).get("global_step")
-    except (OSError, ValueError, AttributeError, RecursionError):
-        stated = None
+    number, stated = _NUMBER.search(path.name), _stated(path, "global_step")
     return stated if isinstance(stated, int) else int(number[1]) if number else None
+
+
+def _epoch(path: Path) -> float | None:
+    """The passes over the data that a folder states; None where it states none."""
+    stated = _stated(path, "epoch")
+    return float(stated) if isinstance(stated, int | float) and 0 <= stated < 1e9 else None
+
+
+def _stated(path: Path, name: str) -> object:
+    try:
+        found: object = json.loads((path / "trainer_state.json").read_bytes()).get(name)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return None
+    return found
 
 
 def _look(path: Path, step: int, quiet: float) -> Checkpoint:
