@@ -119,7 +119,7 @@ BLENDSQL_QUERIES = {
     "Q7": f"{PAIRS}{OTHER}",
     "Q8": f"SELECT {SENTIMENT} AS s, count(*) FROM r {ONE} GROUP BY 1",
     "Q9": f"SELECT reviewId, {RATED} FROM r WHERE movie = '{PAIRED}'",
-    "Q10": f"SELECT movie, avg({RATED}) FROM r GROUP BY movie",
+    "Q10": f"WITH p AS (SELECT movie, {RATED} AS n FROM r) SELECT movie, avg(n) FROM p GROUP BY movie",
 }
 
 
