@@ -28,7 +28,7 @@ log = logging.getLogger("scalecurve")
 
 SLOTS = 128
 SLOT_BYTES = 1 << 30
-GROW = 64  # tokens by which all slots grow when one is full
+GROW = 32  # tokens by which all slots grow when one is full
 MIN_SHARED = 32
 
 
@@ -156,15 +156,16 @@ class Writer:
         return back
 
     def _reserve(self, tokens: int) -> None:
-        """Room for every slot and for ``tokens`` of its own."""
-        if self.keys and self.keys[0].shape[0] >= len(self.slots) and self.keys[0].shape[2] >= tokens:
+        """Room for every slot and for ``tokens`` of its own; what has left since the last time keeps none."""
+        there = (*self.keys, *self.values)
+        if there and all(old.shape[0] >= len(self.slots) and old.shape[2] >= tokens for old in there):
             return
-        self.room = (len(self.slots), -(-tokens // GROW) * GROW)
+        rows, width = self.room = (len(self.slots), -(-tokens // GROW) * GROW)
         for side in (self.keys, self.values):
             for layer, old in enumerate(side):
-                rows, width = max(old.shape[0], self.room[0]), max(old.shape[2], self.room[1])
+                kept = old[:rows, :, :width]
                 new = old.new_zeros(rows, old.shape[1], width, old.shape[3])
-                new[: old.shape[0], :, : old.shape[2]] = old
+                new[: kept.shape[0], :, : kept.shape[2]] = kept
                 side[layer] = new
 
     def _fill(self, row: int, path: KVPath) -> None:
