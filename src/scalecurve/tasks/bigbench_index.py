@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def build_index(
         name = path.relative_to(root).as_posix()
         return f"{hashes[name]} {name}"
 
-    with log.open("a", encoding="utf-8") as record:
+    with log.open("a", encoding="utf-8") as record, _uncollected():
 
         def index(path: Path, parent: str, data: object = None) -> dict[str, Any]:
             key = key_of(path)
@@ -50,6 +52,18 @@ def build_index(
                 leaves += [index(file, parent) for file in subtask_files(path)]
             progress("index", at + 1, len(files))
     return leaves, containers
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which looks again and again through millions of values that are no garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _read_log(log: Path) -> dict[str, dict[str, object]]:
