@@ -35,6 +35,7 @@ EXTRAS = {  # what single tasks import besides
     "qqp": "sklearn",
     "mrpc": "sklearn",
     "cb": "sklearn",
+    "mc_taco": "sklearn",
     "agieval_aqua_rat": "numpy",
 }
 HERE = Path(__file__).parent
