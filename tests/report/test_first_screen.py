@@ -38,9 +38,13 @@ def test_the_doubt_names_both_models_where_either_may_be_odd(run: Path, tmp_path
 
     one, rival = json.dumps(["one-model", "syn-81k", 0.9, 0.5, "late"]), json.dumps(["one-model-or", "syn-262k", 0.2])
     for cases, lang, said in (
-        ([[one, rival]], "en", "syn-81k or syn-262k stands apart on “sudden 0”; look before believing the shape."),
-        ([[one, rival]], "zh", "syn-81k 或 syn-262k 在“sudden 0”中与众不同；请先查看，再相信曲线的形状。"),
-        ([[one]], "en", "syn-81k stands apart on “sudden 0”; look before believing the shape."),
+        (
+            [[one, rival]],
+            "en",
+            "syn-81k or syn-262k stands apart on “sudden 0”; look at that curve before believing its shape.",
+        ),
+        ([[one, rival]], "zh", "syn-81k 或 syn-262k 在“sudden 0”中与众不同；请先查看，再相信这条曲线的形状。"),
+        ([[one]], "en", "syn-81k stands apart on “sudden 0”; look at that curve before believing its shape."),
         ([[one, rival], [one]], "en", "syn-81k or syn-262k stands apart on “sudden 0”, and syn-81k on “steady 1”; "),
     ):
         odd = tmp_path / f"{len(list(tmp_path.iterdir()))}"
@@ -94,7 +98,9 @@ def test_the_headline_is_a_jump_that_finer_scores_confirm_or_says_that_they_do_n
 
     both = screen({"lab:sudden_0": "undetermined", "lab:steady_1": "metric-robust"})
     assert both["headline"].startswith("Steady 1 (direct) appears suddenly")
+    assert both["headline"].endswith(". Finer scores jump too.")
     (card,) = [card for card in both["cards"] if card["kind"] == "emergent"]
+    assert [name for name, _ in card["names"]] == ["steady 1", "sudden 0"]  # what is confirmed comes first
     assert card["count"] == "2 curves"
     assert card["aside"] == "finer scores leave open whether the ability jumps too: sudden 0"
     assert dict(zip([name for name, _ in card["names"]], card["whose"], strict=True))["steady 1"] == "direct"

@@ -87,9 +87,8 @@ def cards(telling: Telling) -> tuple[Card, ...]:
     kinds = {index: _kind(telling, index) for index in telling.judged}
     made = []
     for kind in KINDS:
-        members = [index for index, own in kinds.items() if own == kind]
-        shown = telling.clearest(members)
-        if shown is None:
+        members = telling.ranked([index for index, own in kinds.items() if own == kind])
+        if not members:
             continue
         title = telling.words["card_" + kind]
         if kind == "artefact" and not any(telling.curves[i]["v"]["shape"] == "emergent" for i in members):
@@ -103,7 +102,7 @@ def cards(telling: Telling) -> tuple[Card, ...]:
         aside, sure = _unsettled(telling, members), _sure(telling, members)
         whose = tuple(telling.whose([i for i in members if telling.curves[i]["t"] == task]) for _, task in names)
         where = _where(telling, members)
-        made.append(Card(kind, title, count, aside, where, names, whose, more, shapes, shown, *sure))
+        made.append(Card(kind, title, count, aside, where, names, whose, more, shapes, members[0], *sure))
     return tuple(made[:6])
 
 

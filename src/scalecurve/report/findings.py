@@ -168,12 +168,16 @@ class _Screen(Telling):
             text += self.say(
                 " Whether the ability jumps or its score alone is open.", "突增的是能力还是仅得分，尚无定论。"
             )
-        return text[:1].upper() + text[1:], index
+        return text[:1].upper() + text[1:] + self._confirmed(index), index
 
     def _is_open(self, index: int) -> bool:
         """Whether the curve jumps and finer scores do not confirm that the ability does."""
         verdict = self.curves[index]["v"]
-        return bool(verdict["shape"] == "emergent") and verdict.get("artefact", "untested") != "metric-robust"
+        return bool(verdict["shape"] == "emergent") and not self.is_confirmed(index)
+
+    def _confirmed(self, index: int) -> str:
+        """That a jump is no artefact of its score, where finer ones of the same answers say so."""
+        return self.say(" Finer scores jump too.", "更细的指标同样突增。") if self.is_confirmed(index) else ""
 
     def _gains(self, index: int, base: int) -> list[tuple[float, int]]:
         """What the way of asking surely gains, at every model that both verdicts keep."""
@@ -226,7 +230,7 @@ class _Screen(Telling):
             en = "The score on {task} jumps{where}; whether the ability does is open."
             zh = "“{task}”的得分突增{where}；能力本身是否突增尚无定论。"
         text = self.say(en, zh, task=self.named(index), where=self._where(index))
-        return text[:1].upper() + text[1:], index
+        return text[:1].upper() + text[1:] + self._confirmed(index), index
 
     def _fall(self) -> tuple[str, int]:
         index = self.clearest(self.of("inverse"))
@@ -319,8 +323,9 @@ class _Screen(Telling):
         parts = [(who, self.names(own, quoted=True)) for who, own in cases.items()]
         if self.zh:
             said = "，".join(f"{who} 在{names}中与众不同" for who, names in parts)
-            return f"{said}；请先查看，再相信曲线的形状。"
+            return f"{said}；请先查看，再相信{'这条曲线' if len(odd) == 1 else '这些曲线'}的形状。"
         said = ", and ".join(
             f"{who} {'' if at else 'stands apart '}on {names}" for at, (who, names) in enumerate(parts)
         )
-        return f"{said}; look before believing the shape."
+        which, its = ("that curve", "its shape") if len(odd) == 1 else ("those curves", "their shapes")
+        return f"{said}; look at {which} before believing {its}."

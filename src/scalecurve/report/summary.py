@@ -155,13 +155,14 @@ def _unread(contents: Contents, words: Mapping[str, str], lang: str) -> list[Par
     cut = _cut_off(sum(cell.get("censored", 0) for cell in cells), lang)
     if lang == "zh":
         return [
-            f"{texts:,} 段生成文本中有 {lost:,} 段（{lost / texts:.1%}）未能抽取出答案，均计为错误。最多的是",
+            f"{texts:,} 段生成文本中有 {lost:,} 段（{lost / texts:.1%}）未能抽取出答案；"
+            "凡按文本计分处，均计为错误。最多的是",
             *where,
             f"。{cut}",
         ]
     return [
-        f"No answer was found in {lost:,} of {texts:,} generated texts ({lost / texts:.1%}), which count as wrong; "
-        "most in ",
+        f"No answer was found in {lost:,} of {texts:,} generated texts ({lost / texts:.1%}); where the text is "
+        "scored, these count as wrong. Most are in ",
         *where,
         f".{cut}",
     ]

@@ -67,15 +67,26 @@ class Telling:
         return [index for index in self.judged if self.curves[index]["v"]["shape"] == shape]
 
     def clearest(self, indices: Sequence[int]) -> int | None:
-        """The firmest, and among equals the one whose score moves most."""
+        """A jump that finer scores confirm, then the firmest, and among equals the one whose score moves most."""
+        return next(iter(self.ranked(indices)), None)
+
+    def ranked(self, indices: Sequence[int]) -> list[int]:
+        """The clearest first."""
         order = {"firm": 2, "likely": 1, "open": 0}
 
-        def span(index: int) -> float:
-            known = [y for y in self.curves[index]["y"] if y is not None]
-            bounded = self.curves[index]["c"] is not None or self.curves[index]["u"] is not None
-            return (max(known) - min(known)) if known and bounded else 0.0
+        def clear(index: int) -> tuple[bool, int, float]:
+            curve = self.curves[index]
+            known = [y for y in curve["y"] if y is not None]
+            bounded = curve["c"] is not None or curve["u"] is not None
+            span = (max(known) - min(known)) if known and bounded else 0.0
+            return self.is_confirmed(index), order[strength(curve["v"])], span
 
-        return max(indices, key=lambda i: (order[strength(self.curves[i]["v"])], span(i)), default=None)
+        return sorted(indices, key=clear, reverse=True)
+
+    def is_confirmed(self, index: int) -> bool:
+        """Whether the curve jumps, and finer scores of the same answers do too."""
+        verdict = self.curves[index]["v"] or {}
+        return verdict.get("shape") == "emergent" and verdict.get("artefact") == "metric-robust"
 
     def odd(self, indices: Sequence[int]) -> str:
         """The model that stands apart, where it is the same on all of these curves; else empty.

@@ -207,11 +207,12 @@ function thresholdSpec(width) {
     const among = state.data.curves.filter((one) => one.p && one.t === c.t), own = among.length > 1 ? `${PART}${nameAmong(c, among)}` : "";
     return { name: state.data.tasks[c.t].name + own, x: log ? Math.sqrt(low * high) : (low + high) / 2, low, high,
       lo: c.v.threshold_lo ?? c.v.threshold, hi: c.v.threshold_hi ?? c.v.threshold, between: [between(c).a, between(c).b].filter(Boolean).join(" – "), label: shapeWord(kindOf(c)), series: hueOf(c), link: addressOf(c.t) }; });
-  const spec = based("threshold", width, (narrow ? 36 : 24) * points.length + 70, { points }, say("thresholds_note")), axis = curves[0] ? curves[0].v.axis : state.axis;
+  const shapes = RISES().filter((s) => curves.some((c) => kindOf(c) === s)); // on a phone each in a row of its own: beside the names two do not fit
+  const spec = based("threshold", width, narrow ? 36 * points.length + 70 + 18 * shapes.length : 24 * points.length + 70, { points }, say("thresholds_note")), axis = curves[0] ? curves[0].v.axis : state.axis;
   const reached = points.flatMap((p) => [p.lo, p.hi, p.low, p.high]), ticks = logarithmic(axis) ? [[1, 3], [1, 2, 5]].map((digits) => roundTicks(reached, digits)).find((own) => own && own.length > 1) : undefined;
   channels(spec, "x", (x) => { x.title = say(axis); if (x.scale) x.scale = { ...x.scale, type: logarithmic(axis) ? "log" : "linear", ...(logarithmic(axis) ? {} : { zero: false }) }; if (x.axis) x.axis = { tickCount: 6, ...(ticks ? { values: ticks } : {}), labelOverlap: "greedy", labelExpr: amountExpr(axis) }; });
   spec.usermeta = { rows: curves.map((c) => ({ ability: state.data.tasks[c.t].ref, family: state.data.families[c.f].name, prompt: c.s, shots: c.k, metric: c.m, verdict: kindOf(c), begins_after: c.st ? between(c).a : "", begins_by: c.st ? between(c).b : "", [`begins_${axis}`]: c.v.threshold, low_95: c.v.threshold_lo ?? "", high_95: c.v.threshold_hi ?? "" })) };
   channels(spec, "y", (y) => { y.axis = { ...y.axis, labelLimit: Math.min(280, width * .45), ...(narrow ? { labelExpr: `split(datum.label, "${PART}")` } : {}) }; });
-  shapeScales(spec, RISES().filter((s) => curves.some((c) => kindOf(c) === s)), curves, width < 520 ? 2 : 5);
+  shapeScales(spec, shapes, curves, narrow ? 1 : 5);
   return spec;
 }
