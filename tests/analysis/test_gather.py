@@ -137,4 +137,6 @@ def test_the_axis_on_which_models_differ():
     assert axis_of(table(*THREE).with_columns(step=pl.Series([1, 2, 3]))) == "params_total"
     assert axis_of(same.drop("params_total", "step")) is None
     assert axis_of(same.with_columns(params_total=None, step=None)) is None
-    assert AXES == ("params_non_embedding", "params_total", "training_flops", "training_tokens", "step", "loss")
+    assert axis_of(same.drop("step").with_columns(epoch=pl.Series([0.5, 2.0]))) == "epoch"
+    assert AXES[:4] == ("params_non_embedding", "params_total", "training_flops", "training_tokens")
+    assert AXES[4:] == ("step", "epoch", "loss")
