@@ -73,6 +73,7 @@ def _load_metrics() -> None:
     it that the harness does not use: seconds of every order."""
     hidden = "transformers" not in sys.modules
     if hidden:
+        # None makes an import fail at once; that use is Python's own, though typeshed admits modules only.
         sys.modules["transformers"] = None  # type: ignore[assignment]
     try:
         import evaluate  # noqa: F401
