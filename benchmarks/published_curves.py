@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -33,6 +34,8 @@ SHAPES = (
     "inconclusive",
     "too-few",
 )
+OLMO_TASKS = ("mmlu_avg_test", "hellaswag_val", "arc_challenge_test", "arc_easy_test", "piqa_val", "csqa_val")
+OLMO_TASKS += ("socialiqa_val", "openbookqa_test")
 MMLU = {"stem": 0.215, "humanities": 0.335, "social_sciences": 0.219, "other": 0.231}  # the authors' weights
 
 
@@ -130,7 +133,17 @@ def print_backtests(frames: dict[str, pl.DataFrame]) -> None:
             print(f"| {name} | {shape} | {found['combined']['n']} | {maes} |")
 
 
-def print_olmo_target(data: Path) -> None:
+@dataclass(frozen=True)
+class OlmoTarget:
+    """Forecasts of the 13B model of 5T tokens over compute, and what it scored."""
+
+    forecasts: pl.DataFrame  # of accuracy: a row a task and method
+    actual: dict[str, float]  # task → mean of its last five checkpoints, as its authors take it
+    flops: float
+    known_flops: float  # of the largest run it is foretold from
+
+
+def olmo_target(data: Path) -> OlmoTarget:
     """The 13B model of 5T tokens from the 16 runs of its authors' ladder, over compute."""
     runs = pl.read_parquet(data / "olmo_ladder" / "ladder_runs.parquet")
     ladder = runs.filter(
@@ -139,32 +152,38 @@ def print_olmo_target(data: Path) -> None:
     ladder = ladder.sort("tokens").group_by("run").last()
     target = runs.filter(pl.col("run") == "peteish13_eval_final").sort("tokens").tail(5)
     flops = target["tokens"].max() * target["flops_per_token"][0]
-    tasks = ["mmlu_avg_test", "hellaswag_val", "arc_challenge_test", "arc_easy_test", "piqa_val", "csqa_val"]
-    tasks += ["socialiqa_val", "openbookqa_test"]
     rows = []
-    for task in tasks:
+    for task in OLMO_TASKS:
         for metric, folder, ending in (("acc", "downstream", "len_norm"), ("bpb", "downstream_bpb", "bpb")):
             for row in ladder.iter_rows(named=True):
                 rows.append(
                     {"family": "olmo", "task": task, "strategy": "direct", "shots": 5, "metric": metric}
                     | {"rung": row["run"], "training_flops": row["tokens"] * row["flops_per_token"]}
                     | {"y": olmo_value(row, task, folder, ending), "se": None if metric == "acc" else 0.01}
-                    | {"n": 14042 if task.startswith("mmlu") else OLMO_ITEMS[task]}
+                    | {"n": olmo_items(task)}
                     | {"chance": None if metric != "acc" else 0.2 if task == "csqa_val" else 0.25}
                     | {"ceiling": 1.0 if metric == "acc" else None, "higher_is_better": metric == "acc"}
                 )
     frame = pl.DataFrame(rows, infer_schema_length=None)
     found = forecast(frame, [flops], axis="training_flops").filter(pl.col("metric") == "acc")
+    actual = {
+        task: sum(olmo_value(row, task, "downstream", "len_norm") for row in target.iter_rows(named=True)) / 5
+        for task in OLMO_TASKS
+    }
+    return OlmoTarget(found, actual, flops, frame["training_flops"].max())
+
+
+def print_olmo_target(data: Path) -> None:
+    found = olmo_target(data)
     stored = {}
     for name in ("chained_main", "chained_flops_main"):
         table = pl.read_csv(data / "olmo_ladder" / "authors_results" / f"{name}.csv")
         stored[name] = dict(zip(table[table.columns[0]], table["Pred"], strict=True))
-    print(f"\n### OLMo 13B, {flops:.2g} FLOPs, from 16 ladder runs of at most {frame['training_flops'].max():.2g}\n")
+    print(f"\n### OLMo 13B, {found.flops:.2g} FLOPs, from 16 ladder runs of at most {found.known_flops:.2g}\n")
     header("task", "actual", "combined", "two-step", "recent slope", "authors, N and D", "authors, FLOPs")
     errors: dict[str, list[float]] = {}
-    for task in tasks:
-        actual = sum(olmo_value(row, task, "downstream", "len_norm") for row in target.iter_rows(named=True)) / 5
-        own = dict(found.filter(pl.col("task") == task).select("method", "y").iter_rows())
+    for task, actual in found.actual.items():
+        own = dict(found.forecasts.filter(pl.col("task") == task).select("method", "y").iter_rows())
         predicted = [own["combined"], own["two-step"], own["recent slope"]]
         predicted += [
             table[next(k for k in table if k.startswith(task.split("_test")[0].split("_val")[0]))]
@@ -175,6 +194,10 @@ def print_olmo_target(data: Path) -> None:
         print(f"| {task} | {actual:.4f} | " + " | ".join(f"{value:.4f}" for value in predicted) + " |")
     means = " | ".join(f"{100 * sum(e) / len(e):.2f}" for e in errors.values())
     print(f"| mean absolute error, points | | {means} |")
+
+
+def olmo_items(task: str) -> int:
+    return 14042 if task.startswith("mmlu") else OLMO_ITEMS[task]
 
 
 def olmo_value(row: dict[str, float], task: str, folder: str, ending: str) -> float:
