@@ -69,3 +69,40 @@ def test_explain_and_the_run_walk_one_plan(text: str, clauses: list[tuple[str, s
     rows(asked, text)
     most = asked.plan(text).calls
     assert most is None or len(told.asked) >= most  # after the run all is cached
+
+
+ONE, OTHER = "ai_filter('one?', x)", "ai_filter('other?', x)"
+
+
+@pytest.mark.parametrize(
+    ("text", "foretold", "together"),
+    [
+        # a label of each side: the second side is asked what the first side was not
+        (f"WITH p AS (SELECT * FROM t WHERE {ONE}) SELECT count(*) FROM p a JOIN p b ON a.id < b.id "
+         "AND ai_filter('Have {} and {} opposite sentiment?', a.x, b.x)",
+         ["6", "at most 6", "at most 6"], 12),
+        ("SELECT count(*) FROM t a JOIN t b ON ai_filter('Have {} and {} the same sentiment?', a.x, b.x)",
+         ["6", "0"], 6),
+        ("SELECT a.id FROM t a JOIN t b ON ai_filter('Have {} and {} the same sentiment?', a.x, b.x) LIMIT 2",
+         ["at most 6", "at most 6"], 6),
+        # what a search that may end early asks is not surely known afterwards
+        (f"SELECT TRUE AS v FROM (SELECT id FROM t WHERE {ONE} LIMIT 1) UNION ALL SELECT {ONE} FROM t",
+         ["at most 6", "at most 6"], 6),
+        (f"SELECT id FROM t WHERE {ONE} AND {OTHER} UNION ALL SELECT id FROM t WHERE {ONE}",
+         ["at most 6", "at most 6"], 12),
+        (f"SELECT id, {OTHER} FROM t WHERE {ONE} ORDER BY {OTHER}", ["6", "at most 6", "at most 6"], 12),
+    ],
+)  # fmt: skip
+def test_every_step_and_all_together_keep_what_explain_says(text: str, foretold: list[str], together: int) -> None:
+    texts = ["ant", "bee", "cat", "dog", "eel", "fly", None, "ant"]
+    told = Told(lambda question: "negative" if "sentiment" in question else "yes" if len(question) % 3 else "no")
+    asked = session(told, {"t": pl.DataFrame({"id": range(8), "x": texts})})
+    plan = asked.plan(text)
+    assert [ask.expected for ask in plan.asks] == foretold
+    assert plan.calls == together
+    made = asked.run(f"EXPLAIN ANALYZE {text}").pl()["actual_calls"].to_list()
+    for ask, calls in zip(plan.asks, made, strict=True):
+        assert calls <= (ask.calls or 0)
+        assert not ask.exact or calls == ask.calls
+    assert sum(made) == len(told.asked) <= together
+    asked.close()

@@ -14,7 +14,8 @@ PREFIX = "__ai_"
 class CallShape:
     """A call but for its row arguments; ``cells`` are its answers by those arguments.
 
-    ``planned`` are the arguments that EXPLAIN has counted. ``choice`` is set when the shape is first asked; None then
+    Of EXPLAIN: ``planned`` are arguments that are surely answered by what comes before, ``possible`` those that may be,
+    ``counted`` those that the statement's calls hold already. ``choice`` is set when the shape is first asked; None then
     means that no rung is good enough and all cells abstain. ``note`` says why the planner asks it as it does.
     """
 
@@ -24,6 +25,8 @@ class CallShape:
     options: Options
     cells: dict[Tuple, AnswerCell] = field(default_factory=dict)
     planned: set[Tuple] = field(default_factory=set)
+    possible: set[Tuple] = field(default_factory=set)
+    counted: set[Tuple] = field(default_factory=set)
     choice: Choice | None = None
     chosen: bool = False
     guarantee: str = ""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scalecurve.query.answers.calls import Tuple
 from scalecurve.query.planner.plan import AiPlan, Ask
 from scalecurve.query.rungs.cost import Estimate
 from scalecurve.query.rungs.models import Usage
@@ -20,9 +21,13 @@ class CallStep:
     actual: Usage = field(default_factory=Usage)
     statuses: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    seen: set[tuple[int, Tuple]] = field(default_factory=set)  # a shape's number and arguments counted here
 
-    def expect(self, rows: int | None, distinct: int | None, estimate: Estimate, exact: bool) -> None:
-        """Add what one place of the call needs; ``rows`` and ``distinct`` are None where that depends on answers."""
+    def expect(self, rows: int | None, distinct: int | None, estimate: Estimate, exact: bool, shared: int = 0) -> None:
+        """Add what one place of the call needs; ``rows`` and ``distinct`` are None where that depends on answers.
+
+        ``shared``: how many of its calls other places may have made.
+        """
         ask = self.ask
         known = distinct is not None and ask.distinct is not None
         self.ask = replace(
@@ -30,15 +35,12 @@ class CallStep:
             rows=None if rows is None or ask.rows is None else ask.rows + rows,
             distinct=(ask.distinct or 0) + (distinct or 0) if known else None,
             calls=(ask.calls or 0) + estimate.calls if known else None,
+            shared=ask.shared + shared,
             cached=ask.cached + estimate.cached,
             tokens=ask.tokens + estimate.tokens,
             seconds=ask.seconds if estimate.seconds is None else (ask.seconds or 0.0) + estimate.seconds,
             exact=ask.exact and exact and estimate.exact,
         )
-
-    def not_exact(self) -> None:
-        """Some of the calls may turn out not to be needed."""
-        self.ask = replace(self.ask, exact=False)
 
 
 COLUMNS = ("step", "call", "clause", "rows", "distinct", "cached", "calls", "tokens", "seconds", "model", "why")

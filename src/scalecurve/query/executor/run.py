@@ -186,14 +186,11 @@ class Run:
         if len(counts) > self.limits.calls:
             raise UserError(f"query: {label} has more than {self.limits.calls} different arguments; add a condition")
         step = self.step(shape, label, clause)
-        new = [row for row in counts if row not in (shape.planned if self.dry else shape.cells)]
-        rows = sum(counts[row] for row in new)
         if self.dry:
-            new, exact = new[:most], exact and most is None
-            if exact:  # what may not be asked here, may be asked later
-                shape.planned.update(new)
-            step.expect(rows, len(new), self.asker.estimate(shape, new), exact)
+            self._expect(shape, step, counts, exact and most is None, most)
         else:
+            new = [row for row in counts if row not in shape.cells]
+            rows = sum(counts[row] for row in new)
             before = self.asker.chooser.models.total()
             self.asker.fill(shape, new)
             self.connection.tell(shape.name, _told(shape, new))
@@ -204,6 +201,23 @@ class Run:
             step.reasons += Counter(cell.reason for cell in cells if cell.status != STATUSES[0])
             step.ask = replace(step.ask, rows=(step.ask.rows or 0) + rows, distinct=(step.ask.distinct or 0) + len(new))
         self._describe(shape, step, over)
+
+    def _expect(
+        self, shape: CallShape, step: CallStep, counts: Mapping[Tuple, int], sure: bool, most: int | None
+    ) -> None:
+        """Count what a place may ask; ``sure``: it asks all that nothing before it has asked."""
+        left = [row for row in counts if row not in shape.planned]
+        new = [row for row in left if (shape.number, row) not in step.seen]
+        exact = sure and shape.possible.isdisjoint(new)
+        (shape.planned if sure else shape.possible).update(left)
+        some = new[:most]
+        further = [row for row in some if row not in shape.counted]
+        if most is None:  # of those cut nobody knows which they are
+            step.seen.update((shape.number, row) for row in new)
+            shape.counted.update(new)
+        expected = self.asker.estimate(shape, some)
+        calls = expected.calls if len(further) == len(some) else self.asker.estimate(shape, further).calls
+        step.expect(sum(counts[row] for row in new), len(some), expected, exact, expected.calls - calls)
 
     def ask_unknown(self, shape: CallShape, label: str, clause: str, over: str = "") -> None:
         """Note a call whose arguments depend on answers (EXPLAIN only)."""

@@ -174,10 +174,8 @@ class Counting(Walk):
             if self.taint.rows == "unknown":
                 self._unknown(place)
                 continue
-            answer(self.run, place, self.sourced([]), self.open, truth=True, exact=len(asking) == 1,
-                   over=self.plan.over(place))  # fmt: skip
-            if self.plan.until is not None or self.uncertain:
-                self.run.step(place.shape, place.label, place.clause).not_exact()
+            exact = len(asking) == 1 and self.plan.until is None and not self.uncertain
+            answer(self.run, place, self.sourced([]), self.open, truth=True, exact=exact, over=self.plan.over(place))
         self.filters = list(self.plain)
         self.uncertain = self.uncertain or bool(asking)
 

@@ -11,7 +11,7 @@ class Ask:
 
     ``over`` says which rows need it, in words. ``rows`` carry ``distinct`` arguments, of which ``cached`` are answered
     already; counts are None where they depend on answers not given yet. ``exact``: the number of calls is certain, and
-    not only the most there can be. ``seconds`` (None where no speed is known) is no part of what plans are compared by.
+    not only the most there can be. ``shared`` of them may be made by asks before it. ``seconds`` (None where no speed is known) is no part of what plans are compared by.
     """
 
     call: str
@@ -28,6 +28,7 @@ class Ask:
     why: str = ""
     thresholds: str = ""
     guarantee: str = ""
+    shared: int = 0
     seconds: float | None = field(default=None, compare=False)
 
     @property
@@ -58,7 +59,7 @@ class AiPlan:
     def calls(self) -> int | None:
         """Calls of all asks at most; None where that depends on answers."""
         counts = [ask.calls for ask in self.asks]
-        return None if None in counts else sum(count or 0 for count in counts)
+        return None if None in counts else sum((ask.calls or 0) - ask.shared for ask in self.asks)
 
     def __str__(self) -> str:
         return "\n".join(f"{at} {ask}" for at, ask in enumerate(self.asks, 1)) or "no model is asked"
