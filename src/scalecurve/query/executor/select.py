@@ -11,11 +11,12 @@ from scalecurve.query.answers.call_cache import CallShape
 from scalecurve.query.executor.gather import Source
 from scalecurve.query.executor.run import Run, Taint
 from scalecurve.query.executor.walk import Asking, Counting
-from scalecurve.query.planner.clauses import plan_select
+from scalecurve.query.planner.clauses import SelectPlan, plan_select
 from scalecurve.query.rungs.choose import Options
 from scalecurve.query.sql.ast import (
     VOLATILE,
     Node,
+    all_of,
     clause_of,
     contains,
     expand_aliases,
@@ -25,6 +26,7 @@ from scalecurve.query.sql.ast import (
     ordinal,
     own,
     text,
+    whole_number,
 )
 
 Lookup: TypeAlias = tuple[Node, CallShape, str, str]  # a call's node, shape, label and clause
@@ -60,6 +62,12 @@ class Scope:
                 raise UserError(f"query: {name} can stand in a JOIN's ON only, not inside a joined table in brackets")
             if call.find_ancestor(exp.Lambda) is not None:
                 raise UserError(f"query: {name} cannot stand in a lambda; unnest the list first")
+            if isinstance(call.parent, exp.Window | exp.Filter) and call.parent.this is call:
+                raise UserError(
+                    f"query: {name} answers row by row: OVER and FILTER belong to aggregates such as ai_agg"
+                )
+            if has(call, lambda node: isinstance(node, exp.Columns)):
+                raise UserError(f"query: {name} takes no COLUMNS(…); name the column")
         for join in self.select.args.get("joins") or ():
             if has(join.args.get("on"), is_call) and str(join.method).upper() in ("ASOF", "NATURAL", "POSITIONAL"):
                 raise UserError(
@@ -126,10 +134,29 @@ class Scope:
         worst = "unknown" if "unknown" in rows else "more" if "more" in rows else "exact"
         return Taint(frozenset().union(*(taint.columns for taint in found)), worst)
 
+    def _take_no_rows(self) -> None:
+        """LIMIT 0, by which programs ask for the columns: no row matters, so that nothing is asked."""
+        if whole_number(self.select.args.get("limit"), dict(self.run.parameters)) == 0:
+            where = self.select.args.get("where")
+            condition = all_of([*([where.this] if where is not None else []), exp.false()])
+            self.select.set("where", exp.Where(this=condition))
+
     def resolve(self) -> None:
         """Plan, and answer or count all that is planned."""
+        self._take_no_rows()
         lookups = self._replace_calls()
         correlated = self.nested and not self.run.binds(self.select)
         aggregates, parameters = self.run.aggregates, self.run.parameters
         plan = plan_select(self.select, lookups, aggregates, parameters, correlated=correlated)
+        if correlated:
+            _refuse_groups(plan)
         (Counting if self.run.dry else Asking)(self.run, plan, self.taint, correlated=correlated).walk()
+
+
+def _refuse_groups(plan: SelectPlan) -> None:
+    """Calls on groups or windows of a subquery that refers to the query around it: each outer row has other ones."""
+    places = [*plan.on_groups, *(place for part in plan.having for place in part.places)]
+    windows = [p for p in plan.on_rows if any(has(each, lambda n: isinstance(n, exp.Window)) for each in p.arguments)]
+    for place in (*places, *windows):
+        raise UserError(f"query: {place.label}: the subquery's groups depend on the query around it; "
+                        "group in a CTE before, and join it")  # fmt: skip
