@@ -120,6 +120,9 @@ def main() -> None:
     parser.add_argument("--adversaries", action="store_true", help="curves that were not used to design the rules")
     parser.add_argument("--strangers", action="store_true", help="curves of yet other kinds: confidence and intervals")
     parser.add_argument("--literature", action="store_true", help="the literature's shapes: confidence and intervals")
+    parser.add_argument(
+        "--practitioners", action="store_true", help="ladders of practice, by one who had not seen the rule"
+    )
     parser.add_argument("--falls", action="store_true", help="falls of .15 with 250 items")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -129,9 +132,10 @@ def main() -> None:
     if options.falls:
         falls(options.repetitions, options.seed)
         return
-    if options.strangers or options.literature:
-        strange(options.repetitions, options.seed, "strangers" if options.strangers else "literature")
-        return
+    for name in ("strangers", "literature", "practitioners"):
+        if getattr(options, name):
+            strange(options.repetitions, options.seed, name)
+            return
     sizes = [(8, 1000)] if options.quick else [(m, n) for n in (100, 1000) for m in (6, 8, 12)]
     started, pooled = time.perf_counter(), {}
     for scales, n in sizes:
@@ -204,7 +208,7 @@ def adversarial(repetitions: int, seed: int) -> None:
 
 
 def strange(repetitions: int, seed: int, name: str) -> None:
-    """Calibration and intervals on ``strangers`` or ``literature``, and what each kind is called."""
+    """Calibration, errors and intervals on ``strangers`` or its like, and what each kind is called."""
     other = import_module(name)
     rng = np.random.default_rng(seed)
     judged: list[tuple[Case, Verdict]] = []
@@ -213,6 +217,7 @@ def strange(repetitions: int, seed: int, name: str) -> None:
         found = [(case, judge(case.curve, case.items, replicates=0)) for case in cases]
         print(f"- {kind}: {dict(Counter(verdict.shape for _, verdict in found).most_common())}", flush=True)
         judged += found
+    print_errors(judged)
     print_calibration(judged)
     print_intervals(judged)
 
@@ -243,6 +248,20 @@ def falls(repetitions: int, seed: int) -> None:
 def told(name: str, hits: list[bool]) -> None:
     low, high = wilson(sum(hits), len(hits))
     print(f"- {name}: {sum(hits)} of {len(hits)}, {np.mean(hits):.1%} [{low:.1%}, {high:.1%}]", flush=True)
+
+
+def print_errors(judged: list[tuple[Case, Verdict]]) -> None:
+    """Of each shape: how often it is said where it is wrong, and where it alone is right."""
+    print()
+    for shape in sorted(set().union(*(case.right for case, _ in judged))):
+        others = [verdict.shape == shape for case, verdict in judged if shape not in case.right]
+        own = [verdict.shape == shape for case, verdict in judged if case.right == {shape}]
+        for name, hits in ((f"{shape}, where it is wrong", others), (f"{shape}, where it alone is right", own)):
+            if hits:
+                told(name, hits)
+    sure = [(case, v) for case, v in judged if v.shape != "inconclusive" and (v.confidence or 0) >= 0.9]
+    if sure:
+        told("firm verdicts that are wrong", [verdict.shape not in case.right for case, verdict in sure])
 
 
 def print_calibration(judged: list[tuple[Case, Verdict]]) -> None:
