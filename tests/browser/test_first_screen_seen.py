@@ -118,3 +118,30 @@ def test_names_too_long_differ_at_both_ends(browser, tmp_path) -> None:
     names = page.run("return [...document.querySelectorAll('#findings .sub a')].map(a => a.textContent)")
     assert len(set(names)) == len(names) > 1
     assert not page.run("return /⟨\\d+⟩/.test(document.body.innerText)")
+
+
+def test_a_phones_chart_names_models_and_no_line_breaks_a_name(browser, tmp_path) -> None:
+    from scalecurve.io import import_run
+
+    names, scores = ("3k", "13k", "36k", "109k", "332k", "1m", "3m"), (0.01, 0.0, 0.02, 0.01, 0.92, 0.95, 0.97)
+    lines = [f"net-{name},links,{3e3 * 3**at},acc,{scores[at]},400\n" for at, name in enumerate(names)]
+    (tmp_path / "t.csv").write_text("model,task,params,metric,score,n\n" + "".join(lines))
+    import_run([tmp_path / "t.csv"], tmp_path / "run")
+    page = Page(browser, write_report([tmp_path / "run"], tmp_path / "report.html").as_uri())
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        page.open().wait("document.querySelector('#hero[data-drawn] svg')")
+        ticks = page.run("return [...document.querySelectorAll('#hero .role-axis-label text')].map(t => t.textContent)")
+        assert "3m" in ticks
+        assert len(set(ticks) & set(names)) > 2
+        wide = "document.querySelector('#hero .role-axis-title text').getBoundingClientRect().width"
+        assert page.run(f"return {wide} <= document.getElementById('hero').clientWidth")
+        whole = page.run(
+            "return [...document.querySelectorAll('h1.finding .whole, .doubt .whole')]"
+            ".map(s => [s.textContent, s.getClientRects().length])"
+        )
+        assert "net-332k" in dict(whole)
+        assert set(dict(whole).values()) == {1}
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

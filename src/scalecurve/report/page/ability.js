@@ -59,7 +59,7 @@ function claimOf(curve, among) {
   if (curve.x) chips.push(chip(`${curve.x} ${say("failed")}`, "amber"));
   if (curve.z) chips.push(chip(fill("cut_off", { n: curve.z, bounds: boundsOf(curve) }), "amber long"));
   return el("div", { class: "claim" },
-    el("p", { class: "says" }, ...(among.length > 1 ? [keyOf(curve), el("span", { class: "who" }, nameAmong(curve, among) + say("colon"))] : []), v.claim || say("not_computed")),
+    el("p", { class: "says" }, ...(among.length > 1 ? [keyOf(curve), el("span", { class: "who" }, nameAmong(curve, among) + say("colon"))] : []), ...unbroken(v.claim || say("not_computed"))),
     el("ul", { class: "chips" }, ...chips));
 }
 

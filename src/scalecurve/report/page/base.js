@@ -22,6 +22,9 @@ function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
+// A text whose names with hyphens stay whole where a line ends ("lab-3m"), but for names too long for a phone.
+const unbroken = (text) => text.split(/((?:[\w.]+-)+[\w.]*\w)/).map((part, i) => (i % 2 && part.length <= 24 ? el("span", { class: "whole" }, part) : part));
+
 async function unpack(text) {
   const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));

@@ -109,7 +109,7 @@ function scoreSpec(curves, width, options = {}) {
   spec.usermeta = { rows };
   if (beyond) spec.padding = { left: 5, top: 5, bottom: 5, right: 5 + beyond };
   const log = logarithmic(), ticks = options.small ? null : modelTicks(data.points, placed);
-  channels(spec, "x", (x) => { if (!x.field) return; x.title = options.small ? null : say(state.axis) + (ticks.stem ? `${say("list")}${ticks.stem}` : "");
+  channels(spec, "x", (x) => { if (!x.field) return; x.title = options.small ? null : titleOf(state.axis, ticks.stem, placed.plot);
     x.scale = { type: log ? "log" : "linear", nice: false, padding: options.small ? 10 : PAD,
       ...(reach ? { domain: reach } : {}), ...(log ? {} : { zero: false }), reverse: state.axis === "loss" };
     if (options.small && log) x.axis = { ...x.axis, values: powersOfTen(data.points.map((p) => p.x)) };

@@ -73,8 +73,9 @@ function bareNames(names) {
   const bare = names.map((name) => name.slice(head.length, name.length - tail.length)), parts = [head, tail].filter(Boolean).map((part) => `“${part}”`);
   return bare.every(Boolean) && parts.length ? { bare, without: fill("without", { parts: parts.join(say("comma")) }) } : { bare: null, without: "" };
 }
-// The models' own names as ticks (as many as there are: of more values than its count Vega keeps every other) where one family is drawn and they have room, without what all of them share where they
-// have room only so ("stem"); else round numbers.
+// The models' own names as ticks (as many as there are: of more values than its count Vega keeps every other) where one
+// family is drawn: whole, without what all of them share ("stem"), or every second one, as there is room; else round
+// numbers.
 function modelTicks(points, { X }) {
   const apart = (ticks) => !ticks || ticks.every((x, i) => !i || X(x) - X(ticks[i - 1]) > 42), xs = points.map((p) => p.x);
   const round = logarithmic() ? [roundTicks(xs), roundTicks(xs, [1])].find((ticks, i) => apart(ticks) || i) : undefined;
@@ -84,11 +85,21 @@ function modelTicks(points, { X }) {
   const models = [...at].sort((a, b) => X(a[0]) - X(b[0])), names = models.map(([, rung]) => rung);
   if (state.axis === "loss" || names.length > 12 || names.length < 2 || new Set(names).size < names.length || ofModels().length > 1) return numbers;
   const { bare, without } = bareNames(names);
-  const fit = (texts) => texts.every((text, i) => !i || X(models[i][0]) - X(models[i - 1][0]) > (longOf(text) + longOf(texts[i - 1])) / 2 + 5);
-  const shown = fit(names) ? names : bare && fit(bare) ? bare : null;
+  const fit = (texts) => {
+    const told = models.map(([x], i) => [X(x), texts[i]]).filter(([, text]) => text);
+    return told.every(([x, text], i) => !i || x - told[i - 1][0] > (longOf(text) + longOf(told[i - 1][1])) / 2 + 5);
+  };
+  const every2nd = (texts) => texts.map((text, i) => ((texts.length - 1 - i) % 2 ? "" : text)); // the largest keeps its own
+  const short = bare || names, tried = [names, short, ...(models.length > 4 ? [every2nd(names), every2nd(short)] : [])];
+  const shown = tried.find(fit);
   if (!shown) return numbers;
   const labels = models.map(([x], i) => `datum.value == ${x} ? ${JSON.stringify(shown[i])} : `).join("");
-  return { axis: { values: models.map(([x]) => x), tickCount: models.length, labelExpr: labels + '""', labelOverlap: false }, stem: shown === bare ? without : "" };
+  return { axis: { values: models.map(([x]) => x), tickCount: models.length, labelExpr: labels + '""', labelOverlap: false }, stem: bare && shown.at(-1) === bare.at(-1) ? without : "" };
+}
+// What an axis is, in two lines where one is too long for it.
+function titleOf(axis, stem, wide) {
+  const parts = [say(axis), stem].filter(Boolean), whole = parts.join(say("list"));
+  return parts.length > 1 && longOf(whole) > wide ? parts : whole;
 }
 // 1, 3, 10, 30, … (or other digits) within the range, every power of ten where that would be many.
 function roundTicks(xs, digits = [1, 3]) {

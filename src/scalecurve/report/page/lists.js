@@ -120,6 +120,7 @@ function drawLists() { filterBox($("filters"), () => { drawCounts(); drawTable()
 
 // The first screen: the finding's chart and a card for each kind of curve; a click filters the table.
 function drawFirst() {
+  for (const node of document.querySelectorAll("h1.finding, .doubt")) node.replaceChildren(...unbroken(node.textContent));
   const hero = onAxis(W_screen().hero.map((index) => state.data.curves[index])), first = hero[0];
   $("hero-box").hidden = !first;
   if (first) {
