@@ -1,6 +1,7 @@
 """Results as people have them: tables, metrics, and what is known of tasks."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,24 @@ def test_small_numbers_of_parameters_are_billions_and_it_is_said(tmp_path: Path,
         7 * 10**9, 7 * 10**10, 1_100_000_000, 350_000_000
     }  # fmt: skip
     assert "numbers without a unit are taken as billions (7 is 7B)" in said.err
+
+
+@pytest.mark.parametrize(
+    ("sizes", "meant"),
+    [
+        ((3000, 9000, 27000, 243000), (3000, 9000, 27000, 243000)),  # small ones continue the large ones
+        ((7, 1.3, 350000000, 125000000), (7 * 10**9, 1_300_000_000, 350_000_000, 125_000_000)),
+    ],
+)
+def test_small_numbers_beside_large_ones_are_what_makes_one_ladder(
+    tmp_path: Path, call: Call, sizes: tuple[float, ...], meant: tuple[int, ...]
+) -> None:
+    lines = [f"m{at},acme,{size},ARC,{30 + at}" for at, size in enumerate(sizes)]
+    path = table(tmp_path / "lb.csv", "model,family,params,task,acc", *lines)
+    said = call("import", "auto", str(path), "--into", str(tmp_path / "run"))
+    found = {key[1]: row["params_total"] for key, row in rows_of(tmp_path / "run").items()}
+    assert found == {f"m{at}": size for at, size in enumerate(meant)}
+    assert ("taken as billions" in said.err) == (min(meant) > 1e6)
 
 
 def test_a_table_in_which_only_total_parameters_are_known(tmp_path: Path, call: Call) -> None:
@@ -286,3 +305,40 @@ def test_rescoring_a_run_of_score_files_keeps_it(tmp_path: Path, call: Call) -> 
     after = pl.read_parquet(run / "curves.parquet")
     assert before.height == after.height == 4
     assert after.select(before.columns).sort("rung").equals(before.sort("rung"))
+
+
+def chance_of_import(tmp_path: Path, call: Call, task: str, scores: Sequence[float], *options: str) -> tuple[Any, str]:
+    """What guessing earns by a table of one task, and what its import said."""
+    lines = [f"net-{3**at}m,{task},{3**at}e6,{score},400" for at, score in enumerate(scores)]
+    path = table(tmp_path / "t.csv", "model,task,params,acc,n", *lines)
+    said = call("import", "auto", str(path), "--into", str(tmp_path / "run"), *options)
+    return pl.read_parquet(tmp_path / "run" / "published" / "points.parquet")["chance"][0], said.err
+
+
+JUMP = (0.0, 0.01, 0.0, 0.01, 0.9, 0.95, 0.97)
+
+
+def test_guessing_earns_nothing_where_models_do(tmp_path: Path, call: Call) -> None:
+    chance, said = chance_of_import(tmp_path, call, "links", JUMP)
+    assert chance == 0
+    assert "guessing is taken to earn 0 in links, as two models do (--chance links=0.25)" in said
+    assert "emergent (1)" in call("verdicts", str(tmp_path / "run")).out
+
+
+def test_guessing_is_as_stated_whatever_models_earn(tmp_path: Path, call: Call) -> None:
+    chance, said = chance_of_import(tmp_path, call, "links", JUMP, "--chance", "links=0.1")
+    assert chance == 0.1
+    assert "guessing is" not in said
+
+
+@pytest.mark.parametrize("task", ["mmlu_generative", "my_quiz_chat", "piqa"])
+def test_a_letter_that_is_not_written_is_no_guess(tmp_path: Path, call: Call, task: str) -> None:
+    chance, _ = chance_of_import(tmp_path, call, task, JUMP)
+    assert chance != 0
+
+
+def test_what_guessing_earns_is_asked_for_where_nothing_tells_it(tmp_path: Path, call: Call) -> None:
+    chance, said = chance_of_import(tmp_path, call, "my_quiz", (0.25, 0.26, 0.24, 0.25, 0.9, 0.95, 0.97))
+    assert chance is None
+    assert "what guessing earns is not known of my_quiz" in said
+    assert "--chance my_quiz=0.25" in said

@@ -16,7 +16,7 @@ SHOWN = 20  # models no family file knows, and notes
 def import_(
     source: Annotated[str, typer.Argument(help="Format: lm-eval, scalecurve (an export), …, or auto.")],
     paths: Annotated[list[Path], typer.Argument(help="Result files, or folders of them.")],
-    into: Annotated[Path, typer.Option("--into", help="Run directory to make.")],
+    into: Annotated[Path, typer.Option("--into", "--out", help="Run directory to make.")],
     columns: Annotated[str | None, typer.Option("--map", help="A table's columns: model=Model,score=acc, …")] = None,
     family: Annotated[list[str] | None, typer.Option(help="Family file to find models in. Repeatable.")] = None,
     arm: Annotated[

@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -269,7 +270,31 @@ def differing_columns(source: SourceFile) -> list[str]:
     return differing(collect(table, source.path), key, free)
 
 
-def with_states(frame: pl.DataFrame, columns: Mapping[str, str]) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What only a whole table tells of the scale of its models."""
+
+    states: frozenset[str] = frozenset()
+    """Models of which the training tokens or the epoch of a row make another state."""
+    counted: frozenset[str] = frozenset()
+    """Columns of parameters whose small numbers are parameters, and not billions."""
+
+
+def whole_of(frame: pl.DataFrame, columns: Mapping[str, str]) -> Whole:
+    """What a table tells of its models that a single row does not."""
+    counted = [columns[axis] for axis in AXES if axis.startswith("params") and axis in columns]
+    return Whole(_with_states(frame, columns), frozenset(one for one in counted if _counts(frame[one].to_list(), one)))
+
+
+def _counts(values: list[Any], column: str) -> bool:
+    """Whether small numbers of a column (3000) continue its large ones (27000) as they stand, and not as billions."""
+    sizes = [found * _unit(column) for one in values if (found := amount(one)) and found > 0]
+    small = max((size for size in sizes if size < SMALLEST_MODEL), default=None)
+    large = min((size for size in sizes if size >= SMALLEST_MODEL), default=None)
+    return bool(small and large and large / small < max(small * 1e9, large) / min(small * 1e9, large))
+
+
+def _with_states(frame: pl.DataFrame, columns: Mapping[str, str]) -> frozenset[str]:
     """The models that stand in a table with several numbers of training tokens or epochs, each of which is a state of
     theirs."""
     found: set[str] = set()
@@ -281,13 +306,8 @@ def with_states(frame: pl.DataFrame, columns: Mapping[str, str]) -> frozenset[st
     return frozenset(found)
 
 
-def model_of(
-    row: Mapping[str, object], columns: Mapping[str, str], path: Path, states: frozenset[str] = frozenset()
-) -> SourceModel:
-    """The model of a row, with what the table says of its scale (units in column names are heeded).
-
-    ``states``: the models of which the training tokens or the epoch of a row make another state (``with_states``).
-    """
+def model_of(row: Mapping[str, object], columns: Mapping[str, str], path: Path, whole: Whole = Whole()) -> SourceModel:
+    """The model of a row, with what the table says of its scale (units in column names are heeded)."""
     name = model_name(row.get(columns["model"]))
     if not name:
         raise UserError(f"{path}: {columns['model']}: a row names no model; fill it in or drop the row")
@@ -300,7 +320,7 @@ def model_of(
         value = amount(row.get(columns[axis])) if axis in columns else None
         if value is not None and (value > 0 or (value == 0 and axis in ("step", "epoch"))):
             value *= _unit(columns[axis])
-            if axis.startswith("params") and value < SMALLEST_MODEL:
+            if axis.startswith("params") and value < SMALLEST_MODEL and columns[axis] not in whole.counted:
                 value *= 1e9
             if axis == "training_tokens" and value < SMALLEST_MODEL:
                 continue  # billions or trillions: not said (see doubts_of)
@@ -311,9 +331,9 @@ def model_of(
     revision = plain_text(row.get(columns["revision"])) if "revision" in columns else arguments.get("revision", "")
     if not revision and "step" in scale:
         revision = f"step{scale['step']}"
-    if not revision and name in states and "training_tokens" in scale:
+    if not revision and name in whole.states and "training_tokens" in scale:
         revision = f"tokens{scale['training_tokens'] / 1e9:.12g}B"
-    if not revision and name in states and "epoch" in scale:
+    if not revision and name in whole.states and "epoch" in scale:
         revision = f"epoch{scale['epoch']:.12g}"
     family = plain_text(row.get(columns["family"])) if "family" in columns else ""
     return SourceModel(name, "" if revision == "main" else revision, family, variant_of(arguments), **scale)
@@ -350,7 +370,7 @@ def _doubts(ours: str, column: str, values: list[Any]) -> Iterator[str]:
         yield f"not understood as {ours}: {', '.join(odd[:4])}; write it as a number"
     sizes = [] if ours == "shots" else [found * unit for one in values if (found := amount(one))]
     small = next((size for size in sizes if 0 < size < SMALLEST_MODEL), None)
-    if small and ours.startswith("params"):
+    if small and ours.startswith("params") and not _counts(values, column):
         yield f"numbers without a unit are taken as billions ({small:g} is {small:g}B)"
     if small and ours == "training_tokens":
         yield f"{small:g} has no unit and is left out; write it as 300B or 1.4T"

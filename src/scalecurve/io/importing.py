@@ -246,7 +246,8 @@ class _Work:
 
     def later_notes(self) -> list[str]:
         """What is known to be worth telling once everything is read."""
-        return [*self.scores.notes, *self.agreement.notes(), *self.twice.notes(), *self.by_name.notes()]
+        guessing = self.scores.guessing(self.answers)
+        return [*self.scores.notes, *guessing, *self.agreement.notes(), *self.twice.notes(), *self.by_name.notes()]
 
     def _cell(self, given: Evaluation, path: Path) -> tuple[Evaluation, Cell]:
         """What was asked, filed in its arm, and its cell; an ``Evaluation`` that readers share is looked up once."""

@@ -55,6 +55,11 @@ def known(task: str) -> KnownTask:
     return table[max(fits, key=len)] if fits else KnownTask()
 
 
+def is_generated(task: str) -> bool:
+    """Whether a task's name says that answers are written which other variants of it choose (``mmlu_generative``)."""
+    return bool(_GENERATED.search(task.lower()))
+
+
 def plain_name(task: str) -> str:
     """A task's name in words of one kind, without its source and suite: ``lighteval:leaderboard|mmlu:anatomy|5``
     is ``mmlu_anatomy``."""

@@ -15,6 +15,7 @@ from scalecurve.io.answers import Answers, Items, mean
 from scalecurve.io.conventions import PERPLEXITIES, higher_is_better, is_share
 from scalecurve.io.groups import group_points
 from scalecurve.io.shape import Evaluation, Point, Samples
+from scalecurve.io.told import some
 from scalecurve.store.parts import CELL_FIELDS
 from scalecurve.types import Cell
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 CLOSE = 1e-6  # relative; by which the mean of items may miss the published score it belongs to
+NOTHING = 0.02  # of the ceiling: so little two models must reach for guessing to be told to earn nothing
 
 
 class Scores:
@@ -174,8 +176,7 @@ class Scores:
         highest = max((point.value for point in own if point.value is not None), default=0.0)
         if ceiling is None and (is_share(metric) or _like_a_share(metric, own)):
             ceiling = 1.0 if highest <= 1 else 100.0 if highest <= 100 else None
-        name = ref.partition(":")[2]
-        said = self._chance.get(ref, self._chance.get(name, self._chance.get("", None)))
+        said = self._said(ref)
         if said is not None and metric == self.metrics_of(ref)[1]:
             return said, ceiling
         chosen = "acc" in metric or ("exact_match" in metric and answers.are_letters(ref))
@@ -183,7 +184,42 @@ class Scores:
             chance = answers.chance_of(ref)
         if chance is None and ceiling == 1.0:
             chance = known.chance_of(ref, "acc" if self._counts(ref, metric) else metric)
+        if chance is None and ceiling and self._from_nothing(ref, metric, ceiling) and not answers.are_letters(ref):
+            return 0.0, ceiling
         return chance, ceiling
+
+    def _said(self, ref: str) -> float | None:
+        """The level of guessing that the user states for a task, or for all."""
+        return self._chance.get(ref, self._chance.get(ref.partition(":")[2], self._chance.get("")))
+
+    def _from_nothing(self, ref: str, metric: str, ceiling: float) -> bool:
+        """Whether two models earn next to nothing, so that nothing is what guessing earns, in a task of which nothing
+        else is known: a letter that is not written earns less than guessing does."""
+        if known.known(ref).chance is not None or known.is_generated(ref):
+            return False
+        own = [one for one in self._of.get(ref, {}).get(metric, []) if one.value is not None and one.higher_is_better]
+        return sum(one.value <= NOTHING * ceiling for one in own if one.value is not None) > 1
+
+    def guessing(self, answers: Answers) -> list[str]:
+        """What the headline metrics' level of guessing was taken for where nobody states it: a line each way."""
+        zero, unknown = [], []
+        for ref in self._of:
+            metric = self.metrics_of(ref)[1]
+            if self._said(ref) is None and all(one.chance is None for one in self._of[ref][metric]):
+                chance, ceiling = self.bounds_of(ref, metric, answers)
+                if ceiling and chance is None:
+                    unknown.append(ref.partition(":")[2] or ref)
+                elif ceiling and self._from_nothing(ref, metric, ceiling):
+                    zero.append(ref.partition(":")[2] or ref)
+        lines = []
+        if zero:
+            lines.append(f"guessing is taken to earn 0 in {some(zero)}, as two models do (--chance {zero[0]}=0.25)")
+        if unknown:
+            lines.append(
+                f"what guessing earns is not known of {some(unknown)}: no rise there is called emergent or late "
+                f"(--chance {unknown[0]}=0.25)"
+            )
+        return lines
 
     def _counts(self, ref: str, metric: str) -> bool:
         """Whether a score without a metric's name is a share of right answers: of a known task, nowhere below guessing

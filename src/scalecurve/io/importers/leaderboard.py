@@ -19,7 +19,7 @@ from scalecurve.io.columns import (
     names_of,
     note_separator,
     scan,
-    with_states,
+    whole_of,
 )
 from scalecurve.io.conventions import higher_is_better, is_share, missing_mark
 from scalecurve.io.headings import Heading, error_columns, heading, metric_columns, of_error, plain
@@ -112,12 +112,12 @@ def read(source: SourceFile) -> Iterable[Found]:
     if percent:
         source.notes.append(f"taken as percent: {', '.join(percent)}")
     most = {column: max((number(row[column]) or 0.0) * factors[column] for row in rows) for column in tasks}
-    states = with_states(frame, columns)
+    whole = whole_of(frame, columns)
     apart = told_apart(frame, found, columns["model"])
     for note in apart.notes():
         source.note(note)
     for at, row in enumerate(rows):
-        model = apart.other(model_of(row, columns, source.path, states), row)
+        model = apart.other(model_of(row, columns, source.path, whole), row)
         part, setting = apart.part(row, ""), apart.setting(row)
         own, stated_shots = asked_in(row, columns, model)
         for column, told in tasks.items():

@@ -26,7 +26,7 @@ from scalecurve.io.columns import (
     names_precisions,
     note_separator,
     scan,
-    with_states,
+    whole_of,
 )
 from scalecurve.io.conventions import higher_is_better, is_share, item_score, words
 from scalecurve.io.grids import AVERAGE
@@ -236,7 +236,7 @@ def _asked_of(
     wanted = [name for name in columns if name not in ("score", "se", "n", "chance", "ceiling", "higher_is_better")]
     known: dict[tuple[object, ...], Evaluation] = {}
     models: dict[tuple[object, ...], SourceModel] = {}
-    states = with_states(frame, columns)
+    whole = whole_of(frame, columns)
     of_model = [at for at, name in enumerate(wanted) if name not in ("task", "metric", "shots", "seed", "version")]
     names = [columns[name] for name in wanted] + list(apart.columns)
     of_model += range(len(wanted), len(names))
@@ -247,7 +247,7 @@ def _asked_of(
             key = tuple(values[at] for at in of_model)
             model = models.get(key)
             if model is None:
-                model = models[key] = apart.other(model_of(row, columns, source.path, states), row)
+                model = models[key] = apart.other(model_of(row, columns, source.path, whole), row)
             asked = known[values] = _asked(source, row, columns, model, apart)
         yield asked
 
@@ -341,12 +341,12 @@ def _items(
 ) -> Iterator[Samples]:
     """One set of samples a cell; rows that differ in their metric only are scores of one answer."""
     key = [columns[name] for name in CELL if name in columns and name != "metric"]
-    states = with_states(frame, columns)
-    key += [columns[name] for name in ("training_tokens", "epoch") if states and name in columns]
+    whole = whole_of(frame, columns)
+    key += [columns[name] for name in ("training_tokens", "epoch") if whole.states and name in columns]
     key += [name for name in (*apart.parts, *apart.kinds) if name not in key]
     for _, rows in frame.group_by(key, maintain_order=True):
         first = rows.row(0, named=True)
-        model = apart.other(model_of(first, columns, source.path, states), first)
+        model = apart.other(model_of(first, columns, source.path, whole), first)
         asked = _asked(source, first, columns, model, apart)
         yield Samples(asked, source.path, _samples(rows, columns, scores))
 
