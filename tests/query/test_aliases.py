@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from scalecurve.errors import UserError
+from scalecurve.query.session import Session
 from scalecurve.query.sql import aliases
 
 from .helpers import Told, rows, session
@@ -50,6 +51,13 @@ WRITTEN: list[tuple[str, Any, list[str]]] = [
      ["Does the label 'bird' fit this text?\nant", "Does the label 'small' fit this text?\nant"]),
     ("AI_CLASSIFY(x, [{'label': 'bird', 'description': 'wings'}], {'output_mode': 'multi'})", [],
      ["Does the label 'bird' (wings) fit this text?\nant"]),
+    ("AI.CLASSIFY(x, ['bird', 'small'], output_mode => 'multi')", ["small"],
+     ["Does the label 'bird' fit this text?\nant", "Does the label 'small' fit this text?\nant"]),
+    ("AI_CLASSIFY(x, ['bird', 'it''s {}'], {'output_mode': 'multi', 'task_description': 'W?'})", ["it's {}"],
+     ["W?\nDoes the label 'bird' fit this text?\nant", 'W?\nDoes the label "it\'s { }" fit this text?\nant']),
+    ("AI_CLASSIFY(x, [('mammal', 'fur'), 'insect'], 'Which?')", "insect", [f"Which?. mammal: fur\n{INSECT}"]),
+    ("AI_EXTRACT(x, [['who', 'Who is it?'], ['where', 'Where?']])", {"who": "Ann", "where": "yes"},
+     ["Who is it?\nant", "Where?\nant"]),
     ("AI_EXTRACT(x, {'who': 'Who is it?', 'where': 'Where?'})", {"who": "Ann", "where": "yes"},
      ["Who is it?\nant", "Where?\nant"]),
     ("AI_EXTRACT(text => x, responseFormat => {'who': 'Who is it?'})", {"who": "Ann"}, ["Who is it?\nant"]),
@@ -77,6 +85,9 @@ WRITTEN: list[tuple[str, Any, list[str]]] = [
     ("AI.AGG(expr => x, instruction => 'Sum up.')", "both", ["Sum up.\n- ant"]),
     ("AI_SUMMARIZE_AGG(x)", "short", ["Summarize these texts.\n- ant"]),
     ("AI_SUMMARIZE(x)", "short", ["Summarize this text in one sentence.\nant"]),
+    ("AI_SUMMARIZE(x, 20)", "short", ["Summarize this text in at most 20 words.\nant"]),
+    ("AI_SUMMARIZE(x, 0)", "short", ["Summarize this text in one sentence.\nant"]),
+    ("AI.IF(STRUCT('Is ', x, ' small?'))", True, ["Is ant small?"]),
     # Several texts
     ("AI.FILTER('Is it?', x, y)", True, ["Is it?\nant\nbee"]),
     ("AI_FILTER(PROMPT('Is it?'), x, y)", True, ["Is it?\nant\nbee"]),
@@ -153,6 +164,37 @@ def test_columns_are_called_as_written_and_clauses_are_read() -> None:
         ("SELECT AI_SENTIMENT() FROM t", "query: "),
         ("SELECT AI_EXTRACT(x, []) FROM t", "query: "),
         ("SELECT AI.NOSUCH(x) FROM t", "query: "),
+        ("SELECT AI_FILTER(PROMPT()) FROM t", "PROMPT needs a template"),
+        # what is no constant was read as its name
+        ("SELECT AI_CLASSIFY(x, ['a', 'b'], {'task_description': y}) FROM t", "each a constant text"),
+        ("SELECT AI_CLASSIFY(x, [{'label': y}, 'b']) FROM t", "a category is"),
+        ("SELECT AI_CLASSIFY(x, [('a', y), 'b']) FROM t", "a category is"),
+        ("SELECT AI_CLASSIFY(x, [{'description': 'a'}, 'b']) FROM t", "a category is"),
+        ("SELECT AI_CLASSIFY(x, ['a', NULL]) FROM t", "cannot hold NULL"),
+        # what is not known was left out in silence
+        ("SELECT AI_CLASSIFY(x, ['a', 'b'], {'output_mode': 'some'}) FROM t", "'single' or 'multi'"),
+        ("SELECT AI_CLASSIFY(x, ['a', 'b'], {'mode': 'multi'}) FROM t", "task_description and output_mode"),
+        ("SELECT AI_CLASSIFY(x, y, output_mode => 'multi') FROM t", "must be a constant list"),
+        ("SELECT AI_CLASSIFY(x, [], {'output_mode': 'multi'}) FROM t", "labels must be different texts"),
+        ("SELECT AI_CLASSIFY(x, ['a', 'a'], {'output_mode': 'multi'}) FROM t", "labels must be different texts"),
+        ("SELECT AI_EXTRACT(x, {'schema': {'type': 'object'}}) FROM t", "no schema is read"),
+        ("SELECT AI_EXTRACT(x, {}) FROM t", "name one field"),
+        ("SELECT AI_EXTRACT(x, ['who', 'Who']) FROM t", "each once"),
+        ("SELECT AI.GENERATE(('a', x)).status FROM t", "only .result is read"),
+        ("SELECT AI_AGG(DISTINCT x, 'Sum up.') FROM t", "takes no DISTINCT"),
+        ("SELECT ai_agg(x, 'Sum up.' ORDER BY id) FROM t", "takes no ORDER"),
+        ("SELECT AI.IF('Is it?', DISTINCT x) FROM t", "takes no DISTINCT"),
+        # wrong numbers of arguments, told in the words of the query
+        ("SELECT AI_SIMILARITY(x) FROM t", "write AI_SIMILARITY(a, b)"),
+        ("SELECT AI_SIMILARITY(x, y, id) FROM t", "write AI_SIMILARITY(a, b)"),
+        ("SELECT AI_SENTIMENT(x, y) FROM t", "write AI_SENTIMENT(text)"),
+        ("SELECT AI_SUMMARIZE(x, id) FROM t", "a constant, such as 20"),
+        ("SELECT AI_SUMMARIZE_AGG(x, 'y') FROM t", "write AI_SUMMARIZE_AGG(text)"),
+        ("SELECT AI.SCORE(x, y) FROM t", "write AI.SCORE(prompt)"),
+        ("SELECT AI.GENERATE_BOOL(x, y) FROM t", "write AI.GENERATE_BOOL(prompt)"),
+        ("SELECT ai_gen(x, y) FROM t", "write ai_gen(prompt)"),
+        ("SELECT ai_query('told') FROM t", "write ai_query('model', prompt)"),
+        ("SELECT AI_COMPLETE('told', x, {'temperature': 0}) FROM t", "write AI_COMPLETE('model', prompt)"),
     ],
 )
 def test_refused_in_one_line(text: str, said: str) -> None:
@@ -163,6 +205,31 @@ def test_refused_in_one_line(text: str, said: str) -> None:
     assert said in str(caught.value)
     assert str(caught.value).isprintable()
     assert told.asked == []
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "AI_CLASSIFY(x, ['bird', 'small'], {{'output_mode': 'multi'}}, model := {})",
+        "AI_CLASSIFY(x, [('mammal', 'fur'), 'insect'], model := {})",
+        "AI_EXTRACT(x, {{'who': 'Who is it?', 'where': 'Where?'}}, model := {})",
+        "AI_SIMILARITY(x, y, model := {})",
+        "AI_SENTIMENT(x, model := {})",
+        "AI.SCORE(('On a scale ', x), model := {})",
+        "AI.IF(prompt => ('Is ', x), model := {})",
+        "AI.GENERATE_BOOL(('Is ', x), model := {})",
+        "AI_SUMMARIZE(x, model := {})",
+        "AI_SUMMARIZE_AGG(x, model := {})",
+        "AI_FILTER(PROMPT('Is {{0}}?', AI_COMPLETE('told', x)), model := {})",
+    ],
+)
+def test_options_reach_every_call_that_an_alias_becomes(call: str) -> None:
+    told, other = Told(rule), Told(rule, "other")
+    opened = Session("told", attach={"t": T}, models={"told": told, "other": other})
+    rows(opened, f"SELECT {call.format(repr('other'))} FROM t")
+    assert len(told.asked) == ("AI_COMPLETE" in call)
+    assert other.asked
     opened.close()
 
 

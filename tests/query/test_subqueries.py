@@ -41,8 +41,9 @@ def test_what_would_be_answered_wrongly_is_refused(text: str, said: str) -> None
 def test_a_group_that_stands_by_itself_is_answered_in_a_subquery() -> None:
     opened = session(Told(lambda question: "fine"), {"t": T})
     assert rows(opened, "SELECT (SELECT ai_agg(x, 'Sum up.') FROM t u) AS s FROM t LIMIT 1") == [("fine",)]
-    assert rows(opened, "WITH g AS (SELECT n, ai_agg(x, 'Sum up.') AS s FROM t GROUP BY n) "
-                        "SELECT id, (SELECT s FROM g WHERE g.n = t.n) FROM t WHERE id < 3") == [(1, "fine"), (2, "fine")]  # fmt: skip
+    before = "WITH g AS (SELECT n, ai_agg(x, 'Sum up.') AS s FROM t GROUP BY n) "
+    found = rows(opened, f"{before}SELECT id, (SELECT s FROM g WHERE g.n = t.n) FROM t WHERE id < 3")
+    assert found == [(1, "fine"), (2, "fine")]
     opened.close()
 
 

@@ -15,8 +15,8 @@ class CallShape:
     """A call but for its row arguments; ``cells`` are its answers by those arguments.
 
     Of EXPLAIN: ``planned`` are arguments that are surely answered by what comes before, ``possible`` those that may be,
-    ``counted`` those that the statement's calls hold already. ``choice`` is set when the shape is first asked; None then
-    means that no rung is good enough and all cells abstain. ``note`` says why the planner asks it as it does.
+    ``counted`` those that the statement's calls hold already. ``choice`` is set when the shape is first asked; None
+    then means that no rung is good enough and all cells abstain. ``note`` says why the planner asks it as it does.
     """
 
     number: int

@@ -163,6 +163,8 @@ class Run:
         cast = exp.cast(exp.paren(argument.copy(), copy=False), "VARCHAR", copy=False)
         ((value, as_text),) = self.rows(exp.Select(expressions=[argument.copy(), cast]))
         if isinstance(value, list):
+            if None in value:
+                raise UserError(f"query: {_short(argument.sql('duckdb'))}: a list of labels cannot hold NULL")
             return [str(each) for each in value]
         return None if value is None else str(as_text)
 

@@ -11,7 +11,8 @@ class Ask:
 
     ``over`` says which rows need it, in words. ``rows`` carry ``distinct`` arguments, of which ``cached`` are answered
     already; counts are None where they depend on answers not given yet. ``exact``: the number of calls is certain, and
-    not only the most there can be. ``shared`` of them may be made by asks before it. ``seconds`` (None where no speed is known) is no part of what plans are compared by.
+    not only the most there can be. ``shared`` of them may be made by asks before it. ``seconds`` (None where no speed
+    is known) is no part of what plans are compared by.
     """
 
     call: str

@@ -254,6 +254,10 @@ def _call(node: exp.Expr) -> AiCall:
     plain = tuple(each.sql("duckdb") for each in node.expressions if not isinstance(each, exp.PropertyEQ))
     if not plain:
         raise UserError(f"query: {name} needs an argument")
+    for each in node.expressions:
+        if isinstance(each, exp.Distinct | exp.Order):
+            raise UserError(f"query: {name} takes no {each.key.upper()}: write a SELECT DISTINCT or an order in a CTE "
+                            "before; ai_agg sorts its texts itself")  # fmt: skip
     asides = ("labels",) if name == "ai_filter" else ()  # of a join, for the planner
     return AiCall(name, plain, options_of(each for each in named if each.name.lower() not in asides))
 
