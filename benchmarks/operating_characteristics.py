@@ -214,7 +214,7 @@ def strange(repetitions: int, seed: int, name: str) -> None:
     judged: list[tuple[Case, Verdict]] = []
     for kind in other.KINDS:
         cases = [other.case(rng, kind) for _ in range(repetitions)]
-        found = [(case, judge(case.curve, case.items, replicates=0)) for case in cases]
+        found = [(case, judge(case.curve, case.items, clusters=case.clusters, replicates=0)) for case in cases]
         print(f"- {kind}: {dict(Counter(verdict.shape for _, verdict in found).most_common())}", flush=True)
         judged += found
     print_errors(judged)
