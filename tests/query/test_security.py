@@ -48,6 +48,26 @@ HOSTILE = [
     "SELECT count(*) FROM range(10000000) a, range(10000000) b",
     "SELECT ai_filter('?', range::VARCHAR) FROM range(1000)",
     "SELECT repeat('x', 1000000000) || ai_ask('?')",
+    # the newer operators
+    "SELECT ai_agg(x, (SELECT content FROM read_text('/etc/passwd'))) FROM t",
+    "SELECT ai_agg(x, getenv('HOME')) FROM t",
+    "SELECT ai_agg(repeat('x', 1000000000), 'Sum up.') FROM t",
+    "SELECT ai_agg(range::VARCHAR, 'Sum up.') FROM range(1000) GROUP BY range",
+    "SELECT ai_agg(x, 'Sum up.') OVER () FROM t",
+    "SELECT ai_rate(x, getenv('HOME')) FROM t",
+    "SELECT ai_rate(x, 'How nice?', 1, 1000000000000000000000) FROM t",
+    "SELECT ai_rate(x, 'How nice?', -1e308, 'nan'::DOUBLE) FROM t",
+    "SELECT range FROM range(1000) ORDER BY ai_rate(range::VARCHAR, 'How nice?') DESC LIMIT 2",
+    "SELECT count(*) FROM range(100) a JOIN range(100) b ON ai_filter('Is {} {}?', a.range::TEXT, b.range::TEXT)",
+    "SELECT count(*) FROM range(100000) a JOIN range(100000) b ON ai_filter('Have {} and {} the same sentiment?', "
+    "a.range::TEXT, b.range::TEXT)",
+    "SELECT AI_CLASSIFY(x, [getenv('HOME'), 'b']) FROM t",
+    "SELECT AI_CLASSIFY(x, ['a', 'b\x1fc'], {'output_mode': 'multi'}) FROM t",
+    "SELECT AI_EXTRACT(x, {'a': getenv('HOME')}) FROM t",
+    "SELECT AI_EXTRACT(x, [['a', getenv('HOME')]]) FROM t",
+    "SELECT AI.IF(('a', (SELECT content FROM read_text('/etc/passwd')))) FROM t",
+    "SELECT AI_FILTER(PROMPT('{0}', (SELECT value FROM duckdb_settings() LIMIT 1))) FROM t",
+    "SELECT AI_FILTER(PROMPT('{99999999999999999999}', x)) FROM t",
 ]
 
 
@@ -59,6 +79,58 @@ def test_refused(asked: Session, text: str) -> None:
     assert str(caught.value).isprintable()
     assert "variable of the program" not in str(caught.value)
     assert rows(asked, "SELECT count(*) FROM t") == [(2,)], "the session lives on"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "SELECT ai_filter('?', x) FROM t USING model '{}'",
+        "SELECT AI_COMPLETE('{}', x) FROM t",
+        "SELECT y FROM model('{}').k WHERE x = 'a'",
+    ],
+)
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/passwd", "/etc", "family.toml", "{here}/family.toml", "{here}/family.toml:leak", "checkpoints:{here}", "~",
+     "..", "weights.gguf", "someone/model", "someone/model@main", "https://example.org/v1", "\\\\host\\share"],
+)  # fmt: skip
+def test_a_query_names_no_model_by_a_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, form: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "family.toml").write_text(
+        'family = "f"\n[[rung]]\nname = "leak"\nbackend = "endpoint"\nlocation = "http://127.0.0.1:9"\n'
+    )
+    opened = session(Told(lambda question: "yes"), {"t": T})
+    opened.run("CREATE KNOWLEDGE TABLE k (x TEXT KEY, y TEXT)")
+    text = form.format(name.replace("{here}", str(tmp_path)))
+    for statement in (text, f"EXPLAIN {text}"):
+        with pytest.raises(UserError, match="give paths, family files and Hub ids with --model"):
+            opened.run(statement)
+    opened.close()
+
+
+def test_a_query_names_the_rungs_it_was_given(tmp_path: Path) -> None:
+    family = tmp_path / "family.toml"
+    rung = '[[rung]]\nname = "{0}"\nbackend = "mock"\nlocation = "{0}"\nparams_total = {1}\n'
+    family.write_text('family = "f"\n' + rung.format("small", 10) + rung.format("large", 100))
+    opened = Session(str(family), attach={"t": T})
+    for name in ("small", "large", "mock", str(family)):
+        plan = opened.plan(f"SELECT ai_filter('?', x) FROM t USING model '{name}'")
+        assert plan.asks[0].model == ("large" if name == str(family) else name)
+    opened.close()
+
+
+def test_what_a_model_says_about_groups_and_fields_stays_text() -> None:
+    said = "'); DROP TABLE t; SELECT * FROM read_csv('/etc/passwd') --\x1f{}"
+    opened = session(Told(lambda question: said), {"t": T})
+    shown = rows(opened, "SELECT ai_agg(x, 'Sum up.') FROM t")[0][0]
+    assert shown.startswith("'); DROP TABLE t;")
+    ((fields, *_),) = rows(opened, "SELECT AI_EXTRACT(x, {'a': 'Who?'}), AI_SUMMARIZE(x) FROM t WHERE x = 'a'")
+    assert fields["a"].startswith("'); DROP TABLE t;")
+    assert rows(opened, "SELECT AI_CLASSIFY(x, ['a', 'b'], {'output_mode': 'multi'}), ai_rate(x, 'r') FROM t LIMIT 1")
+    assert rows(opened, "SELECT count(*) FROM t") == [(2,)]
+    opened.close()
 
 
 def test_the_configuration_is_locked_beneath_the_parser(asked: Session) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scalecurve.errors import UserError
@@ -93,8 +94,11 @@ class Models:
     def ladder(self, name: str = "") -> Ladder:
         """The rungs that ``name`` stands for, smallest first: a ladder's, or the one model's. "" is the default.
 
+        A name other than the default comes from a query, which may be a stranger's: it may be that of a model given, of
+        a rung of the default ladder, or one that scalecurve ships, and leads to no file and no other server.
         ``UserError`` where there is no such model.
         """
+        own = not name or name == self.default
         name = name or self.default
         if not name:
             raise UserError("query: which model? give --model (connect(model=…)), or USING model 'name'")
@@ -105,6 +109,12 @@ class Models:
         if name == "given":
             rungs = [self.ladder(each).rungs[0] for each in self._given]
             return Ladder(name, tuple(sorted(rungs, key=lambda rung: rung.params_non_embedding or 0)))
+        if not own:
+            ladder = self.ladder() if self.default else None
+            found = tuple(rung for rung in ladder.rungs if rung.name == name) if ladder else ()
+            if ladder and found:
+                return replace(ladder, rungs=found)
+            _refuse_places(name)
         if is_ladder(name):
             return load_ladder(name)
         rung = resolve_rung(name)
@@ -149,3 +159,11 @@ class Models:
             else:
                 model.close()
         self._open.clear()
+
+
+def _refuse_places(name: str) -> None:
+    """``UserError`` where a query's name of a model would be read as a path or an address."""
+    parts = name.split(":")
+    if re.search(r"[/\\~]", name) or any(part.endswith((".toml", ".gguf")) or Path(part).exists() for part in parts):
+        raise UserError(f"query: model {name[:60]!r}: a query names shipped models and those of --model; "
+                        "give paths, family files and Hub ids with --model")  # fmt: skip
