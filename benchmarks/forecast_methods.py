@@ -5,8 +5,10 @@ python benchmarks/forecast_methods.py [families] [seed] [WORLD] [driven]
 Of each family one size after the fourth and one cut below it are drawn; the size is predicted from what lies below the
 cut. The world ``shapes`` is that of ``simulated_families``, the others (``few``, ``clusters``, ``small``, ``wide``,
 ``crowded``, ``ladder``) are layouts of ``simulated_layouts``; of the last two the largest model is predicted from those
-below the widest gap. ``driven``: scores follow a companion loss. The constants PRIOR, SHARPNESS, DOUBT and MIN_SPAN of
-``scalecurve.analysis.forecast`` come from both worlds; published results are opened after they are fixed.
+below the widest gap. Several worlds, with commas between, are asked one after the other and counted together.
+``driven``: scores follow a companion loss. Standard errors of what intervals hold count families as clusters, as their
+tasks share their models. The constants PRIOR, SHARPNESS, DOUBT and MIN_SPAN of ``scalecurve.analysis.forecast`` come
+from both worlds; published results are opened after they are fixed.
 """
 
 from __future__ import annotations
@@ -62,7 +64,11 @@ def simulate(families: int, seed: int, driven: bool = False, world: str = "shape
 
 def main() -> None:
     asked = sys.argv[1:] + ["150", "23", "shapes", ""][len(sys.argv) - 1 :]
-    table = simulate(int(asked[0]), int(asked[1]), asked[3] == "driven", asked[2])
+    worlds = [
+        simulate(int(asked[0]), int(asked[1]), asked[3] == "driven", world).with_columns(world=pl.lit(world))
+        for world in asked[2].split(",")
+    ]
+    table = pl.concat(worlds).with_columns(family=pl.struct("world", "family").rank("dense"))
     bins = {"near": (0, 0.35), "middle": (0.35, 0.75), "far": (0.75, 1.4), "very far": (1.4, 9)}
     by = {name: pl.col("ahead").is_between(*ends) for name, ends in bins.items()}
     rise = {"rising": pl.col("trend") > 4, "flat": pl.col("trend").abs() <= 4, "falling": pl.col("trend") < -4}
@@ -80,15 +86,24 @@ def main() -> None:
     for row in summary.sort("mae").iter_rows():
         print("| " + " | ".join(_cell(cell) for cell in row) + " |")
     combined = table.filter(pl.col("method") == COMBINED)
-    held = [pl.col("in80").mean(), pl.col("in95").mean(), pl.col("width").mean(), pl.len()]
-    held += [error.mean().alias("mae"), (100 * pl.col("error").mean()).alias("bias")]
     bands = pl.coalesce(pl.when(b).then(pl.lit(n)) for n, b in by.items())
-    print("\n| combined | in 80% | in 95% | width of 80% | n | MAE | bias |\n|---|---|---|---|---|---|---|")
+    print("\n| combined | in 80% | in 95% | width of 80% | n | families | MAE | bias |\n" + "|---" * 8 + "|")
     near_end = pl.when(pl.col("end") < 10).then(pl.lit("under 10 items from an end")).otherwise(pl.lit("between"))
-    for key in (pl.lit("all"), pl.col("known"), bands, near_end, pl.col("kind")):
-        for row in combined.group_by(key.alias("group")).agg(*held).sort("group").iter_rows():
-            print("| " + " | ".join(_cell(cell) for cell in row) + " |")
+    eight = pl.when(pl.col("known") >= 8).then(pl.lit("8 and more")).otherwise(pl.col("known").cast(pl.String))
+    for key in (pl.lit("all"), pl.col("world"), eight, bands, near_end, pl.col("kind")):
+        for (name,), group in sorted(combined.group_by(key.alias("group"))):
+            cells = [held(group, "in80"), held(group, "in95"), group["width"].mean(), group.height]
+            cells += [group["family"].n_unique(), 100 * group["error"].abs().mean(), 100 * group["error"].mean()]
+            print("| " + " | ".join(_cell(cell) for cell in (name, *cells)) + " |")
     print("\nPIT, tenths:", np.histogram(combined["pit"].to_numpy(), bins=10, range=(0, 1))[0])
+
+
+def held(rows: pl.DataFrame, column: str) -> str:
+    """The share that intervals hold, in per cent, and its standard error over families (each a cluster)."""
+    share = rows[column].mean()
+    apart = rows.group_by("family").agg((pl.col(column) - share).sum().alias("sum"))["sum"].to_numpy()
+    error = np.sqrt((apart**2).sum() * len(apart) / max(len(apart) - 1, 1)) / rows.height
+    return f"{100 * share:.1f} ± {100 * error:.1f}"
 
 
 def _cell(value: object) -> str:
