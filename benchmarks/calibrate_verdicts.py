@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from adversaries import Case, curve_of, drawn, right_shapes, seen_turn
@@ -46,6 +46,20 @@ COMMON = 60  # curves: rarer shapes keep their stated probability
 MIRRORED = {"inverse": "smooth", "inverted-U": "U"}
 
 
+@dataclass(frozen=True)
+class Stated:
+    """A verdict before calibration: shape, probability, whether it is right, and what else its curve tells: how many
+    models over how many decades, the median error of a score, the mean scatter of models."""
+
+    shape: str
+    probability: float
+    right: bool
+    models: int
+    span: float
+    error: float
+    scatter: float
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("curves", nargs="?", type=int, default=2600)
@@ -54,12 +68,11 @@ def main() -> None:
     calibration.RIGHT.clear()  # the stated probability itself
     rng = np.random.default_rng(options.seed)
     ladders = [ladder(rng) for _ in range(LADDERS)]
-    stated: dict[str, list[tuple[float, bool]]] = {}
+    stated: dict[str, list[Stated]] = {}
     for _ in range(options.curves):
         one = stated_by(case(rng, ladders[rng.integers(LADDERS)]))
         if one is not None:
-            shape, probability, right = one
-            stated.setdefault(MIRRORED.get(shape, shape), []).append((probability, right))
+            stated.setdefault(one.shape, []).append(one)
     print("RIGHT: dict[Shape, tuple[float, ...]] = {")
     tables = fitted(stated)
     tables |= {other: tables[shape] for other, shape in MIRRORED.items() if shape in tables}
@@ -71,9 +84,10 @@ def main() -> None:
     print("}")
 
 
-def stated_by(made: Case) -> tuple[str, float, bool] | None:
-    """(shape, probability, whether right); None where that is not what decides the confidence."""
-    found = look(made.curve)
+def stated_by(made: Case) -> Stated | None:
+    """A verdict before calibration, where ``calibration.RIGHT`` is empty; None where its probability does not decide
+    the confidence. Mirror images share a name."""
+    found = look(made.curve, made.items, made.clusters)
     if found.evidence is None or found.masses is None:
         return None
     own = replace(found.evidence, scatter=SCATTER_PRIOR)
@@ -85,10 +99,14 @@ def stated_by(made: Case) -> tuple[str, float, bool] | None:
     moves = decision.shape not in ("flat", "saturated", "one-model")
     if moves and explain.p_flat(own, decision.scatter) >= FALSE_DISCOVERY:
         return None
-    return decision.shape, decision.probability, decision.shape in made.right
+    shape, error = str(decision.shape), float(np.median(own.errors()))
+    return Stated(
+        MIRRORED.get(shape, shape), decision.probability, shape in made.right, len(own.y), float(np.ptp(own.x)), error,
+        decision.scatter,
+    )  # fmt: skip
 
 
-def fitted(stated: dict[str, list[tuple[float, bool]]]) -> dict[str, Floats]:
+def fitted(stated: dict[str, list[Stated]]) -> dict[str, Floats]:
     """(intercept, weight of ln p, weight of −ln(1 − p)) of each shape."""
     everything = [row for rows in stated.values() for row in rows]
     middle = _beta(everything, np.array([0.0, 1.0, 1.0]), np.zeros(3))
@@ -96,8 +114,8 @@ def fitted(stated: dict[str, list[tuple[float, bool]]]) -> dict[str, Floats]:
     return {shape: _beta(rows, middle, SHRINKAGE) for shape, rows in common.items()}
 
 
-def _beta(rows: list[tuple[float, bool]], middle: Floats, shrinkage: Floats) -> Floats:
-    x, right = basis(np.array([row[0] for row in rows])), np.array([row[1] for row in rows], float)
+def _beta(rows: list[Stated], middle: Floats, shrinkage: Floats) -> Floats:
+    x, right = basis(np.array([row.probability for row in rows])), np.array([row.right for row in rows], float)
 
     def loss(numbers: Floats) -> float:
         z = x @ numbers
