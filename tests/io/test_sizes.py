@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 from cases import acc, bring, result, rows_of
 from command_line import Call
 
+from scalecurve.io.importing import import_run
 from scalecurve.io.sizes import size_in_name
 
 
@@ -96,3 +98,53 @@ def test_a_name_makes_no_shipped_family_larger(tmp_path: Path) -> None:
     bring(tmp_path / "in", tmp_path / "run")
     found = {family for family, *_ in rows_of(tmp_path / "run")}
     assert found == {"pythia", "me/pythia", "twin", "you/twin"}
+
+
+BILLIONS, MILLIONS = ("0.125", "0.35", "1.3", "6.7"), ("125", "350", "1300", "6700")
+WRITTEN = ("125M", "350M", "1.3B", "6.7B")
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("params_b", BILLIONS),
+        ("ParamsB", BILLIONS),
+        ("size_in_billions", BILLIONS),
+        ("Number of parameters (in billions)", BILLIONS),
+        ("params_m", MILLIONS),
+        ("Params [M]", MILLIONS),
+        ("n_params_millions", MILLIONS),
+        ("Params (B)", WRITTEN),
+        ("params_m", WRITTEN),
+        ("N", ("125000000", "3.5e8", "1300000000", "6.7e9")),
+    ],
+)
+def test_the_unit_of_sizes_stands_in_the_columns_name_or_in_the_cells(
+    column: str, cells: tuple[str, ...], tmp_path: Path
+) -> None:
+    rows = "".join(f"m{name},{cell},x,0.{at + 2}\n" for at, (name, cell) in enumerate(zip("abcd", cells, strict=True)))
+    (tmp_path / "t.csv").write_text(f"model,{column},task,accuracy\n{rows}")
+    done = import_run([tmp_path / "t.csv"], tmp_path / "run")
+    curves = pl.read_parquet(tmp_path / "run" / "curves.parquet").sort("y")
+    assert curves["params_total"].to_list() == [125_000_000, 350_000_000, 1_300_000_000, 6_700_000_000]
+    assert not done.unsized
+    assert not any("taken as billions" in note for note in done.notes)
+
+
+@pytest.mark.parametrize(("column", "cells"), [("params", ("3K", "30K", "1M")), ("Params (M)", ("0.003", "0.03", "1"))])
+def test_a_small_number_with_a_unit_is_no_number_of_billions(
+    column: str, cells: tuple[str, ...], tmp_path: Path
+) -> None:
+    rows = "".join(f"m{name},{cell},x,0.{at + 2}\n" for at, (name, cell) in enumerate(zip("abc", cells, strict=True)))
+    (tmp_path / "t.csv").write_text(f"model,{column},task,accuracy\n{rows}")
+    import_run([tmp_path / "t.csv"], tmp_path / "run")
+    curves = pl.read_parquet(tmp_path / "run" / "curves.parquet").sort("y")
+    assert curves["params_total"].to_list() == [3_000, 30_000, 1_000_000]
+
+
+def test_a_column_n_of_counts_stays_one_of_questions(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("model,N,task,accuracy\nm-1b,500,x,0.2\nm-3b,500,x,0.3\n")
+    import_run([tmp_path / "t.csv"], tmp_path / "run")
+    curves = pl.read_parquet(tmp_path / "run" / "curves.parquet").sort("y")
+    assert curves["n"].to_list() == [500, 500]
+    assert curves["params_total"].to_list() == [1_000_000_000, 3_000_000_000]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 SCALE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "thousand": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9,
           "bn": 1e9, "trillion": 1e12, "mrd": 1e9, "milliarden": 1e9,
-         "milliards": 1e9, "万": 1e4, "亿": 1e8, "万亿": 1e12}  # fmt: skip
+         "milliards": 1e9, "mn": 1e6, "thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12,
+          "万": 1e4, "亿": 1e8, "万亿": 1e12}  # fmt: skip
 _AMOUNT = re.compile(
     r"[~≈<>]?\s*(?:(\d+)\s*[x×]\s*)?(\d[\d,_ '’]*(?:\.\d+)?|\.\d+)(?:e\+?(\d+))?\s*"
     r"([kmbt]|thousand|million|mio|billion|bn|trillion|mrd|milliarden|milliards|万亿|万|亿)?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.io.apart import HYPERPARAMETERS, differing
-from scalecurve.io.cells import SCALE, amount, model_name, number, plain_text, shots_in
-from scalecurve.io.conventions import missing_mark
+from scalecurve.io.cells import model_name, number, plain_text, shots_in
 from scalecurve.io.families import variant_of
 from scalecurve.io.grids import plain_table, record_rows
 from scalecurve.io.headings import NAMES, metric_columns, of_error, plain
+from scalecurve.io.scales import SMALLEST_MODEL, counts, doubts, parameters, scaled, sizes_named_n
 from scalecurve.io.shape import STRATEGY, Evaluation, SourceModel
 from scalecurve.io.texts import TEXTS, WORKBOOKS, other_tables, rows_of_file, text_rows
 from scalecurve.schema import AXES
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _WHOLE = ("params_non_embedding", "params_total", "training_tokens", "step")
 CELL = ("model", "revision", "step", "family", "task", "metric", "shots", "seed", "version", "strategy")
 """What tells one score of a table from another."""
-SMALLEST_MODEL = 10_000  # parameters; a smaller number without a unit counts billions
 _NULLS = ["-", "–", "—", "N/A", "n/a", "NA", "nan", "NaN", "null", "None", "#N/A"]
 _SEPARATORS = ",;\t|"
 _DECIMAL_COMMA = re.compile(r'(?:^|;)\s*"?[-+]?\d+(?:\.\d{3})*,\d+\s*%?"?\s*(?:;|$)', re.MULTILINE)
@@ -57,9 +56,31 @@ def scan(source: SourceFile) -> pl.LazyFrame | None:
             and not set(map(plain, table.collect_schema())) & set(NAMES["model"])
         ):
             table = table.with_columns(pl.lit(source.said.model).alias("model"))
-        return None if table is None else _named_by_size(table)
+        return None if table is None else _named_by_size(_sizes_told(table, source))
     except (OSError, pl.exceptions.PolarsError):
         return None
+
+
+_PAPERS = {"N": "params", "D": "tokens", "C": "flops"}
+"""What papers on scaling laws call the axes, and a name that ``headings.NAMES`` knows."""
+
+
+def _sizes_told(table: pl.LazyFrame, source: SourceFile) -> pl.LazyFrame:
+    """Parameters, tokens and compute that a table calls N, D and C, as papers do, under names of their own."""
+    import polars as pl
+
+    try:
+        names = table.collect_schema().names()
+        column = next((one for one in names if one in ("N", "n") and one not in source.columns.values()), None)
+        cells = [] if column is None else table.select(column).head(1_000).collect()[column].drop_nulls().to_list()
+    except pl.exceptions.PolarsError:
+        return table  # its reader says what is wrong with it
+    if column is None or not sizes_named_n(names, column, cells):
+        return table
+    free = {ours: known for ours, known in _PAPERS.items() if known not in map(plain, names)}
+    told = {one: free[one.upper()] for one in names if one == column or (one in ("D", "C") and one in free)}
+    source.note(f"{' and '.join(told)} {'is' if len(told) == 1 else 'are'} read as {' and '.join(told.values())}")
+    return table.rename(told)
 
 
 def _named_by_size(table: pl.LazyFrame) -> pl.LazyFrame:
@@ -283,15 +304,7 @@ class Whole:
 def whole_of(frame: pl.DataFrame, columns: Mapping[str, str]) -> Whole:
     """What a table tells of its models that a single row does not."""
     counted = [columns[axis] for axis in AXES if axis.startswith("params") and axis in columns]
-    return Whole(_with_states(frame, columns), frozenset(one for one in counted if _counts(frame[one].to_list(), one)))
-
-
-def _counts(values: list[Any], column: str) -> bool:
-    """Whether small numbers of a column (3000) continue its large ones (27000) as they stand, and not as billions."""
-    sizes = [found * _unit(column) for one in values if (found := amount(one)) and found > 0]
-    small = max((size for size in sizes if size < SMALLEST_MODEL), default=None)
-    large = min((size for size in sizes if size >= SMALLEST_MODEL), default=None)
-    return bool(small and large and large / small < max(small * 1e9, large) / min(small * 1e9, large))
+    return Whole(_with_states(frame, columns), frozenset(one for one in counted if counts(frame[one].to_list(), one)))
 
 
 def _with_states(frame: pl.DataFrame, columns: Mapping[str, str]) -> frozenset[str]:
@@ -317,11 +330,11 @@ def model_of(row: Mapping[str, object], columns: Mapping[str, str], path: Path, 
     name = arguments.get("pretrained", name).strip()
     scale: dict[str, Any] = {}
     for axis in AXES:
-        value = amount(row.get(columns[axis])) if axis in columns else None
+        column = columns.get(axis, "")
+        value = scaled(row.get(column), column) if column else None
         if value is not None and (value > 0 or (value == 0 and axis in ("step", "epoch"))):
-            value *= _unit(columns[axis])
-            if axis.startswith("params") and value < SMALLEST_MODEL and columns[axis] not in whole.counted:
-                value *= 1e9
+            if axis.startswith("params"):
+                value = parameters(row.get(column), column, column in whole.counted) or value
             if axis == "training_tokens" and value < SMALLEST_MODEL:
                 continue  # billions or trillions: not said (see doubts_of)
             if axis == "step" and value != int(value):
@@ -359,34 +372,5 @@ def doubts_of(frame: pl.DataFrame, columns: Mapping[str, str]) -> list[str]:
     for ours in (*AXES, "shots"):
         if ours in columns:
             values = frame[columns[ours]].drop_nulls().unique(maintain_order=True).to_list()
-            notes += [f"column {columns[ours]}: {doubt}" for doubt in _doubts(ours, columns[ours], values)]
+            notes += [f"column {columns[ours]}: {doubt}" for doubt in doubts(ours, columns[ours], values)]
     return notes
-
-
-def _doubts(ours: str, column: str, values: list[Any]) -> Iterator[str]:
-    unit, read = _unit(column), shots_in if ours == "shots" else amount
-    odd = [str(one) for one in values if read(one) is None and not missing_mark(one)]
-    if odd:
-        yield f"not understood as {ours}: {', '.join(odd[:4])}; write it as a number"
-    sizes = [] if ours == "shots" else [found * unit for one in values if (found := amount(one))]
-    small = next((size for size in sizes if 0 < size < SMALLEST_MODEL), None)
-    if small and ours.startswith("params") and not _counts(values, column):
-        yield f"numbers without a unit are taken as billions ({small:g} is {small:g}B)"
-    if small and ours == "training_tokens":
-        yield f"{small:g} has no unit and is left out; write it as 300B or 1.4T"
-    products = [str(one) for one in values if isinstance(one, str) and re.search(r"\d\s*[x×]\s*\d", one)]
-    if products and ours.startswith("params"):
-        size = amount(products[0])
-        yield f"{products[0]} is taken as {size:.3g}; experts share layers, so give the exact size where it is known"
-
-
-def _unit(column: str) -> float:
-    """What a unit in a column's name multiplies by: ``(B)``, ``(T)``, ``(1E21)``."""
-    match = re.search(r"[(（]([^)）]*)[)）]\s*$", column)
-    text = match[1].strip().lower() if match else ""
-    if text in SCALE:
-        return SCALE[text]
-    try:
-        return float(text)
-    except ValueError:
-        return 1.0

@@ -34,11 +34,13 @@ NAMES: dict[str, tuple[str, ...]] = {
     "strategy": ("strategy", "prompting"),
     "revision": ("revision", "branch"),
     "family": ("family", "model_family", "系列", "模型系列"),
-    "params_non_embedding": ("params_non_embedding", "non_embedding_params", "n_non_embedding", "非嵌入参数量"),
+    "params_non_embedding": ("params_non_embedding", "non_embedding_params", "n_non_embedding",
+                             "non_embedding_parameters", "params_nonembedding", "nonembedding_params",
+                             "non_emb_params", "params_non_emb", "非嵌入参数量"),
     "params_total": ("params_total", "params", "n_params", "num_params", "parameters", "num_parameters", "model_size",
-                     "#params", "#parameters", "param_count", "parameter_count", "total_params",
-                     "size", "model_num_parameters", "parameter", "paramètres", "parámetros", "参数量",
-                     "参数", "参数规模", "模型大小", "规模"),
+                     "#params", "#parameters", "param_count", "parameter_count", "total_params", "param", "#param",
+                     "nparams", "n_parameters", "total_parameters", "size", "model_num_parameters", "parameter",
+                     "paramètres", "parámetros", "参数量", "参数", "参数规模", "模型大小", "规模"),
     "training_flops": ("training_flops", "flops", "compute", "train_flops", "训练算力", "算力"),
     "training_tokens": ("training_tokens", "tokens", "train_tokens", "n_tokens", "pretraining_data_size", "训练词元数",
                         "训练词元", "训练token数", "训练数据量"),
@@ -67,6 +69,12 @@ METRICS = {"genauigkeit": "accuracy", "trefferquote": "accuracy", "exactitude": 
 COUNTED = ("correct", "num_correct", "n_correct", "#correct", "right", "solved", "passed", "正确数", "答对数")
 TOTALS = ("total", "num_total", "n_total", "attempted", "all", "out_of", "总数")
 """How many answers are right, and of how many: the second beside a column of the first."""
+
+_UNIT = re.compile(r"(.+?)[_/]?(?:in_)?([kmbt]|bn|mn|mio|mrd|thousands?|millions?|billions?|trillions?)")
+_COUNTED_IN_UNITS = frozenset(
+    one for ours in ("params_non_embedding", "params_total", "training_tokens") for one in NAMES[ours]
+)
+"""Names of columns that a unit may follow: ``params_b``, ``size_in_millions``, ``tokens_t``."""
 
 _ERROR = re.compile(
     r"(.*?)[\s_(]+(std_?err|std[\s_]error|standard[\s_]error|stderr|se|std|stdev|ci|ci95|95%?[\s_]?ci|±|标准误差?)\)?(,.*)?"
@@ -176,6 +184,15 @@ def is_metric_name(heading_: str) -> bool:
 
 
 def plain(name: str) -> str:
-    """A column name in lower case, its unit dropped: ``Model Size (B)`` is ``model_size``, ``# Params`` ``#params``."""
-    bare = re.sub(r"\s*[(（][^)）]*[)）]\s*$", "", name.strip()).lower()
-    return re.sub(r"[\s\-]+", "_", re.sub(r"^(#\s*(of\s+)?|(no\.|num\.?|number)\s+of\s+)", "#", bare))
+    """A column name in lower case, its unit dropped: ``Model Size (B)`` is ``model_size``, ``# Params`` ``#params``,
+    ``params_m`` ``params``."""
+    return plain_and_unit(name)[0]
+
+
+@cache
+def plain_and_unit(name: str) -> tuple[str, str]:
+    """``plain``, and the unit that stands at the end of a name of sizes or tokens without brackets ("" for none)."""
+    bare = re.sub(r"\s*[(（\[][^)）\]]*[)）\]]\s*$", "", name.strip()).lower()
+    own = re.sub(r"[\s\-]+", "_", re.sub(r"^(#\s*(of\s+)?|(no\.|num\.?|number)\s+of\s+)", "#", bare))
+    found = _UNIT.fullmatch(own)
+    return (found[1], found[2]) if found and found[1] in _COUNTED_IN_UNITS else (own, "")
