@@ -79,7 +79,7 @@ def everyday_tables(model: str) -> tuple[dict[str, pl.DataFrame], list[str], lis
     return tables, defined, [
         f"SELECT c.capital FROM model('{model}').country c WHERE c.name IN ('France', 'Peru')",
         f"SELECT o.id, k.country FROM orders o JOIN model('{model}').city k ON k.name = o.city",
-        "SELECT id FROM r WHERE ai_filter('complaint?', txt) AND yr = 2024 USING recall .9, precision .9, model LADDER",
+        "SELECT id FROM r WHERE ai_filter('complaint?', txt) AND yr = 2024 USING recall .9, precision .9, model ladder",
         "SELECT ai_classify(txt, ['positive', 'negative']) l, count(*) FROM r GROUP BY 1",
         "SELECT q, ai_ask(q, 'INT') a, ai_meta(ai_ask(q, 'INT')).strategy s FROM gsm USING strategy auto, gate on",
         "SELECT * FROM r WHERE ai_filter('Is this about food?', txt) AND ai_filter('Is this a complaint?', txt)",
@@ -119,20 +119,21 @@ def main() -> None:
         ladder = "" if lab else two_rungs(Path(folder), model)
         runs = [measured(Path(folder))] if lab else []
         for number, text in enumerate(queries, start=1):
-            session = Session(model, attach=tables, runs=runs)  # anew, so that no answer is known from the last query
+            asked = ladder or model if "model ladder" in text else model
+            session = Session(asked, attach=tables, runs=runs)  # anew, so that no answer is known from the last query
             for definition in defined:
                 session.run(definition)
-            show(session, number, text.replace("model LADDER", f"model '{ladder}'"), ladder)
+            show(session, number, text)
             session.close()
 
 
-def show(session: Session, number: int, text: str, ladder: str) -> None:
+def show(session: Session, number: int, text: str) -> None:
     """The plan of ``text``, what was made of it, and the first rows."""
     plan = session.run(text if text.startswith("EXPLAIN") else f"EXPLAIN {text}").pl()
     began = time.monotonic()
     result = session.run(text)
     seconds = time.monotonic() - began
-    print(f"{number}. {text.replace(ladder, 'LADDER') if ladder else text}")
+    print(f"{number}. {text}")
     for step in plan.iter_rows(named=True):
         print(f"   {step['call']}: {step['rows']} rows → {step['distinct']} distinct, "
               f"calls {step['calls']}; {step['model']} ({step['why']})")  # fmt: skip
