@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md shows seven additions of one file each: every one applies to a fresh copy as it stands, and works."""
+"""CONTRIBUTING.md shows seven additions of one file each, and tests: in a fresh copy all work as they stand."""
 
 import base64
 import gzip
@@ -8,10 +8,24 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+
+from scalecurve.analysis.verdicts.reasons import remark
+from scalecurve.errors import UserError
+from scalecurve.io import all_readers
+from scalecurve.io.shape import reader
+from scalecurve.metrics import get_metric, metric
+from scalecurve.metrics.registry import TEXT
+from scalecurve.models.backend import backend, backend_names
+from scalecurve.strategies import get_strategy
+from scalecurve.strategies.protocol import before, strategy
+from scalecurve.tasks import load_tasks
+from scalecurve.tasks.registry import task_format
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = '{ name = "m", backend = "mock", location = "mock", params_non_embedding = 1000 }'
@@ -148,6 +162,41 @@ def test_the_tests_of_what_is_registered_take_additions(fresh: Path) -> None:
     env = {"PYTHONPATH": str(fresh / "src"), "PATH": "/usr/bin:/bin", "HOME": str(fresh), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_tests_beside_them_pass_with_them_and_fail_without(fresh: Path) -> None:
+    tests = re.findall(r"```python\n# (tests/\S+)\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
+    for path, text in tests:
+        shutil.copytree(ROOT / path.rpartition("/")[0], (fresh / path).parent, ignore=shutil.ignore_patterns("test_*"))
+        (fresh / path).write_text(text)
+    words = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", *(path for path, _ in tests)]
+    env = {"PYTHONPATH": str(fresh / "src"), "PATH": "/usr/bin:/bin", "HOME": str(fresh), "OMP_NUM_THREADS": "1"}
+    without = subprocess.run(words, cwd=fresh, env=env, capture_output=True, text=True)
+    assert f"{len(tests)} failed" in without.stdout, without.stdout
+    for path in (STRATEGY, METRIC, FORMAT, REASON):
+        apply(fresh, path)
+    done = subprocess.run(words, cwd=fresh, env=env, capture_output=True, text=True)
+    assert f"{len(tests)} passed" in done.stdout, done.stdout
+    for check in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *check, *(path for path, _ in tests)]
+        assert not subprocess.run(ruff, cwd=fresh, capture_output=True).returncode
+
+
+@pytest.mark.parametrize(
+    ("register", "name"),
+    [
+        (partial(metric, needs=TEXT), "exact_str_match"), (strategy, "direct"), (before, "gate"), (backend, "mock"),
+        (partial(reader, role=str), "helm"), (task_format, "lab"), (partial(remark, en="", zh=""), "goes"),
+    ],
+)  # fmt: skip
+def test_a_name_has_one_owner(register: Callable[[str], Callable[[object], object]], name: str) -> None:
+    assert get_metric("exact_str_match")
+    assert get_strategy("gate+direct")
+    assert all_readers()
+    assert backend_names()
+    assert load_tasks("lab:addition")
+    with pytest.raises(UserError, match=rf"'{name}': scalecurve\..* and {__name__}\..* both have this name"):
+        register(name)(lambda *_: None)
 
 
 def test_the_files_are_written_as_the_others_are(fresh: Path) -> None:

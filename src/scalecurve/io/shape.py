@@ -14,6 +14,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Literal
 
 from scalecurve.types import Answer, Example
+from scalecurve.util.registry import only_one
 
 if TYPE_CHECKING:
     from scalecurve.io.sources import SourceFile
@@ -143,6 +144,7 @@ def reader(
     """Register the decorated function as the reader of a format; ``last``: asked only when no other knows the file."""
 
     def register(read: Callable[[SourceFile], Iterable[Found]]) -> Reader:
+        only_one("format of results", name, _READERS[name].read if name in _READERS else None, read)
         _READERS[name] = Reader(name, role, read, last)
         return _READERS[name]
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from scalecurve.errors import UserError
 from scalecurve.types import Answer, Example, Task
+from scalecurve.util.registry import only_one
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,6 +86,7 @@ def metric(
     """Register a function as the metric ``name``; its docstring's first line describes the metric."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        only_one("metric", name, _METRICS[name].function if name in _METRICS else None, function)
         described = (function.__doc__ or "").strip().splitlines()[:1]
         own = (higher_is_better, needs, function, corpus, bounded, binary, "".join(described), unavailable)
         _METRICS[name] = Metric(name, low, high, *own, partial, chance)

@@ -13,6 +13,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from scalecurve.errors import UserError
+from scalecurve.util.registry import only_one
 
 if TYPE_CHECKING:
     from scalecurve.models import Model
@@ -27,6 +28,8 @@ def backend(*names: str) -> Callable[[Opener], Opener]:
     """Register a function that opens the rungs whose ``backend`` is one of ``names``."""
 
     def register(opener: Opener) -> Opener:
+        for name in names:
+            only_one("backend", name, _OPENERS.get(name), opener)
         _OPENERS.update(dict.fromkeys(names, opener))
         return opener
 

@@ -21,6 +21,7 @@ from pkgutil import iter_modules
 from scalecurve.errors import UserError
 from scalecurve.strategies.shots import FewShotExample
 from scalecurve.types import Answer, Output, Request, Task
+from scalecurve.util.registry import only_one
 
 STEP_TOKENS = 256
 """Of written-out steps. The papers allow 128 (Kojima et al. 2022), which cut a third of the chains, to 256."""
@@ -84,6 +85,7 @@ def strategy(name: str, check: Check | None = None, *, least_shots: int = 0) -> 
     """
 
     def register(function: Strategy) -> Strategy:
+        only_one("strategy", name, _STRATEGIES.get(name), function)
         _STRATEGIES[name], _LEAST_SHOTS[name] = function, least_shots
         if check is not None:
             _CHECKS[name] = check
@@ -96,6 +98,7 @@ def before(name: str) -> Callable[[Before], Before]:
     """Register a stage that comes before another strategy, as in ``name+direct``."""
 
     def register(function: Before) -> Before:
+        only_one("stage", name, _BEFORE.get(name), function)
         _BEFORE[name] = function
         return function
 

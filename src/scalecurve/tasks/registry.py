@@ -15,6 +15,7 @@ from typing import Protocol
 
 from scalecurve.errors import UserError
 from scalecurve.types import Task
+from scalecurve.util.registry import only_one
 from scalecurve.util.text import did_you_mean
 
 
@@ -78,6 +79,7 @@ def task_format(
     """Register a function as the ``load`` of a format; the rest is as ``TaskFormat`` says."""
 
     def register(load: Load) -> Load:
+        only_one("format of tasks", name, _FORMATS[name].load if name in _FORMATS else None, load)
         _FORMATS[name] = TaskFormat(name, load, listing, ready, tells_source, absolute, leaf, with_code)
         return load
 

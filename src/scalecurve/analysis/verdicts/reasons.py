@@ -15,6 +15,7 @@ from pkgutil import iter_modules
 from typing import NamedTuple
 
 from scalecurve.types import Curve, Shape, Verdict
+from scalecurve.util.registry import only_one
 
 LANGUAGES = ("en", "zh")
 Arguments = tuple[float | str, ...]
@@ -161,6 +162,7 @@ def remark(code: str, en: str, zh: str) -> Callable[[Remark], Remark]:
     """
 
     def register(function: Remark) -> Remark:
+        only_one("reason", code, _REMARKS.get(code) or (say if code in _SENTENCES else None), function)
         _SENTENCES[code], _REMARKS[code] = (en, zh), function
         return function
 
