@@ -60,3 +60,22 @@ def test_explain_asks_nothing_and_tells_the_calls(asked: Session, told: Told) ->
         plan = asked.run("EXPLAIN " + text).pl()
         assert told.asked == []
         assert plan["calls"].to_list() == ([str(calls)] if "LIMIT" not in text else [f"at most {calls}"])
+
+
+@pytest.mark.parametrize(
+    ("every", "wanted", "calls"),
+    [
+        (1, 5, 5),  # all pass: as many as are wanted
+        (2, 5, 11),  # every second passes: of 5 two, then of 6 the three that are missing
+        (40, 1, 51),  # the 40th passes: 4, 5, 10, 16, 16
+        (1000, 1, 100),  # none passes
+    ],
+)
+def test_a_limit_asks_as_many_at_a_time_as_are_still_missing(every: int, wanted: int, calls: int) -> None:
+    told = Told(lambda question: "no" if len(told.asked) % every else "yes")  # by turns, in whatever order texts come
+    texts = pl.DataFrame({"i": range(1, 101)}).select(pl.format("text {}", pl.col("i")).alias("x"))
+    opened = session(told, {"t": texts})
+    found = rows(opened, f"SELECT x FROM t WHERE ai_filter('?', x) LIMIT {wanted}")
+    assert len(found) == (wanted if every <= 100 else 0)
+    assert len(told.asked) == calls
+    opened.close()

@@ -11,7 +11,8 @@ from scalecurve.query.sql.ast import Node, needs
 
 SAMPLE = 32  # distinct arguments asked to learn how selective a predicate is …
 SAMPLE_SHARE = 4  # … but at most a fourth of all
-CHUNK = 16  # arguments asked at a time where a LIMIT may end the search
+CHUNK = 16  # most arguments asked at a time where a LIMIT may end the search, and …
+FEW = 4  # … the fewest, as many as servers are asked side by side
 STEADY = 8  # chunks of that size, after which they double
 
 Open = Callable[[Node], bool]
@@ -101,12 +102,15 @@ def search(run: Run, plan: SelectPlan, sourced: Sourced, open_: Open, done: set[
             stages.append((place, conditions, known(place, conditions)))
             done.add(place)  # for those after it: its conditions rest on earlier ones only
     guards = [guard for *_, guard in stages]
-    turn = 0
+    whole = [*guards, *(conjunct.node for conjunct in conjuncts)]
+    turn, found, tried = 0, 0, 0
     while True:
-        size = CHUNK * 2 ** max(0, turn - STEADY)
+        size = _next_chunk(wanted - found, found, tried, turn)
         asked, passed, at = 0, list[Node](), 0
         for conjunct in conjuncts:
             for place, conditions, guard in stages[at : at + len(conjunct.places)]:
+                if asked and place is not conjunct.places[0] and count(run, sourced(whole))[0] >= wanted:
+                    return guards  # of a join on labels: what one side was asked may answer the other
                 counts = gather(run, sourced(passed), place.arguments, conditions)
                 new = [row for row in counts if row not in place.shape.cells][:size]
                 run.ask(place.shape, place.label, place.clause, {row: counts[row] for row in new},
@@ -115,6 +119,19 @@ def search(run: Run, plan: SelectPlan, sourced: Sourced, open_: Open, done: set[
                 passed.append(guard)
             at += len(conjunct.places)
             passed.append(conjunct.node)
-        if not asked or count(run, sourced(passed))[0] >= wanted:
+        if not asked:
+            return guards
+        found, tried = count(run, sourced(whole))[0], tried + asked
+        if found >= wanted:
             return guards
         turn += 1
+
+
+def _next_chunk(missing: int, found: int, tried: int, turn: int) -> int:
+    """How many arguments will yield the ``missing`` rows if as many pass as did so far, and one more.
+
+    >>> _next_chunk(5, 0, 0, 0), _next_chunk(2, 3, 5, 1), _next_chunk(5, 0, 5, 1), _next_chunk(5, 0, 200, 10)
+    (5, 4, 16, 64)
+    """
+    likely = -(-missing * (tried + 1) // (found + 1))
+    return min(CHUNK << max(0, turn - STEADY), max(FEW, likely))
