@@ -230,3 +230,34 @@ def test_a_heading_that_announces_the_error_in_its_cells_is_the_tasks(name: str,
     found = curves.filter(task="leaderboard:HellaSwag").sort("y")
     assert found["y"].to_list() == pytest.approx([0.452, 0.55])
     assert found["se"].to_list() == pytest.approx([0.005, 0.005], rel=0.05)
+
+
+@pytest.mark.parametrize("column", ["loss", "val_loss", "validation_loss"])
+def test_a_loss_beside_no_other_score_is_the_score(column: str, tmp_path: Path) -> None:
+    wide, _ = brought(tmp_path / "t.csv", f"name,params,{column}\n" + rows("{m},7000,{u}\n"))
+    assert (set(wide["metric"]), wide["y"].to_list(), set(wide["loss"])) == ({"loss"}, list(UP), {None})
+    assert not any(wide["higher_is_better"])
+    (tmp_path / "rows").mkdir()
+    tidy, _ = brought(tmp_path / "rows" / "t.csv", f"model,task,{column}\n" + rows("{m},pile,{u}\n"))
+    assert (set(tidy["task"]), tidy["y"].to_list()) == ({"pile"}, list(UP))
+
+
+def test_a_loss_beside_benchmarks_is_an_axis(tmp_path: Path) -> None:
+    curves, _ = brought(tmp_path / "t.csv", "model,loss,piqa\n" + rows("{m},{u},0.6\n"))
+    assert (set(curves["task"]), curves["loss"].to_list()) == ({"leaderboard:piqa"}, list(UP))
+
+
+def test_metrics_that_are_no_shares_are_columns_of_scores(tmp_path: Path) -> None:
+    text = "model,params,task,BLEU,ROUGE-L,chrF++\n" + rows("{m},1B,wmt,{p},{p},{p}\n")
+    curves, _ = brought(tmp_path / "t.csv", text)
+    assert set(curves["metric"]) == {"bleu", "rouge-l", "chrf++"}
+    assert set(curves["ceiling"]) == {None}
+
+
+def test_a_table_without_a_known_metric_asks_which_column_holds_the_scores(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--map score=COLUMN \(of goodness, wobble\)"):
+        brought(tmp_path / "t.csv", "model,task,goodness,wobble\n" + rows("{m},piqa,{u},1\n"))
+    curves, _ = brought(
+        tmp_path / "t.csv", "model,task,goodness\n" + rows("{m},piqa,{u}\n"), columns={"score": "goodness"}
+    )
+    assert curves["y"].to_list() == list(UP)

@@ -56,7 +56,7 @@ def scan(source: SourceFile) -> pl.LazyFrame | None:
             and not set(map(plain, table.collect_schema())) & set(NAMES["model"])
         ):
             table = table.with_columns(pl.lit(source.said.model).alias("model"))
-        return None if table is None else _named_by_size(_sizes_told(table, source))
+        return None if table is None else _named_by_size(_sizes_told(table, source), source)
     except (OSError, pl.exceptions.PolarsError):
         return None
 
@@ -83,8 +83,9 @@ def _sizes_told(table: pl.LazyFrame, source: SourceFile) -> pl.LazyFrame:
     return table.rename(told)
 
 
-def _named_by_size(table: pl.LazyFrame) -> pl.LazyFrame:
-    """Models that only their family and their size name are called by these."""
+def _named_by_size(table: pl.LazyFrame, source: SourceFile) -> pl.LazyFrame:
+    """Models that only their family and their size name are called by these; of a table given by name those below
+    ``name``, beside sizes, are models too."""
     import polars as pl
 
     try:
@@ -94,9 +95,11 @@ def _named_by_size(table: pl.LazyFrame) -> pl.LazyFrame:
     family, size = (
         next((called[one] for one in NAMES[ours] if one in called), "") for ours in ("family", "params_total")
     )
-    if not family or not size or set(called) & set(NAMES["model"]):
+    if not size or set(called) & set(NAMES["model"]) or "model" in source.columns:
         return table
-    return table.with_columns(pl.format("{}-{}", pl.col(family), pl.col(size)).alias("model"))
+    if "name" in called and source.named:
+        return table.rename({called["name"]: "model"})
+    return table.with_columns(pl.format("{}-{}", pl.col(family), pl.col(size)).alias("model")) if family else table
 
 
 def _unnested(table: pl.LazyFrame) -> pl.LazyFrame:

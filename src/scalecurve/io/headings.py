@@ -80,21 +80,11 @@ _ERROR = re.compile(
     r"(.*?)[\s_(]+(std_?err|std[\s_]error|standard[\s_]error|stderr|se|std|stdev|ci|ci95|95%?[\s_]?ci|±|标准误差?)\)?(,.*)?"
 )
 _SHOTS = re.compile(r"\d{1,3}[\s_-]?shots?|(zero|one|two|three|four|five|ten)[\s_-]?shots?|k\s*=\s*\d+", re.IGNORECASE)
-_OTHER_METRICS = (
-    "bleu",
-    "chrf",
-    "rouge",
-    "rouge1",
-    "rouge2",
-    "rougel",
-    "mcc",
-    "elo",
-    "bpb",
-    "auc",
-    "auroc",
-    "map",
-    "mrr",
+_OTHER_METRICS = re.compile(
+    r"(sacre|sp)?bleu(_?[1-4])?|chrf(_?\+{1,2}|pp)?|rouge(_?(1|2|l|lsum))?|meteor|bertscore|bleurt|comet|mcc|elo|bpb|auc|auroc|mrr"
+    r"|ndcg(@\d+)?|spearman|pearson"
 )
+"""Metrics that are no shares of items and grow as models get better."""
 _SPREAD = re.compile(r"(std|stdev|ci|ci95|±)\)?(,.*)?$")
 """Columns of deviations and intervals, which are no standard errors."""
 
@@ -159,7 +149,13 @@ def heading(name: str) -> Heading:
             shots = shots_in(part)
         elif part in ("%", "％"):
             percent = True
-        elif plain in METRICS or is_share(plain) or not higher_is_better(plain) or plain in _OTHER_METRICS:
+        elif (
+            plain in METRICS
+            or is_share(plain)
+            or not higher_is_better(plain)
+            or plain == "map"
+            or _OTHER_METRICS.fullmatch(plain)
+        ):
             metric = METRICS.get(plain, plain)
         else:
             kept.append(part)
@@ -179,7 +175,7 @@ def says_shots(name: str) -> bool:
 def is_metric_name(heading_: str) -> bool:
     """Whether a column is called as a metric is, and by no name that means another thing."""
     name = plain(heading_)
-    known = is_share(name) or not higher_is_better(name)
+    known = is_share(name) or not higher_is_better(name) or bool(_OTHER_METRICS.fullmatch(name))
     return known and not any(name in usual for ours, usual in NAMES.items() if ours != "score")
 
 

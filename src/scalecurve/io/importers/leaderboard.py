@@ -83,6 +83,7 @@ def read(source: SourceFile) -> Iterable[Found]:
     if "model" not in columns:
         raise source.fail(f"has no column of models; name it with --map model=COLUMN (of {', '.join(names)})")
     tasks = _tasks(source, names, columns)
+    columns = {ours: name for ours, name in columns.items() if ours != "loss" or name not in tasks}
     errors = error_columns(names, tasks)
     if "se" in columns and len(tasks) == 1:
         errors = dict.fromkeys(tasks, columns["se"])
@@ -175,6 +176,8 @@ def _tasks(source: SourceFile, names: list[str], columns: dict[str, str]) -> dic
         written = kinds[name] == pl.String() and table is not None and _mostly_numbers(table, name, source)
         if kinds[name].is_numeric() or written:
             found[name] = _split(name)
+    if not found and "loss" in columns:  # nothing else was measured: it is the score, and no axis
+        found[columns["loss"]] = _split(columns["loss"])
     return found
 
 

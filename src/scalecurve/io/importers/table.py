@@ -60,8 +60,23 @@ def _role(source: SourceFile) -> Role:
         return "head"
     columns = find_columns(source, names_of(table, source.path))
     names = names_of(table, source.path)
-    scores = "score" in columns or metric_columns(names) or any(plain(name) in COUNTED for name in names)
-    return "head" if "model" in columns and scores and ("task" in columns or "example" in columns) else ""
+    if "model" not in columns or not ("task" in columns or "example" in columns):
+        return ""
+    if _scores_of(names, columns) or any(plain(name) in COUNTED for name in names):
+        return "head"
+    others = [name for name in names if name not in columns.values()]
+    if source.named and others and "task" in columns:
+        raise source.fail(
+            f"names models ({columns['model']}) and tasks ({columns['task']}), but no column is called as a metric is; "
+            f"say which holds the scores, --map score=COLUMN (of {', '.join(others)})"
+        )
+    return ""
+
+
+def _scores_of(names: list[str], columns: Mapping[str, str]) -> list[str]:
+    """The columns of scores by their names; a loss is one where there is no other, and else an axis."""
+    scores = [columns["score"]] if "score" in columns else metric_columns(names)
+    return scores or [columns[name] for name in ("loss",) if name in columns]
 
 
 @reader("table", _role, last=True)
@@ -75,7 +90,8 @@ def read(source: SourceFile) -> Iterable[Found]:
     missing = next((name for name in ("model", "task") if name not in columns), None)
     if missing:
         raise source.fail(f"has no column of {missing}s; name it with --map {missing}=COLUMN (of {', '.join(names)})")
-    scores = [columns["score"]] if "score" in columns else metric_columns(names)
+    scores = _scores_of(names, columns)
+    columns = {ours: name for ours, name in columns.items() if ours != "loss" or name not in scores}
     scores = [name for name in scores if not names_precisions(table, name, source.path)]
     scores = scores or [name for name in names if plain(name) in COUNTED]
     if "n" not in columns and (total := next((name for name in names if plain(name) in TOTALS), None)):
