@@ -106,3 +106,13 @@ def test_every_step_and_all_together_keep_what_explain_says(text: str, foretold:
         assert not ask.exact or calls == ask.calls
     assert sum(made) == len(told.asked) <= together
     asked.close()
+
+
+@pytest.mark.parametrize(("every", "limit", "most"), [(1, 5, 5), (2, 5, 20), (10, 5, 75), (1, 1, 4), (1, 100, 100)])
+def test_a_limit_asks_hardly_more_than_it_takes(every: int, limit: int, most: int) -> None:
+    """``every`` so many texts pass; those asked are in a random order."""
+    told = Told(lambda question: "yes" if int(question.split()[-1]) % every == 0 else "no")
+    asked = session(told, {"t": pl.DataFrame({"x": [f"text {at}" for at in range(1000)]})})
+    assert len(rows(asked, f"SELECT x FROM t WHERE ai_filter('even?', x) LIMIT {limit}")) == limit
+    assert len(told.asked) <= most
+    asked.close()
