@@ -14,10 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the harness's environment has no scalecurve
+    from scalecurve.models import Model
+    from scalecurve.types import Output, Request
 
 TASKS = (
     "bigbench:hyperbaton",
@@ -132,6 +136,25 @@ class Peak:
         lines = Path("/proc/self/status").read_text().splitlines()
         peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
         return max(0, peak * 1024 - self.before)
+
+
+@contextlib.contextmanager
+def taking() -> Iterator[dict[str, Any]]:
+    """What the block took, once it has ended: ``seconds``, ``work`` (seconds of the processor) and ``peak`` (bytes)."""
+    took: dict[str, Any] = {}
+    peak = Peak()
+    began, worked = time.perf_counter(), time.process_time()
+    yield took
+    seconds, work = time.perf_counter() - began, time.process_time() - worked
+    took |= {"seconds": seconds, "work": work, "peak": peak.above()}
+
+
+def outputs_of(model: Model, requests: Sequence[Request]) -> tuple[list[Output], dict[str, Any]]:
+    """The model's output for each request, and what they took."""
+    found: dict[int, Output] = {}
+    with taking() as took:
+        model.run(requests, found.__setitem__)
+    return [found[at] for at in range(len(requests))], took
 
 
 def worker(python: str | Path, script: Path, side: str, job: dict[str, Any], threads: int) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,12 @@ import engine_common as common
 
 def ours(job: dict[str, Any]) -> dict[str, Any]:
     from scalecurve.models import open_model, resolve_rung
-    from scalecurve.types import Output, Request
+    from scalecurve.types import Request
 
     model = open_model(resolve_rung(job["folder"]), device="cpu")
     requests = [Request(prompt, max_tokens=job["tokens"]) for prompt in job["prompts"]]
-    found: dict[int, Output] = {}
-    peak = common.Peak()
-    began, worked = time.perf_counter(), time.process_time()
-    model.run(requests, found.__setitem__)
-    seconds, work = time.perf_counter() - began, time.process_time() - worked
-    outputs = [found[i] for i in range(len(requests))]
-    return {
-        "seconds": seconds,
-        "work": work,
-        "peak": peak.above(),
+    outputs, took = common.outputs_of(model, requests)
+    return took | {
         "texts": [output.texts[0] for output in outputs],
         "written": sum(output.generated_tokens for output in outputs),
     }
@@ -47,23 +38,18 @@ def transformers_(job: dict[str, Any]) -> dict[str, Any]:
     model = AutoModelForCausalLM.from_pretrained(job["folder"], dtype=torch.float32).eval()
     texts, written = [], 0
     order = sorted(job["prompts"], key=len, reverse=True)
-    peak = common.Peak()
-    began, worked = time.perf_counter(), time.process_time()
-    for at in range(0, len(order), job["batch"]):
-        batch = tokenizer(order[at : at + job["batch"]], return_tensors="pt", padding=True)
-        with torch.inference_mode():
-            out = model.generate(
-                **batch, max_new_tokens=job["tokens"], do_sample=False, pad_token_id=tokenizer.pad_token_id
-            )
-        new = out[:, batch["input_ids"].shape[1] :]
-        texts += tokenizer.batch_decode(new, skip_special_tokens=True)
-        written += sum(real_tokens(row, tokenizer.eos_token_id) for row in new.tolist())
-    seconds, work = time.perf_counter() - began, time.process_time() - worked
+    with common.taking() as took:
+        for at in range(0, len(order), job["batch"]):
+            batch = tokenizer(order[at : at + job["batch"]], return_tensors="pt", padding=True)
+            with torch.inference_mode():
+                out = model.generate(
+                    **batch, max_new_tokens=job["tokens"], do_sample=False, pad_token_id=tokenizer.pad_token_id
+                )
+            new = out[:, batch["input_ids"].shape[1] :]
+            texts += tokenizer.batch_decode(new, skip_special_tokens=True)
+            written += sum(real_tokens(row, tokenizer.eos_token_id) for row in new.tolist())
     by_prompt = dict(zip(order, texts, strict=True))
-    return {
-        "seconds": seconds,
-        "work": work,
-        "peak": peak.above(),
+    return took | {
         "texts": [by_prompt[prompt] for prompt in job["prompts"]],
         "written": written,
     }
@@ -81,11 +67,9 @@ def harness(job: dict[str, Any]) -> dict[str, Any]:
     model = HFLM(pretrained=job["folder"], dtype="float32", device="cpu", batch_size=job["batch"])
     how = {"until": [], "max_gen_toks": job["tokens"], "do_sample": False}
     requests = [Instance("generate_until", {}, (prompt, how), at) for at, prompt in enumerate(job["prompts"])]
-    peak = common.Peak()
-    began, worked = time.perf_counter(), time.process_time()
-    texts = model.generate_until(requests, disable_tqdm=True)
-    seconds, work = time.perf_counter() - began, time.process_time() - worked
-    return {"seconds": seconds, "work": work, "peak": peak.above(), "texts": texts}
+    with common.taking() as took:
+        texts = model.generate_until(requests, disable_tqdm=True)
+    return took | {"texts": texts}
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,21 +30,13 @@ SMALL = "smollm2-135m"
 def ours(job: dict[str, Any]) -> dict[str, Any]:
     """Score with scalecurve; tokenisation is part of the time on both sides."""
     from scalecurve.models import open_model, resolve_rung
-    from scalecurve.types import Output, Request
+    from scalecurve.types import Request
 
     rung = resolve_rung(job["folder"])
     model = open_model(replace(rung, options={"engine": "plain"} if job["plain"] else {}), device="cpu")
     requests = [Request(q["prompt"], options=tuple(q["options"])) for q in job["questions"]]
-    found: dict[int, Output] = {}
-    peak = common.Peak()
-    began, worked = time.perf_counter(), time.process_time()
-    model.run(requests, found.__setitem__)
-    seconds, work = time.perf_counter() - began, time.process_time() - worked
-    outputs = [found[i] for i in range(len(requests))]
-    return {
-        "seconds": seconds,
-        "work": work,
-        "peak": peak.above(),
+    outputs, took = common.outputs_of(model, requests)
+    return took | {
         "logprobs": [list(output.logprobs) for output in outputs],
         "greedy": [list(output.greedy) for output in outputs],
         "tokens": [list(output.token_counts) for output in outputs],
@@ -72,15 +63,10 @@ def harness(job: dict[str, Any]) -> dict[str, Any]:
         return own(inps, *given, **how)
 
     model._model_call = counted
-    peak = common.Peak()
-    began, worked = time.perf_counter(), time.process_time()
-    scored = iter(model.loglikelihood(requests, disable_tqdm=True))
-    seconds, work = time.perf_counter() - began, time.process_time() - worked
+    with common.taking() as took:
+        scored = iter(model.loglikelihood(requests, disable_tqdm=True))
     rows = [[next(scored) for _ in q["options"]] for q in job["questions"]]
-    return {
-        "seconds": seconds,
-        "work": work,
-        "peak": peak.above(),
+    return took | {
         "forwarded": forwarded,
         "logprobs": [[float(logprob) for logprob, _ in row] for row in rows],
         "greedy": [[bool(greedy) for _, greedy in row] for row in rows],
