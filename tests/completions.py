@@ -7,8 +7,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from local_server import Quiet, listen
 
 from scalecurve.models.mock import fraction
 
@@ -29,11 +30,11 @@ class CompletionsServer:
         self.closing = threading.Event()
         lock, outer = threading.Lock(), self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.loads(self.body())
                 prompt = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
                 with lock:
                     outer.asked[body["model"], prompt] += 1
@@ -43,22 +44,11 @@ class CompletionsServer:
                 reply = think(body) if "messages" in body else answer(body)
                 status, data = outer.fault(body, times) or (200, json.dumps(reply).encode())
                 try:
-                    self.send_response(status)
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Retry-After-Ms", "1")
-                    self.send_header("Content-Length", str(len(data)))
-                    self.end_headers()
-                    self.wfile.write(data)
+                    self.reply(status, data, Retry_After_Ms="1")
                 except OSError:  # who asked has hung up
                     self.close_connection = True
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        self.http, self.url = listen(Handler)
 
     def close(self) -> None:
         self.closing.set()

@@ -9,15 +9,14 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from local_server import Quiet, listen
 
 import scalecurve.io.zipped
 import scalecurve.tasks.jsonfile
@@ -90,22 +89,14 @@ def files(folder: Path) -> set[Path]:
 def echoing() -> Iterator[str]:
     """The address of a server that answers every request with an error that repeats the key it was sent."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            self.body()
             said = f"{'wrong ' * 36} {self.headers['Authorization']}"  # where an error is cut, half a key could be left
-            body = json.dumps({"error": {"message": said}}).encode()
-            self.send_response(401)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.reply(401, json.dumps({"error": {"message": said}}).encode())
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server, url = listen(Handler)
+    yield url
     server.shutdown()
     server.server_close()
 

@@ -6,10 +6,10 @@ import json
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from local_server import Quiet, listen
 
 pytest.importorskip("openai")
 
@@ -46,9 +46,9 @@ class Server:
         self.lock = threading.Lock()
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.loads(self.body())
                 with outer.lock:
                     outer.told.append(body)
                     outer.headers.append(self.headers["Authorization"])
@@ -57,20 +57,9 @@ class Server:
                     self.connection.close()
                     return
                 reply = {"error": {"message": "no"}} if fault else outer.answer(self.path, body)
-                data = json.dumps(reply).encode()
-                self.send_response(fault or 200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Retry-After-Ms", "1")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                self.reply(fault or 200, json.dumps(reply).encode(), Retry_After_Ms="1")
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        self.http, self.url = listen(Handler)
 
     def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from local_server import Quiet, listen
 
 from scalecurve.models import guarded
 from scalecurve.types import Output, Request
@@ -39,26 +38,16 @@ class Raw:
         self.seen: list[dict[str, str]] = []
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
+                self.body()
                 outer.seen.append(dict(self.headers))
-                self.send_response(status)
-                for name, value in ({"Content-Type": "application/json", "Retry-After-Ms": "1"} | headers).items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
                 try:
-                    self.wfile.write(body)
+                    self.reply(status, body, **({"Retry_After_Ms": "1"} | headers))
                 except OSError:
                     self.close_connection = True
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        self.http, self.url = listen(Handler)
 
 
 def answered(server: Any, request: Request | None = None, **options: Any) -> Output:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from local_server import Quiet, listen
 
 pytest.importorskip("openai")
 
@@ -46,24 +45,15 @@ class SGLang:
         self.change: Any = lambda path, reply: reply
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.loads(self.body())
                 outer.asked.append((self.path, body))
                 reply = outer.answer(self.path, body)
                 data = json.dumps(outer.change(self.path, reply) if reply else {"detail": "Not Found"}).encode()
-                self.send_response(200 if reply else 404)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                self.reply(200 if reply else 404, data)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        self.http, self.url = listen(Handler)
 
     def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
         if path == "/v1/tokenize":

@@ -11,11 +11,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from local_server import Quiet, listen
 
 openai = pytest.importorskip("openai")
 pytest.importorskip("fastapi")
@@ -40,23 +40,20 @@ class Upstream:
         self.asked = threading.Semaphore(0)
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_POST(self) -> None:
                 outer.asked.release()
                 outer.let_go.wait(60)
                 self.connection.close()
 
-            def log_message(self, *_: object) -> None: ...
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        self.http, self.url = listen(Handler)
 
     def family(self, folder: Path) -> Path:
         """A family file whose only rung is this server."""
         path = folder / "far.toml"
         path.write_text(
             f'family = "far"\n[[rung]]\nname = "slowpoke"\nbackend = "endpoint"\n'
-            f'location = "http://127.0.0.1:{self.http.server_port}/v1"\noptions = {{retries = 0}}\n'
+            f'location = "{self.url}"\noptions = {{retries = 0}}\n'
         )
         return path
 
