@@ -12,6 +12,7 @@ from command_line import Call
 
 from scalecurve.io.cells import amount, number, shots_in
 from scalecurve.io.conventions import higher_is_better, is_share
+from scalecurve.io.importing import import_run
 from scalecurve.io.known import chance_of, known
 from scalecurve.io.sources import Said
 
@@ -342,3 +343,39 @@ def test_what_guessing_earns_is_asked_for_where_nothing_tells_it(tmp_path: Path,
     assert chance is None
     assert "what guessing earns is not known of my_quiz" in said
     assert "--chance my_quiz=0.25" in said
+
+
+@pytest.mark.parametrize(
+    ("scores", "level"),
+    [((0.49, 0.51, 0.5, 0.9), "0.5"), ((0.34, 0.32, 0.6, 0.9), "0.333"), ((0.03, 0.1, 0.3, 0.5), "0"),
+     ((0.41, 0.6, 0.7, 0.8), "0.25")],
+)  # fmt: skip
+def test_an_unknown_level_of_guessing_is_proposed_from_the_scores(
+    scores: tuple[float, ...], level: str, tmp_path: Path
+) -> None:
+    rows = "".join(f"m-{at + 1}b,quiz,{score},400\n" for at, score in enumerate(scores))
+    (tmp_path / "t.csv").write_text(f"model,task,accuracy,n\n{rows}")
+    done = import_run([tmp_path / "t.csv"], tmp_path / "run")
+    assert any(note.endswith(f"(say it, as --chance quiz={level})") for note in done.notes)
+
+
+def test_one_right_of_several_guesses_is_as_likely_as_that(tmp_path: Path) -> None:
+    rows = "".join(f"m-{at}b,{task},0.{at},0.{at + 3}\n" for at in range(1, 5) for task in ("HumanEval", "piqa"))
+    (tmp_path / "t.csv").write_text(f"model,task,pass@1,pass@2\n{rows}")
+    import_run([tmp_path / "t.csv"], tmp_path / "run")
+    curves = pl.read_parquet(tmp_path / "run" / "curves.parquet").unique(["task", "metric"])
+    found = {(row["task"], row["metric"]): row["chance"] for row in curves.iter_rows(named=True)}
+    assert found == {
+        ("HumanEval", "pass@1"): 0,
+        ("HumanEval", "pass@2"): 0,
+        ("piqa", "pass@1"): 0.5,
+        ("piqa", "pass@2"): 0.75,
+    }
+
+
+@pytest.mark.parametrize(("cells", "told"), [("0.2,", True), ("0.2,400", False), ("0.2 ± 0.01,", False)])
+def test_scores_without_errors_are_told_with_what_mends_it(cells: str, told: bool, tmp_path: Path) -> None:
+    rows = "".join(f"m-{at}b,quiz,{cells}\n" for at in range(1, 5))
+    (tmp_path / "t.csv").write_text(f"model,task,accuracy,n\n{rows}")
+    done = import_run([tmp_path / "t.csv"], tmp_path / "run")
+    assert any("no shape is judged there; give errors" in note for note in done.notes) == told

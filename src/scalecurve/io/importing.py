@@ -247,6 +247,7 @@ class _Work:
     def later_notes(self) -> list[str]:
         """What is known to be worth telling once everything is read."""
         guessing = self.scores.guessing(self.answers)
+        guessing += self.scores.without_errors()
         return [*self.scores.notes, *guessing, *self.agreement.notes(), *self.twice.notes(), *self.by_name.notes()]
 
     def _cell(self, given: Evaluation, path: Path) -> tuple[Evaluation, Cell]:

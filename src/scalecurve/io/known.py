@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
@@ -83,6 +83,24 @@ def _patterns() -> tuple[Callable[[str], object], tuple[tuple[str, Callable[[str
 
 
 def chance_of(task: str, metric: str) -> float | None:
-    """The level of blind guessing of a right-or-wrong metric; None where it is not known."""
+    """The level of blind guessing of a right-or-wrong metric; None where it is not known. One right of k guesses is had
+    with 1 − (1 − p)^k."""
+    chance = known(task).chance
+    if chance is not None and (tries := re.search(r"(^|_)pass@(\d{1,6})(?!\d)", metric)):
+        return 1 - (1 - chance) ** int(tries[2])
     counted = is_share(metric) and not re.search(r"f1|recall|precision|mcc|mc2|pass@", metric)
-    return known(task).chance if counted else None
+    return chance if counted else None
+
+
+def likely_guess(values: Sequence[float]) -> float:
+    """What guessing may earn in a task of which nothing is known but its models' scores, on 0–1, to be proposed to the
+    user: a share of few options that two models score about, 0 where scores are lower than those, else a quarter."""
+    low = sorted(values)[:2]
+    if low and low[0] < 0.15:
+        return 0.0
+    if len(low) < 2:
+        return 0.25
+    near = [one for one in (0.2, 0.25, 1 / 3, 0.5) if abs(one - low[0]) < 0.03 and abs(one - low[1]) < 0.03]
+    middle = (low[0] + low[1]) / 2
+    off = [abs(one - middle) for one in near]
+    return round(near[off.index(min(off))], 3) if near else 0.25

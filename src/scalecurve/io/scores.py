@@ -202,24 +202,42 @@ class Scores:
 
     def guessing(self, answers: Answers) -> list[str]:
         """What the headline metrics' level of guessing was taken for where nobody states it: a line each way."""
-        zero, unknown = [], []
+        zero: list[str] = []
+        unknown: dict[str, float] = {}
         for ref in self._of:
             metric = self.metrics_of(ref)[1]
             if self._said(ref) is None and all(one.chance is None for one in self._of[ref][metric]):
                 chance, ceiling = self.bounds_of(ref, metric, answers)
                 if ceiling and chance is None:
-                    unknown.append(ref.partition(":")[2] or ref)
+                    values = [one.value / ceiling for one in self._of[ref][metric] if one.value is not None]
+                    unknown[ref.partition(":")[2] or ref] = known.likely_guess(values)
                 elif ceiling and self._from_nothing(ref, metric, ceiling):
                     zero.append(ref.partition(":")[2] or ref)
         lines = []
         if zero:
             lines.append(f"guessing is taken to earn 0 in {some(zero)}, as two models do (--chance {zero[0]}=0.25)")
         if unknown:
+            first, level = next(iter(unknown.items()))
             lines.append(
                 f"what guessing earns is not known of {some(unknown)}: no rise there is called emergent or late "
-                f"(--chance {unknown[0]}=0.25)"
+                f"(say it, as --chance {first}={level:g})"
             )
         return lines
+
+    def without_errors(self) -> list[str]:
+        """The line that says of which tasks' headline metrics nothing tells how much of a change is noise."""
+        bare = []
+        for ref in self._of:
+            own = [one for one in self._of[ref][self.metrics_of(ref)[1]] if one.value is not None]
+            if own and all(one.se is None and not one.n for one in own):
+                bare.append(ref.partition(":")[2] or ref)
+        if not bare:
+            return []
+        fix = f"give errors (45.2 ± 1.1 in a cell, or a column stderr, in a wide table {bare[0]}_stderr)"
+        return [
+            f"neither standard errors nor numbers of questions are known of {some(bare)}: no shape is judged there; "
+            f"{fix}, or for shares of right answers a column n"
+        ]
 
     def _counts(self, ref: str, metric: str) -> bool:
         """Whether a score without a metric's name is a share of right answers: of a known task, nowhere below guessing
