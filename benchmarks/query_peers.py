@@ -1,7 +1,7 @@
 """SemBench's ten film queries, asked by our language, LOTUS and BlendSQL of one model behind one server.
 
     python benchmarks/query_peers.py FOLDER --lotus ENV/bin/python --blendsql ENV/bin/python
-        [--model smollm2-135m | gemma3-270m] [--queries Q1,Q7] [--systems scalecurve,LOTUS]
+        [--model smollm2-135m | gemma3-270m] [--queries Q1,Q7] [--systems scalecurve,LOTUS] [--own-labels]
 
 FOLDER as for ``query_sembench.py``, whose queries and measures these are (``made`` makes reviews up). The others live
 in environments of their own (``pip install lotus-ai==1.2.4``, ``blendsql==0.1.28``). Of the reviews a part is taken,
@@ -13,6 +13,9 @@ are the server's processor time, which another job beside it changes little.
 LOTUS asks about every pair of a join. BlendSQL has no join by meaning on pairs, and is given our plan by hand: a label
 of each review, and SQL to compare them. Answers have at most five tokens, but for ours, which reads the options'
 probabilities as the first token of the reply; a last column says what that costs and gives in our own process.
+
+With ``--own-labels`` the server's yes or no to queries 1 to 4 is replaced by the review's own label, so that all are
+equally good, and what is left is what each system asks; the tokens are still those that the model has read and written.
 """
 
 from __future__ import annotations
@@ -134,6 +137,46 @@ def part(reviews: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def own_labels(reviews: pl.DataFrame) -> Callable[[bytes, bytes], bytes]:
+    """What makes of a reply to a question about a review the review's own label, in the words that were asked for."""
+    labels = {
+        _letters(text): label == "POSITIVE" for text, label in reviews["reviewText", "scoreSentiment"].iter_rows()
+    }
+
+    def reworded(body: bytes, said: bytes) -> bytes:
+        prompt = str(json.loads(body)["messages"][-1]["content"])
+        at = _letters(prompt.replace("\\n", " "))
+        about = max((text for text in labels if text in at), key=len)
+        words = ("yes", "no") if "yes or no" in prompt else ("True", "False")
+        word, other = words if labels[about] else words[::-1]
+        tops = [{"token": word, "logprob": -0.01}, {"token": other, "logprob": -5.0}]
+        if said.startswith(b"data:"):
+            return _streamed(said, word)
+        reply = json.loads(said)
+        reply["choices"][0]["message"]["content"] = word
+        if reply["choices"][0].get("logprobs"):
+            reply["choices"][0]["logprobs"]["content"] = [{**tops[0], "top_logprobs": tops}]
+        return json.dumps(reply).encode()
+
+    return reworded
+
+
+def _streamed(said: bytes, word: str) -> bytes:
+    """The same stream, with the word in place of the first piece of text and nothing in place of the others."""
+    lines = []
+    for line in said.decode().splitlines():
+        piece = json.loads(line[5:]) if line.startswith("data: {") else None
+        for choice in piece["choices"] if piece else ():
+            if choice["delta"].get("content"):
+                choice["delta"]["content"], word = word, ""
+        lines.append(f"data: {json.dumps(piece)}" if piece else line)
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
+
+
 def other(python: str, program: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
     """What another system says of each query, one after the other; it goes on when the next is asked for."""
     with (
@@ -205,11 +248,16 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--systems", default=f"scalecurve,BlendSQL,LOTUS,{IN_PROCESS}")
     parser.add_argument("--queries", default=",".join(QUERIES))
+    parser.add_argument("--own-labels", action="store_true")
     given = parser.parse_args()
     names = given.queries.split(",")
+    if given.own_labels and set(names) - {"Q1", "Q2", "Q3", "Q4"}:
+        parser.error("--own-labels answers queries 1 to 4: add --queries Q1,Q2,Q3,Q4")
     reviews = part(made_reviews() if given.folder == "made" else pl.read_csv(Path(given.folder) / "reviews.csv"))
     found = {}
     with tempfile.TemporaryDirectory() as folder, served(given.model) as proxy:
+        if given.own_labels:
+            proxy.reworded = own_labels(reviews)
         path, family = Path(folder) / "r.csv", Path(folder) / "served.toml"
         reviews.write_csv(path)
         family.write_text(family_of(proxy.url))

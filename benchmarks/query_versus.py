@@ -21,7 +21,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -80,9 +80,13 @@ def table(rows: int, distinct: int) -> pl.DataFrame:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes everything on and counts the requests, and the tokens that the replies tell."""
+    """Passes everything on and counts the requests, and the tokens that the replies tell.
+
+    ``reworded`` gives another reply in place of the server's, from what was asked and what was said.
+    """
 
     daemon_threads = True
+    reworded: Callable[[bytes, bytes], bytes] | None = None
 
     def __init__(self, target: str, pid: int) -> None:
         self.pid = pid
@@ -121,6 +125,8 @@ class _Pass(BaseHTTPRequestHandler):
         told = re.findall(rb'"total_tokens":\s*(\d+)', said)  # of a stream, the last one is of all
         with self.server.lock:
             self.server.tokens += int(told[-1]) if told and body else 0
+        if body and self.server.reworded and status == 200:
+            said = self.server.reworded(body, said)
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(said)))
