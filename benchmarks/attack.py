@@ -31,9 +31,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "query")]
 
-from burning import BURNING  # noqa: E402
-from fault_server import FAULTS, KEY, fault_server  # noqa: E402
-from hostile import KINDS, SECRET  # noqa: E402
+from burning import BURNING  # noqa: E402 - the folders above hold them
+from fault_server import FAULTS, KEY, fault_server  # noqa: E402 - the same
+from hostile import KINDS, SECRET  # noqa: E402 - the same
 
 SECONDS, MEMORY = 120.0, 3 << 30  # of one command
 STATEMENT_SECONDS, STATEMENT_MEMORY = 2.0, 500_000_000
@@ -278,7 +278,7 @@ def _burn(text: str) -> int:
     from scalecurve.query.session import Session
 
     seen, real = [0], database.memory_of
-    database.memory_of = lambda process: seen.append(real(process)) or seen[-1]  # type: ignore[func-returns-value]
+    database.memory_of = lambda process: seen.append(real(process)) or seen[-1]  # type: ignore[func-returns-value]  # append's None is meant
     session = Session("mock", limits=Limits(seconds=STATEMENT_SECONDS), memory=f"{STATEMENT_MEMORY // 10**6}MB")
     session.run("SELECT 1")
     began = time.monotonic()
@@ -314,9 +314,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
     import polars  # noqa: F401 - loaded once, used in forks only
-    import pydantic  # noqa: F401
+    import pydantic  # noqa: F401 - the same
 
-    import scalecurve.cli  # noqa: F401
+    import scalecurve.cli  # noqa: F401 - the same
 
     rng = random.Random(given.seed)
     base = Path(tempfile.mkdtemp(prefix="attack"))

@@ -81,8 +81,8 @@ def _calibrating(rng: np.random.Generator) -> Iterator[Case]:
 
 def _kinds(rng: np.random.Generator, other: object) -> Iterator[Case]:
     while True:
-        for kind in other.KINDS:  # type: ignore[attr-defined]
-            yield other.case(rng, kind)  # type: ignore[attr-defined]
+        for kind in other.KINDS:  # type: ignore[attr-defined]  # a module: one of two with these names
+            yield other.case(rng, kind)  # type: ignore[attr-defined]  # the same
 
 
 def _adversaries(rng: np.random.Generator) -> Iterator[Case]:

@@ -99,14 +99,14 @@ def _level(rng: np.random.Generator, kind: str, x: Floats, chance: float) -> Cou
     elif kind == "sudden":
         f = rise(rng, x, 0.3, 0.85, 0.02, 0.5)
     elif kind == "line":
-        f = lambda t: (t - x[0]) / span  # noqa: E731
+        f = lambda t: (t - x[0]) / span  # noqa: E731 - one of several courses of one type
     elif kind == "inverse":
         down = rise(rng, x, 0.1, 0.9, 0.2, 5.0)
-        f = lambda t: 1 - down(t)  # noqa: E731
+        f = lambda t: 1 - down(t)  # noqa: E731 - one of several courses of one type
     elif kind in ("U", "hump"):
         one, two = rise(rng, x, 0.0, 0.4, 0.2, 2.5), rise(rng, x, 0.6, 1.0, 0.2, 2.5)
         back, sign = rng.uniform(0.4, 1.2), 1.0 if kind == "hump" else -1.0
-        f = lambda t: (kind == "U") + sign * (one(t) - back * two(t))  # noqa: E731
+        f = lambda t: (kind == "U") + sign * (one(t) - back * two(t))  # noqa: E731 - one of several courses of one type
     elif kind == "nearly solved":
         low, up = rng.uniform(0.75, 0.95), rise(rng, x, -0.2, 0.6, 0.3, 4.0)
         size, f = 0.99 - low, up

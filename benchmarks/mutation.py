@@ -108,7 +108,7 @@ def forked(run: Callable[[], str], limit: float) -> tuple[str, str]:
             os.dup2(null, handle)
         try:
             os.write(write, run().encode())
-        except BaseException as error:
+        except BaseException as error:  # a mutant may end in any way; this fork must end too
             os.write(write, f"error: {type(error).__name__}: {error}".encode()[:500])
         os._exit(0)
     os.close(write)
@@ -210,7 +210,7 @@ def apart(work: Callable[[], Any]) -> None:
     if not pid:
         try:
             work()
-        except BaseException:
+        except BaseException:  # this fork ends here, whatever it was
             traceback.print_exc()
             os._exit(1)
         sys.stdout.flush()

@@ -26,7 +26,7 @@ def opening(job: dict[str, Any]) -> dict[str, Any]:
     from scalecurve.models import open_model, resolve_rung
 
     opened = open_model(resolve_rung(job["model"]), device="cpu")
-    runner = opened.runner  # type: ignore[attr-defined]
+    runner = opened.runner  # type: ignore[attr-defined]  # of local models only
     pairs = sample(runner.model.config.get_text_config().vocab_size, 56, 2)  # another text than the check's own
     scores: dict[int, tuple[float, bool]] = {}
     runner.score_ids(pairs, scores.__setitem__)

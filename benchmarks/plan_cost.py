@@ -43,7 +43,7 @@ def actual(plan: Plan) -> list[tuple[float, float, float]]:
             for part in parts_of(plan, at, part_size(plan.study.part_size, opened.params_total)):
                 done = compute(model, plan, cells_of(family, rung, task), part)
                 written += sum(int(each.totals["generated_tokens"]) for each in done.values())
-        forwarded = model.forwarded_tokens  # type: ignore[attr-defined]
+        forwarded = model.forwarded_tokens  # type: ignore[attr-defined]  # of local models only
         found.append((float(forwarded), written, pilot.clock() - began))
         model.close()
     return found

@@ -43,7 +43,7 @@ def ours(job: dict[str, Any]) -> dict[str, Any]:
         "forwarded": model.forwarded_tokens,
         "heads": model.head_positions,
         "fallback": model.fallback,
-        "way": model.runner.way,  # type: ignore[attr-defined]
+        "way": model.runner.way,  # type: ignore[attr-defined]  # of local models only
     }
 
 

@@ -47,7 +47,7 @@ def refusals(value: Any, read: Callable[[Any], object], odd: tuple[Any, ...] = O
     for done, variant in variants(value, odd):
         try:
             read(variant)
-        except Exception as error:
+        except Exception as error:  # any other than a UserError is what is looked for
             if isinstance(error, UserError) and "\n" not in str(error):
                 refused += 1
                 continue

@@ -139,7 +139,7 @@ def forecasts(frame: pl.DataFrame) -> pl.DataFrame:
     for (name,), own in frame.group_by("set", maintain_order=True):
         for asked, options in ASKED.items():
             try:
-                found = backtest(own, **options)  # type: ignore[arg-type]
+                found = backtest(own, **options)  # type: ignore[arg-type]  # ASKED holds its names
             except UserError:  # too few sizes to leave out any
                 continue
             tables.append(found.with_columns(set=pl.lit(name), asked=pl.lit(asked)))

@@ -165,7 +165,7 @@ def _power(planted: pl.DataFrame, able: pl.DataFrame) -> Numbers:
     }.items():  # fmt: skip
         own = steps.filter(part)
         found[f"power_{name}"] = _wilson(own.filter(shape == "emergent").height, own.height)
-        found[f"items_{name}"] = f"{float(own['items'].median() or 0):,.0f}"  # type: ignore[arg-type]
+        found[f"items_{name}"] = f"{float(own['items'].median() or 0):,.0f}"  # type: ignore[arg-type]  # a column of numbers
     found["able_five"] = able.filter(pl.col("models") == 5).height
     found["able_few_items"] = able.filter(pl.col("items") <= 150).height
     scatter = able["scatter"].drop_nulls()

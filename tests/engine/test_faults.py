@@ -226,8 +226,9 @@ def test_every_request_is_answered_once_whenever_memory_runs_out(
 ) -> None:
     """Many requests after the same shots, options longer than a pack, the head in slices."""
     own = getattr(Forward, where)
-    slices = lambda self, count: [slice(at, min(at + rows, count)) for at in range(0, count, rows)]  # noqa: E731
-    monkeypatch.setattr(Forward, "slices", slices)
+    monkeypatch.setattr(
+        Forward, "slices", lambda self, count: [slice(at, min(at + rows, count)) for at in range(0, count, rows)]
+    )
     asked = [Request(SHOTS + f"Q: {n} A:", options=LONG) for n in range(6)]
     asked += [Request(SHOTS + f"Q: number {n}? A:", max_tokens=6) for n in range(12)]
 

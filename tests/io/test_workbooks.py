@@ -129,7 +129,7 @@ def test_cells_hold_what_they_show(tmp_path: Path) -> None:
 
 def test_marks_of_right_and_wrong(tmp_path: Path) -> None:
     table = [["model", "task", "question_id", "score"]]
-    table += [[name, "quiz", str(q), q % 4 < at + 1] for at, name in enumerate(MODELS) for q in range(8)]  # type: ignore[list-item]
+    table += [[name, "quiz", str(q), q % 4 < at + 1] for at, name in enumerate(MODELS) for q in range(8)]
     found, done = found_in(workbook(tmp_path / "t.xlsx", a=sheet(table)), tmp_path / "run")
     assert (found, done.answers) == ({"quiz": [0.25, 0.5, 0.75]}, 24)
 

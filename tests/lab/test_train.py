@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch")  # before what imports it, hence the E402 below
 
 from tokenizers import Tokenizer  # noqa: E402
 

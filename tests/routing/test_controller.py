@@ -106,7 +106,8 @@ def test_a_saved_controller_decides_the_same(kind: str, tmp_path: Path) -> None:
     assert (again.name, again.larger, again.abstain_below) == ("named", "big", 0.2)
     assert again.gain(other.signals) == pytest.approx(made.gain(other.signals), abs=1e-7)
     assert (again.decide(other.signals) == made.decide(other.signals)).all()
-    for mine, theirs in zip(made.policy.settle(other.signals, other.after), again.policy.settle(other.signals, other.after), strict=True):  # fmt: skip  # noqa: E501
+    settled = [one.policy.settle(other.signals, other.after) for one in (made, again)]
+    for mine, theirs in zip(*settled, strict=True):
         assert np.asarray(mine, float) == pytest.approx(np.asarray(theirs, float), abs=1e-7, nan_ok=True)
 
 
@@ -160,7 +161,7 @@ def test_a_damaged_file_is_refused_in_one_line_or_read(data: st.DataObject) -> N
         try:
             read = load_controllers(path)
         except UserError as refused:
-            assert len(str(refused).splitlines()) == 1  # noqa: PT017
+            assert len(str(refused).splitlines()) == 1  # noqa: PT017 - it may be read, or be refused; both are right
         else:
             for controller in read.rungs.values():
                 assert len(controller.decide(PAIRS.signals)) == len(PAIRS)

@@ -49,7 +49,7 @@ def _outcome() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
+    except Exception as error:  # the last to hear of it: what a user can mend in one line, the rest as ours
         from scalecurve.errors import UserError
 
         if isinstance(error, UserError | OSError):

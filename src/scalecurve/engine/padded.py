@@ -214,7 +214,7 @@ def way_to_write(model: PreTrainedModel, encoder: Encoder) -> str:
     for way in WAYS[:-1]:
         try:
             found = _trial(model, encoder, prompts, way)
-        except Exception:
+        except Exception:  # whatever an architecture does with a way that is not its own, the next is tried
             continue
         gaps = [abs(a - b) for one, other in zip(found, expected, strict=True) for a, b in zip(one, other, strict=True)]
         if max(gaps) <= (1e-3 if model.dtype == torch.float32 else 0.1):

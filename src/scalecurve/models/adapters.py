@@ -40,7 +40,7 @@ def base_of(rung: Rung, folder: Path) -> Rung:
     if not (folder / WEIGHTS).is_file():
         raise UserError(f"{rung.name}: location: {folder} has no {WEIGHTS}; other formats are not loaded")
     try:
-        import peft  # noqa: F401
+        import peft  # noqa: F401 - asked for before the model is loaded
     except ImportError:
         raise UserError(
             f"{rung.name}: location: {folder} is a LoRA adapter of {base}, which takes peft: "
@@ -73,7 +73,7 @@ def merged(rung: Rung, model: PreTrainedModel, folder: Path) -> Any:
     from safetensors import safe_open
 
     with safe_open(folder / WEIGHTS, "pt") as file:
-        shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
+        shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118 - no mapping
     said = settings(rung, folder)
     ranks = [said.get("r"), *(said.get("rank_pattern") or {}).values()]
     largest = max((max(shape, default=1) for shape in shapes.values()), default=1)

@@ -180,7 +180,7 @@ class ModelRun:
         listener.rung(self.rung.name)
         try:
             model, opened = open_for(self.plan, self.rung, self.state.record.batch_tokens)
-        except Exception as error:
+        except Exception as error:  # recorded with its reason; the other models go on
             self.fail(error, listener)
             return
         try:
@@ -194,7 +194,7 @@ class ModelRun:
                         continue
                     try:
                         done = compute(model, self.plan, cells, part, listener.requests)
-                    except Exception as error:
+                    except Exception as error:  # the other tasks go on
                         self.fail_task(at, error, listener)
                         break
                     self.keep(part, done, listener)

@@ -15,7 +15,7 @@ import os
 
 import scalecurve.models.local
 import scalecurve.runner.model_run
-import scalecurve.tasks  # noqa: F401
+import scalecurve.tasks  # noqa: F401 - to be there, not to be used
 
 _FORKED_FROM = os.getpid()
 

@@ -122,7 +122,7 @@ class Batcher:
         self._begun.add(job)
         try:
             job.ticket = self._thinker.begin(job.inquiry, job.model, job.hear, done)
-        except Exception as error:
+        except Exception as error:  # who asked is told, the others are served
             self._begun.discard(job)
             job.fail(reason(error))
 

@@ -98,7 +98,7 @@ class Conversations:
             requests = requested(next(talk.generator) if outputs is None else talk.generator.send(outputs))
         except StopIteration as stop:
             talk.done(talk.heard.told_in(returned(stop.value, talk.example_id, talk.prompt)))
-        except Exception as error:
+        except Exception as error:  # of a strategy, which may be a user's: its Answer tells it, the others go on
             talk.done(Answer(talk.example_id, talk.prompt, error=reason(error)))
         else:
             self._waiting[number] = replace(talk, requests=requests)

@@ -41,7 +41,7 @@ def _answer(function: str, arguments: tuple[object, ...], folder: str) -> tuple[
         return "user", f"{arguments[0] if arguments else function}: nested too deeply to be read"
     except MemoryError:
         return "memory", ""
-    except Exception as error:
+    except Exception as error:  # raised again in the process that asked
         return "error", f"{type(error).__name__}: {error}"
 
 

@@ -36,7 +36,7 @@ BATCH_ROWS = 10_000
 def main() -> None:
     """Fork a process for every descriptor that arrives, until the parent is gone."""
     import duckdb  # noqa: F401 - each fork has it already
-    import pyarrow.dataset  # noqa: F401
+    import pyarrow.dataset  # noqa: F401 - the same
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks are not waited for
     parent = socket.socket(fileno=int(sys.argv[1]))
@@ -69,7 +69,7 @@ def _serve(pipe: Connection) -> None:
                 pipe.send_bytes(b"J[]")
             else:
                 getattr(worker, order)(*arguments)
-        except BaseException as error:
+        except BaseException as error:  # told to the session, which decides; this process waits for the next order
             late = worker is not None and worker.late
             pipe.send_bytes(b"E" + json.dumps(_told(error, late=late)).encode())
 

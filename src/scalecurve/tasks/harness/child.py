@@ -58,12 +58,12 @@ def _libraries() -> BaseException | None:
     """Load what every order needs; what is wrong where that fails."""
     logging.disable(logging.CRITICAL)
     try:
-        import datasets  # noqa: F401
+        import datasets  # noqa: F401 - each fork has it already
         import lm_eval.evaluator
-        import lm_eval.tasks  # noqa: F401
+        import lm_eval.tasks  # noqa: F401 - the same
 
         _load_metrics()
-    except BaseException as error:
+    except BaseException as error:  # whatever libraries do when they are loaded: every order is told
         return error
     return None
 
@@ -76,7 +76,7 @@ def _load_metrics() -> None:
         # None makes an import fail at once; that use is Python's own, though typeshed admits modules only.
         sys.modules["transformers"] = None  # type: ignore[assignment]
     try:
-        import evaluate  # noqa: F401
+        import evaluate  # noqa: F401 - each fork has it already
     except ImportError:  # told by the tasks that need it
         pass
     finally:
@@ -95,7 +95,7 @@ def _carry_out(line: bytes, writing: int, lacking: BaseException | None) -> NoRe
         os.chdir(orders["folder"])
         work = {"build": _build, "grade": _grade, "reach": _reach}[orders["op"]]
         reply = json.dumps({"value": work(orders)})
-    except BaseException as error:
+    except BaseException as error:  # a task's own code may end in any way, sys.exit among them
         reply = json.dumps({"error": said(error), "missing": getattr(error, "name", "") if _is_import(error) else ""})
     with os.fdopen(writing, "wb") as told:
         told.write(reply.encode())
@@ -229,7 +229,7 @@ def _gold(task: Any, doc: object) -> Any:
 def _quiet(call: Any) -> Any:
     try:
         return call()
-    except Exception:
+    except Exception:  # a task's own code, which may not be made for this document
         return None
 
 
@@ -358,7 +358,7 @@ def _reason(manager: Any, spec: str) -> str:
         manager.load(spec)
     except DataReached:
         return ""
-    except BaseException as error:
+    except BaseException as error:  # the same: why it does not load is the answer
         return said(error) or "?"
     return ""
 

@@ -40,7 +40,7 @@ def main() -> None:
         scores = evaluate(orders["name"], model, orders["max_examples"], orders["seed"])
         sys.stdout.flush()  # the parent ends this process as soon as it has the scores
         _send(requests, {"op": "done", "isolation": isolation, "scores": scores})
-    except BaseException as error:
+    except BaseException as error:  # a task's code may end in any way; the parent is told before this process ends
         _send(requests, {"op": "failed", "reason": f"{type(error).__name__}: {error}".strip()[:500]})
         raise
 
