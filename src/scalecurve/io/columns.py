@@ -75,7 +75,7 @@ def _sizes_told(table: pl.LazyFrame, source: SourceFile) -> pl.LazyFrame:
         cells = [] if column is None else table.select(column).head(1_000).collect()[column].drop_nulls().to_list()
     except pl.exceptions.PolarsError:
         return table  # its reader says what is wrong with it
-    if column is None or not sizes_named_n(names, column, cells):
+    if column is None or not sizes_named_n(names, cells):
         return table
     free = {ours: known for ours, known in _PAPERS.items() if known not in map(plain, names)}
     told = {one: free[one.upper()] for one in names if one == column or (one in ("D", "C") and one in free)}
@@ -277,6 +277,22 @@ def names_precisions(table: pl.LazyFrame, name: str, path: Path) -> bool:
     return bool(cells) and not any(number(one) is not None for one in cells)
 
 
+def read_table(source: SourceFile, *needed: str) -> tuple[pl.LazyFrame, list[str], dict[str, str]]:
+    """The table a file holds, the names of its columns, and ours by what they mean, among which are those ``needed``.
+
+    ``FormatError`` where it holds none, or one of those is not there.
+    """
+    table = scan(source)
+    if table is None:
+        raise source.fail("is no table; give CSV, TSV, Parquet, XLSX, Markdown or JSON lines")
+    names = names_of(table, source.path)
+    columns = find_columns(source, names)
+    for name in needed:
+        if name not in columns:
+            raise source.fail(f"has no column of {name}s; name it with --map {name}=COLUMN (of {', '.join(names)})")
+    return table, names, columns
+
+
 def differing_columns(source: SourceFile) -> list[str]:
     """The columns that are not read, or are settings, in which rows differ that say the same model, task and metric."""
     table = scan(source)
@@ -298,9 +314,9 @@ def differing_columns(source: SourceFile) -> list[str]:
 class Whole:
     """What only a whole table tells of the scale of its models."""
 
-    states: frozenset[str] = frozenset()
+    states: frozenset[str]
     """Models of which the training tokens or the epoch of a row make another state."""
-    counted: frozenset[str] = frozenset()
+    counted: frozenset[str]
     """Columns of parameters whose small numbers are parameters, and not billions."""
 
 
@@ -322,7 +338,7 @@ def _with_states(frame: pl.DataFrame, columns: Mapping[str, str]) -> frozenset[s
     return frozenset(found)
 
 
-def model_of(row: Mapping[str, object], columns: Mapping[str, str], path: Path, whole: Whole = Whole()) -> SourceModel:
+def model_of(row: Mapping[str, object], columns: Mapping[str, str], path: Path, whole: Whole) -> SourceModel:
     """The model of a row, with what the table says of its scale (units in column names are heeded)."""
     name = model_name(row.get(columns["model"]))
     if not name:
@@ -334,10 +350,10 @@ def model_of(row: Mapping[str, object], columns: Mapping[str, str], path: Path, 
     scale: dict[str, Any] = {}
     for axis in AXES:
         column = columns.get(axis, "")
-        value = scaled(row.get(column), column) if column else None
+        cell = row.get(column) if column else None
+        sized = axis.startswith("params")
+        value = parameters(cell, column, column in whole.counted) if sized else scaled(cell, column)
         if value is not None and (value > 0 or (value == 0 and axis in ("step", "epoch"))):
-            if axis.startswith("params"):
-                value = parameters(row.get(column), column, column in whole.counted) or value
             if axis == "training_tokens" and value < SMALLEST_MODEL:
                 continue  # billions or trillions: not said (see doubts_of)
             if axis == "step" and value != int(value):

@@ -75,10 +75,10 @@ def doubts(ours: str, column: str, values: list[Any]) -> Iterator[str]:
         yield f"{products[0]} is taken as {size:.3g}; experts share layers, so give the exact size where it is known"
 
 
-def sizes_named_n(names: list[str], column: str, values: list[Any]) -> bool:
-    """Whether a column called ``N`` holds parameters, as papers on scaling laws call them, and no numbers of items: of
-    the latter nobody asks a million."""
-    if column.strip() not in ("N", "n") or {plain(one) for one in names} & set(NAMES["params_total"]):
+def sizes_named_n(names: list[str], values: list[Any]) -> bool:
+    """Whether a column called ``N`` or ``n`` holds parameters, as papers on scaling laws call them, and no numbers of
+    items: of the latter nobody asks a million."""
+    if {plain(one) for one in names} & set(NAMES["params_total"]):
         return False
     found = [amount(one) for one in values]
     return bool(found) and all(one is not None and one >= 1e6 for one in found)

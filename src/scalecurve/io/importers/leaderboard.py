@@ -18,6 +18,7 @@ from scalecurve.io.columns import (
     model_of,
     names_of,
     note_separator,
+    read_table,
     scan,
     whole_of,
 )
@@ -75,13 +76,7 @@ def _role(source: SourceFile) -> Role:
 @reader("leaderboard", _role, last=True)
 def read(source: SourceFile) -> Iterable[Found]:
     """A point for every model and benchmark column; averages and what describes models are left out."""
-    table = scan(source)
-    if table is None:
-        raise source.fail("is no table; give CSV, TSV, Parquet, XLSX or Markdown")
-    names = names_of(table, source.path)
-    columns = find_columns(source, names)
-    if "model" not in columns:
-        raise source.fail(f"has no column of models; name it with --map model=COLUMN (of {', '.join(names)})")
+    table, names, columns = read_table(source, "model")
     tasks = _tasks(source, names, columns)
     columns = {ours: name for ours, name in columns.items() if ours != "loss" or name not in tasks}
     errors = error_columns(names, tasks)

@@ -25,6 +25,7 @@ from scalecurve.io.columns import (
     names_of,
     names_precisions,
     note_separator,
+    read_table,
     scan,
     whole_of,
 )
@@ -58,8 +59,8 @@ def _role(source: SourceFile) -> Role:
         return ""
     if source.columns:  # the user says what it holds
         return "head"
-    columns = find_columns(source, names_of(table, source.path))
     names = names_of(table, source.path)
+    columns = find_columns(source, names)
     if "model" not in columns or not ("task" in columns or "example" in columns):
         return ""
     if _scores_of(names, columns) or any(plain(name) in COUNTED for name in names):
@@ -76,20 +77,13 @@ def _role(source: SourceFile) -> Role:
 def _scores_of(names: list[str], columns: Mapping[str, str]) -> list[str]:
     """The columns of scores by their names; a loss is one where there is no other, and else an axis."""
     scores = [columns["score"]] if "score" in columns else metric_columns(names)
-    return scores or [columns[name] for name in ("loss",) if name in columns]
+    return scores or ([columns["loss"]] if "loss" in columns else [])
 
 
 @reader("table", _role, last=True)
 def read(source: SourceFile) -> Iterable[Found]:
     """The rows of a table as points, or where it has a column of examples as samples."""
-    table = scan(source)
-    if table is None:
-        raise source.fail("is no table; give CSV, TSV, Parquet, XLSX, Markdown or JSON lines")
-    names = names_of(table, source.path)
-    columns = find_columns(source, names)
-    missing = next((name for name in ("model", "task") if name not in columns), None)
-    if missing:
-        raise source.fail(f"has no column of {missing}s; name it with --map {missing}=COLUMN (of {', '.join(names)})")
+    table, names, columns = read_table(source, "model", "task")
     scores = _scores_of(names, columns)
     columns = {ours: name for ours, name in columns.items() if ours != "loss" or name not in scores}
     scores = [name for name in scores if not names_precisions(table, name, source.path)]

@@ -157,6 +157,6 @@ def _refuse_groups(plan: SelectPlan) -> None:
     """Calls on groups or windows of a subquery that refers to the query around it: each outer row has other ones."""
     places = [*plan.on_groups, *(place for part in plan.having for place in part.places)]
     windows = [p for p in plan.on_rows if any(has(each, lambda n: isinstance(n, exp.Window)) for each in p.arguments)]
-    for place in (*places, *windows):
+    if place := next(iter((*places, *windows)), None):
         raise UserError(f"query: {place.label}: the subquery's groups depend on the query around it; "
                         "group in a CTE before, and join it")  # fmt: skip

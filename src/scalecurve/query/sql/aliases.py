@@ -161,8 +161,8 @@ def _prompt(node: Node) -> tuple[str | None, list[Node]]:
 
     positional = isinstance(node, exp.Struct) and not any(each.key == "propertyeq" for each in node.expressions)
     if isinstance(node, exp.Tuple) or positional:
-        each_ = node.expressions
-        parts = [("{}", [each]) if not each.is_string else (each.name.replace("{}", "{ }"), []) for each in each_]
+        given = node.expressions
+        parts = [("{}", [each]) if not each.is_string else (each.name.replace("{}", "{ }"), []) for each in given]
         return "".join(text for text, _ in parts), [each for _, some in parts for each in some]
     if not isinstance(node, exp.Func) or function_name(node) != "prompt":
         return None, [node]
