@@ -379,3 +379,19 @@ def test_scores_without_errors_are_told_with_what_mends_it(cells: str, told: boo
     (tmp_path / "t.csv").write_text(f"model,task,accuracy,n\n{rows}")
     done = import_run([tmp_path / "t.csv"], tmp_path / "run")
     assert any("no shape is judged there; give errors" in note for note in done.notes) == told
+
+
+def test_guessing_that_options_tell_is_not_said_to_earn_nothing(tmp_path: Path) -> None:
+    for name in ("me/mymodel-1b", "me/mymodel-2b", "me/mymodel-4b"):
+        path = result(tmp_path / "in" / name, name, {"quiz": acc(0.0)}, n=2)
+        lines = [
+            {"doc_id": at, "doc": {"q": at, "choices": list("abcd"), "answer": 3}, "target": 3,
+             "arguments": [[f"Q{at}", f" {letter}"] for letter in "abcd"], "doc_hash": f"h{at}", "acc": 0.0,
+             "resps": [[[-1.0 - n, False]] for n in range(4)],
+             "filtered_resps": [[-1.0 - n, False] for n in range(4)]} for at in (0, 1)
+        ]  # fmt: skip
+        samples = path.parent / path.name.replace("results_", "samples_quiz_").replace(".json", ".jsonl")
+        samples.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    notes = bring(tmp_path / "in", tmp_path / "run").notes
+    assert {row["chance"] for key, row in rows_of(tmp_path / "run").items() if key[3] == "acc"} == {0.25}
+    assert not [note for note in notes if note.startswith("guessing is taken")]

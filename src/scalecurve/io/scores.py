@@ -211,7 +211,7 @@ class Scores:
                 if ceiling and chance is None:
                     values = [one.value / ceiling for one in self._of[ref][metric] if one.value is not None]
                     unknown[ref.partition(":")[2] or ref] = known.likely_guess(values)
-                elif ceiling and self._from_nothing(ref, metric, ceiling):
+                elif ceiling and chance == 0 and self._from_nothing(ref, metric, ceiling):
                     zero.append(ref.partition(":")[2] or ref)
         lines = []
         if zero:
